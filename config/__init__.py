@@ -1,0 +1,1 @@
+"""The configuration: its loader, its schema, and the shipped rule files."""

@@ -1,0 +1,1 @@
+"""Exporters: queue, batch, retry, send; answer for what was lost."""

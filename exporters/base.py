@@ -1,0 +1,68 @@
+"""What an exporter is: it takes requests, answers for every span of them, and tells how much room it has."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from pydantic import BaseModel
+
+from ..telemetry.samples import Sample
+
+
+@dataclass
+class Ledger:
+    """Spans of one exporter: `out == sent + sum(failed.values()) + queued + in_flight`, at every moment."""
+
+    out: int = 0
+    sent: int = 0
+    failed: Counter[str] = field(default_factory=Counter)
+    """By reason: `queue_full`, `permanent`, `rejected` (partial success), `retries_exhausted`, `shutdown`."""
+    queued: int = 0
+    in_flight: int = 0
+
+
+class Exporter(Protocol):
+    """Sends requests upstream. All methods are called on the event loop."""
+
+    id: str
+    ledger: Ledger
+
+    async def start(self) -> None: ...
+
+    def room(self) -> int:
+        """Bytes that the queue still takes."""
+
+    def held_bytes(self) -> int:
+        """Bytes queued, in flight and waiting for a retry (part of the one byte budget)."""
+
+    def offer(self, requests: Sequence[tuple[bytes, int]]) -> None:
+        """Take serialized requests with their span counts; what the queue has no room for is counted as failed."""
+
+    async def stop(self, deadline: float) -> None:
+        """Flush until `deadline` (event-loop time), then count what is left as failed under `shutdown`."""
+
+    def samples(self) -> Iterable[Sample]: ...
+
+
+@dataclass
+class ExportContext:
+    """What an exporter may use while it is built."""
+
+    id: str
+    on_room: Callable[[], None]
+    """Called when the queue, having been full, has room again."""
+    batch: tuple[int, int, float] | None = None
+    """A `batch` processor's (send_batch_size, send_batch_max_size, timeout in seconds), when the pipeline has one."""
+
+
+@dataclass(frozen=True)
+class ExporterSpec:
+    """One entry of the table of exporters."""
+
+    name: str
+    config: type[BaseModel]
+    build: Callable[[Any, ExportContext], Exporter]
+    aliases: tuple[str, ...] = ()

@@ -1,0 +1,259 @@
+"""What both kernels promise, as types. `docs/kernel.md` says what each thing does, to the byte."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, NamedTuple, NotRequired, Protocol, TypedDict
+
+
+class Malformed(ValueError):
+    """The bytes are no OTLP request; the message says what is wrong and at which byte."""
+
+
+class OverLimit(Malformed):
+    """The bytes exceed a limit of the program; the message names the limit and its value."""
+
+
+class BadProgram(ValueError):
+    """The program cannot be compiled; the message says which part and why."""
+
+
+Expr = list[Any]
+"""A condition as nested lists, see "Conditions"."""
+
+Operand = list[str]
+"""See "Operands"."""
+
+Source = Mapping[str, Any]
+
+
+class Edit(TypedDict):
+    """A stage that edits attributes."""
+
+    kind: Literal["edit"]
+    on: Literal["span", "resource", "scope"]
+    actions: list[dict[str, Any]]
+
+
+class ScrubRule(TypedDict):
+    """A pattern and what becomes of what it finds."""
+
+    pattern: str
+    action: dict[str, Any]
+    group: NotRequired[int]
+    check: NotRequired[str | None]
+
+
+class Scrub(TypedDict):
+    """A stage that replaces personal data and secrets."""
+
+    kind: Literal["scrub"]
+    positions: list[str]
+    skip: str | None
+    keys: list[ScrubRule]
+    values: list[ScrubRule]
+
+
+Stage = Mapping[str, Any]
+"""An `Edit` or a `Scrub` (an edit's condition stands under the key `if`)."""
+
+
+class FactsSpec(TypedDict):
+    """What is computed of every trace."""
+
+    leaves: list[Expr]
+    numbers: list[dict[str, Any]]
+    keys: list[Operand]
+    compare: list[dict[str, Any]]
+
+
+class Limits(TypedDict):
+    """Bounds of one request."""
+
+    max_bytes: int
+    max_spans: int
+    max_attributes: int
+    max_depth: int
+
+
+class ProgramSpec(TypedDict):
+    """A segment of a pipeline, compiled by `Kernel.compile`."""
+
+    stages: list[Stage]
+    facts: FactsSpec
+    limits: Limits
+    context: int
+
+
+class LabelSpec(TypedDict):
+    """What is done with a trace that carries the label; attributes are (key, serialized KeyValue)."""
+
+    keep: bool
+    span: list[tuple[str, bytes]]
+    resource: list[tuple[str, bytes]]
+    threshold: Literal["leave", "set", "erase"]
+
+
+VERDICT, RETENTION = 0, 1
+"""The two label slots of a trace: the sampler's, and that of a stage after it."""
+
+
+class Tally(NamedTuple):
+    """Sums over traces."""
+
+    traces: int
+    spans: int
+    bytes: int
+
+
+class TableStats(NamedTuple):
+    """What a table holds now."""
+
+    traces: int
+    spans: int
+    held_bytes: int
+    headers: int
+    kept_decisions: int
+    dropped_decisions: int
+
+
+class LabelBook(Protocol):
+    """Labels by number; number 0 is "none"."""
+
+    def add(self, label: LabelSpec) -> int:
+        """Return the new label's number (1, 2, ...); at most 65,535 of them, then `ValueError`."""
+
+
+class Columns(Protocol):
+    """The facts of some traces, a row each."""
+
+    @property
+    def count(self) -> int: ...
+    @property
+    def masks(self) -> list[int]:
+        """The distinct masks."""
+
+    @property
+    def mask_index(self) -> array[int]:
+        """Typecode I: each row's index into `masks`."""
+
+    @property
+    def randomness(self) -> array[int]:
+        """Typecode Q: below 2**56."""
+
+    @property
+    def spans(self) -> array[int]:
+        """Typecode Q."""
+
+    @property
+    def bytes(self) -> array[int]:
+        """Typecode Q: of span messages."""
+
+    @property
+    def first_seen(self) -> array[int]:
+        """Typecode q: `now` of the first `file`, ns (0 for columns of records)."""
+
+    @property
+    def duration(self) -> array[int]:
+        """Typecode Q: ns."""
+
+    def keys(self, index: int) -> list[bytes | None]:
+        """Key `index` of the facts."""
+
+    def trace_ids(self) -> list[bytes]:
+        """16 bytes each."""
+
+    def fnv(self, salt: bytes) -> array[int]:
+        """Typecode Q: FNV-1a 64 over `salt` and the 16 bytes of the trace id."""
+
+
+class Records(Protocol):
+    """Spans with the facts and labels of their traces. Immutable but for `label`."""
+
+    @property
+    def traces(self) -> int: ...
+    @property
+    def spans(self) -> int: ...
+    @property
+    def bytes(self) -> int:
+        """Of span messages."""
+
+    def request(self) -> bytes:
+        """Of `digest`: the whole request after the stages; the very object that came in if nothing changed."""
+
+    def columns(self) -> Columns:
+        """Facts, a row a trace in order of first appearance."""
+
+    def labels(self, slot: int) -> array[int]:
+        """Typecode I: each trace's label in that slot, rows as in `columns`."""
+
+    def label(self, slot: int, labels: array[int]) -> None:
+        """Set each trace's label in that slot (typecode I)."""
+
+    def requests(self, max_spans: int, max_bytes: int) -> list[tuple[bytes, int]]:
+        """Requests on the way out with their span counts; labels are applied here (0: no bound)."""
+
+
+class Filed(NamedTuple):
+    """What became of records that were filed."""
+
+    held_spans: int
+    new_traces: int
+    late_kept: Records | None
+    late: dict[int, int]
+    """Spans of traces decided before, by verdict label, kept and dropped ones."""
+
+
+class Settled(NamedTuple):
+    """What became of traces that were judged."""
+
+    kept: Records | None
+    tally: dict[int, Tally]
+    """By verdict label, kept and dropped ones; those put back (label 0) are not in it."""
+
+
+class Table(Protocol):
+    """Traces held until they are judged, and what was decided lately."""
+
+    def file(self, records: Records, now: int) -> Filed:
+        """Hold the records of `digest` of the table's program; `now` in ns, never less than before."""
+
+    def due(self, first_seen: int, root_seen: int | None, limit: int) -> Columns: ...
+    def heaviest(self, now: int, bytes_wanted: int, limit: int) -> Columns: ...
+    def settle(self, columns: Columns, verdicts: array[int], thresholds: array[int] | None) -> Settled:
+        """`verdicts` typecode I, `thresholds` typecode Q (None: 0). ValueError when lengths or labels are wrong."""
+
+    def remember(self, records: Records) -> None: ...
+    def next_due(self) -> tuple[int | None, int | None]:
+        """`first_seen` of the oldest trace held, and the earliest `now` at which a held trace's root came."""
+
+    def stats(self) -> TableStats: ...
+
+
+class Program(Protocol):
+    """A compiled segment."""
+
+    def digest(self, request: bytes, context: Sequence[str | None] = ()) -> Records:
+        """Walk, edit, scrub, compute facts. Raises `Malformed` or `OverLimit`."""
+
+    def refine(self, records: Records) -> Records:
+        """The same for held spans, trace by trace; labels stay."""
+
+    def counters(self) -> list[int]:
+        """Replacements since the start by scrub rule: stage by stage, `keys` before `values`."""
+
+
+class Kernel(Protocol):
+    """One implementation of all this."""
+
+    @property
+    def name(self) -> str:
+        """`reference` or `rust`."""
+
+    def compile(self, spec: ProgramSpec) -> Program:
+        """Raises `BadProgram`."""
+
+    def labels(self) -> LabelBook: ...
+    def table(self, program: Program, labels: LabelBook, kept_decisions: int, dropped_decisions: int) -> Table:
+        """A table for records of `program`; the two numbers bound the decision cache (0: none)."""

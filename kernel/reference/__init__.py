@@ -1,0 +1,1 @@
+"""The reference kernel: Python, plain, the specification."""

@@ -1,0 +1,154 @@
+"""What a processor is: a name, the schema of its rules, and how they become a part of a pipeline.
+
+A processor is one module (or a folder when it has parts) that holds a `ProcessorSpec` named `SPEC`. Its `build`
+turns a validated configuration into one `Part`. No processor imports another; `processors/__init__.py` lists them all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from pydantic import BaseModel
+
+from ..kernel.contract import FactsSpec, Kernel, LabelBook, Program, Records, Stage
+from ..telemetry.samples import Sample
+
+
+@dataclass
+class BuildContext:
+    """What a processor may use while it is built."""
+
+    id: str
+    """The component's id as written, `type` or `type/name`."""
+    pipeline: str
+    """The pipeline's id, such as `traces`."""
+    kernel: Kernel
+    labels: LabelBook
+    """The pipeline's book of labels."""
+    context: list[str]
+    """Names of request values that the pipeline's programs use; grows by `context_index`."""
+
+    def context_index(self, name: str) -> int:
+        """Return the position of a request value (such as `metadata.x-tenant`) among those given to `digest`."""
+        if name not in self.context:
+            self.context.append(name)
+        return self.context.index(name)
+
+
+@dataclass
+class Fused:
+    """A stateless part: stages that join the walk of their segment."""
+
+    stages: list[Stage]
+    counters: list[tuple[str, str]] = field(default_factory=list)
+    """For each scrub rule, in the order the kernel counts them: (processor id, rule name)."""
+
+
+@dataclass
+class Outcome:
+    """What a sampler lets go of."""
+
+    kept: Records | None = None
+    """Judged now; its verdict label is set."""
+    late: Records | None = None
+    """Late spans of traces kept before; all their labels are set."""
+    dropped: dict[str, int] = field(default_factory=dict)
+    """Spans dropped, by reason."""
+    more: bool = False
+    """Another `tick` at this same moment would do more."""
+
+
+class Sampler(Protocol):
+    """A tail sampler as a pure state machine: time is an argument in ns, chance is the trace id's own."""
+
+    def offer(self, now: int, records: Records) -> Outcome:
+        """Hold these records; late spans follow the verdict of their trace."""
+
+    def tick(self, now: int, room: int) -> Outcome:
+        """Judge one slice of what is due; let go of at most `room` bytes (one trace, if it alone is larger)."""
+
+    def relieve(self, now: int, wanted: int, room: int) -> Outcome:
+        """Judge early the heaviest and oldest traces until `wanted` bytes are free (one slice a call)."""
+
+    def drain(self, now: int, room: int) -> Outcome:
+        """Judge one slice of everything, due or not (shutdown)."""
+
+    def next_deadline(self) -> int | None:
+        """The `now` at which `tick` has something to do, None when nothing is held."""
+
+    def remember(self, records: Records) -> None:
+        """Keep these records' labels for their late spans (called after later stages have set theirs)."""
+
+    def held(self) -> tuple[int, int, int]:
+        """Traces, spans and bytes held."""
+
+    def samples(self) -> Iterable[Sample]:
+        """Its metrics, read at scrape time."""
+
+
+@dataclass
+class Holding:
+    """A stateful part that holds traces: it ends a segment."""
+
+    facts: FactsSpec
+    start: Callable[[Program], Sampler]
+    """Called once with the compiled segment that ends here."""
+
+
+class Decider(Protocol):
+    """Decides on the facts of kept traces (retention)."""
+
+    facts: FactsSpec
+
+    def decide(self, records: Records) -> None:
+        """Set the label of every trace that has none in the decider's slot."""
+
+    def samples(self) -> Iterable[Sample]: ...
+
+
+@dataclass
+class Deciding:
+    """A part that decides on the facts of traces that a stage before it held."""
+
+    decider: Decider
+    alone: list[Stage] | None
+    """The stages to use in a row where nothing holds traces before; None: not possible there."""
+    why: str = ""
+    """Why `alone` is None, as a sentence for the configuration error."""
+
+
+@dataclass
+class Limiting:
+    """A part that governs admission before anything is decoded (memory_limiter)."""
+
+    soft_bytes: int
+    hard_bytes: int
+    budget_bytes: int
+    check_interval: float
+
+
+@dataclass
+class Batching:
+    """A part that sets how large the requests on the way out are."""
+
+    send_batch_size: int
+    send_batch_max_size: int
+    timeout: float
+
+
+Part = Fused | Holding | Deciding | Limiting | Batching
+
+
+@dataclass(frozen=True)
+class ProcessorSpec:
+    """One entry of the table of processors."""
+
+    name: str
+    config: type[BaseModel]
+    build: Callable[[Any, BuildContext], Part]
+    aliases: tuple[str, ...] = ()
+    """The collector's names for the same thing."""
+
+

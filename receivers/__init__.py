@@ -1,0 +1,1 @@
+"""Receivers: they take bytes, ask for admission, answer."""

@@ -1,0 +1,67 @@
+"""What a receiver is: it takes bytes, asks for admission before any decoding, hands them on, and answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from pydantic import BaseModel
+
+from ..telemetry.samples import Sample
+
+
+class Refused(Exception):
+    """The pipeline does not take the request now; the sender should retry after `retry_after` seconds."""
+
+    def __init__(self, reason: str, retry_after: float = 1.0, exhausted: bool = True) -> None:
+        """`exhausted`: RESOURCE_EXHAUSTED / 429, else UNAVAILABLE / 503."""
+        super().__init__(reason)
+        self.reason = reason
+        self.retry_after = retry_after
+        self.exhausted = exhausted
+
+
+class Consumer(Protocol):
+    """The pipelines behind a receiver."""
+
+    def admit(self, size: int) -> None:
+        """Ask before the body is read or decoded; `size` in bytes, 0 when not known. Raises `Refused`."""
+
+    def reserve(self, size: int) -> None:
+        """Count `size` bytes as in flight; given back by `release`. Raises `Refused`."""
+
+    def release(self, size: int) -> None: ...
+
+    def consume(self, request: bytes, metadata: Callable[[str], str | None]) -> int:
+        """Take one ExportTraceServiceRequest; the span count comes back.
+
+        `metadata` looks up a request value: `metadata.<header>` (several joined by `;`), `client.address`.
+        Raises `Malformed`, `OverLimit` or `Refused`; then nothing of the request was taken by any pipeline.
+        """
+
+
+class Receiver(Protocol):
+    """Listens. All methods are called on the event loop."""
+
+    id: str
+
+    async def start(self) -> None: ...
+    async def stop(self, grace: float) -> None:
+        """Stop accepting at once, let running calls end within `grace` seconds."""
+
+    @property
+    def endpoints(self) -> Mapping[str, str]:
+        """Bound addresses by protocol (`grpc`, `http`), with the real port where 0 was asked for."""
+
+    def samples(self) -> Iterable[Sample]: ...
+
+
+@dataclass(frozen=True)
+class ReceiverSpec:
+    """One entry of the table of receivers."""
+
+    name: str
+    config: type[BaseModel]
+    build: Callable[[Any, str, Consumer], Receiver]
+    """(configuration, id, consumer) -> receiver."""

@@ -1,0 +1,1 @@
+"""What several processors share: conditions, durations, matchers, patterns."""

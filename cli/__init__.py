@@ -1,1 +1,35 @@
-"""The command line."""
+"""The command line: `tailgate run | validate | version | demo`. `tailgate --config=FILE` is `tailgate run`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from . import demo, run, validate, version
+
+COMMANDS = (run, validate, version, demo)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the whole command line."""
+    parser = argparse.ArgumentParser(
+        prog="tailgate", description="Enrich, scrub, tail-sample and tag OpenTelemetry traces on their way upstream."
+    )
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for command in COMMANDS:
+        command.add_parser(commands)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if not words or (words[0].startswith("-") and words[0] not in ("-h", "--help")):
+        words.insert(0, "run")  # the collector is started without a subcommand
+    parsed = build_parser().parse_args(words)
+    try:
+        code: int = parsed.function(parsed)
+    except KeyboardInterrupt:
+        return 130
+    return code

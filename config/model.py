@@ -1,0 +1,110 @@
+"""A configuration that has been read, merged, resolved and checked: what the pipelines are built from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Generic, Literal, TypeVar
+
+from pydantic import BaseModel
+
+from ..exporters.base import ExporterSpec
+from ..kernel.contract import Limits
+from ..processors.base import ProcessorSpec
+from ..receivers.base import ReceiverSpec
+from .errors import Problem
+
+Spec = ReceiverSpec | ProcessorSpec | ExporterSpec
+S = TypeVar("S", bound=Spec, covariant=True)
+
+DEFAULT_LIMITS = Limits(max_bytes=64 << 20, max_spans=200_000, max_attributes=4_096, max_depth=64)
+"""What one request may be, unless `service.limits` says otherwise; `max_bytes` is the inflated size."""
+
+DEFAULT_GRACE = 25_000_000_000
+"""Nanoseconds between SIGTERM and the end: below Kubernetes' 30 s, so that the flush is over before SIGKILL."""
+
+
+@dataclass(frozen=True)
+class Tables:
+    """The components that exist; the loader is given them and knows none by itself."""
+
+    receivers: Sequence[ReceiverSpec]
+    processors: Sequence[ProcessorSpec]
+    exporters: Sequence[ExporterSpec]
+
+
+@dataclass(frozen=True)
+class Component(Generic[S]):
+    """One configured component."""
+
+    id: str
+    """As written: `type` or `type/name`, where the type may be an alias."""
+    type: str
+    """The canonical name, `spec.name`."""
+    spec: S
+    config: BaseModel
+    """Validated; an instance of `spec.config`."""
+    enabled: bool
+    """Some pipeline names it; what is not enabled has been checked, but is not built."""
+
+
+@dataclass(frozen=True)
+class PipelineConfig:
+    """One row of components, by id, in the order of effect."""
+
+    id: str
+    """`traces` or `traces/name`."""
+    signal: Literal["traces"]
+    receivers: tuple[str, ...]
+    processors: tuple[str, ...]
+    exporters: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class MetricsConfig:
+    """Where the Prometheus metrics are served."""
+
+    host: str = "0.0.0.0"  # noqa: S104 - scraped from outside the pod
+    port: int = 8888
+    enabled: bool = True
+    """False for `level: none` and for an empty list of readers."""
+    legacy_names: bool = False
+    """Counters are exposed without `_total` as well."""
+
+
+@dataclass(frozen=True)
+class LogsConfig:
+    """Tailgate's own log."""
+
+    level: Literal["debug", "info", "warn", "error"] = "info"
+
+
+@dataclass(frozen=True)
+class HealthConfig:
+    """Where readiness and liveness are served."""
+
+    host: str = "0.0.0.0"  # noqa: S104 - probed by the kubelet
+    port: int = 13133
+    path: str = "/"
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """The whole."""
+
+    receivers: Mapping[str, Component[ReceiverSpec]]
+    processors: Mapping[str, Component[ProcessorSpec]]
+    exporters: Mapping[str, Component[ExporterSpec]]
+    pipelines: Mapping[str, PipelineConfig]
+    metrics: MetricsConfig = field(default_factory=MetricsConfig)
+    logs: LogsConfig = field(default_factory=LogsConfig)
+    health: HealthConfig | None = None
+    """None when `service.extensions` does not list `health_check`."""
+    limits: Limits = field(default_factory=lambda: DEFAULT_LIMITS)
+    shutdown_grace: int = DEFAULT_GRACE
+    """Nanoseconds."""
+    hash: str = ""
+    """SHA-256 (hex) over the resolved data: two files that say the same have the same."""
+    sources: tuple[str, ...] = ()
+    """The files that were read, rule files too."""
+    warnings: tuple[Problem, ...] = ()

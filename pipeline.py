@@ -1,0 +1,306 @@
+"""The way of a request, from top to bottom: build, take, judge, send, drain.
+
+    receivers take bytes and ask for admission before any decoding
+      -> Intake: one walk through each pipeline's first segment, then all pipelines take the request or none does
+        -> Pipeline: spans are held and judged, kept ones leave the row
+          -> exporters queue, batch, retry, send
+
+`Service` owns the loop, the clock and the tasks; what decides (`processors/`) is given the time and never asks for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from .config.model import Component, Configuration, PipelineConfig
+from .exporters.base import ExportContext, Exporter
+from .kernel.contract import Kernel, Records
+from .processors.base import Batching, BuildContext, Limiting, Part
+from .processors.memory_limiter import MemoryGovernor
+from .processors.row import Passed, Row, build_segments
+from .receivers.base import Receiver, Refused
+from .telemetry.logs import get_logger
+from .telemetry.samples import Sample
+
+TICK_SECONDS = 0.1
+"""How often what is due is judged: rarely enough that requests on the way out are large."""
+UNBOUNDED = 1 << 62
+"""An exporter whose room is at least this has no queue (debug)."""
+MAX_REQUEST_SPANS, MAX_REQUEST_BYTES = 8192, 3 << 20
+"""Bounds of a request on the way out when no batch processor sets them; below gRPC's usual 4 MiB."""
+
+log = get_logger("pipeline")
+
+
+class Clock:
+    """Wall-clock nanoseconds that never go back."""
+
+    def __init__(self) -> None:
+        self._offset = time.time_ns() - time.monotonic_ns()
+
+    def __call__(self) -> int:
+        """Return now."""
+        return time.monotonic_ns() + self._offset
+
+
+class Pipeline:
+    """One pipeline: a row of segments between receivers and exporters, and the ledger of its spans."""
+
+    def __init__(self, name: str, row: Row, exporters: Sequence[Exporter], context: Sequence[str]) -> None:
+        self.name, self.row, self.exporters, self.context = name, row, list(exporters), list(context)
+        self.max_spans, self.max_bytes = MAX_REQUEST_SPANS, MAX_REQUEST_BYTES
+        self.accepted = self.out = 0
+        self.dropped: Counter[str] = Counter()
+        self.room_again = asyncio.Event()
+
+    def digest(self, request: bytes, metadata: Callable[[str], str | None]) -> Records:
+        """Walk the request. Raises `Malformed` or `OverLimit`; nothing is taken yet."""
+        return self.row.digest(request, [metadata(name) for name in self.context])
+
+    def check_room(self, records: Records) -> None:
+        """Raise `Refused` when a row that holds nothing has nowhere to send this."""
+        if not self.row.holds and records.bytes > self.room():
+            raise Refused(f"pipeline {self.name}: the sending queue is full", exhausted=False)
+
+    def take(self, now: int, records: Records) -> None:
+        """Take a digested request for good."""
+        self.accepted += records.spans
+        if self.row.holds:
+            self._pass_on(self.row.offer(now, records))
+        else:
+            passed = self.row.offer(now, records)
+            self._send([(r.request(), r.spans) for r in passed.records])
+
+    def judge(self, now: int, method: str = "tick", wanted: int = 0) -> bool:
+        """Judge one slice of what is held; True when another slice is due at once."""
+        passed = self.row.step(now, method, self.room(), wanted)
+        self._pass_on(passed)
+        return passed.more
+
+    def room(self) -> int:
+        """Bytes that can leave now: what the roomiest queue takes (a dead upstream must not stop a living one)."""
+        rooms = [exporter.room() for exporter in self.exporters]
+        return max((room for room in rooms if room < UNBOUNDED), default=UNBOUNDED)
+
+    def give_up(self) -> None:
+        """Count what is still held as dropped (the grace period is over)."""
+        self.dropped["shutdown"] += self.row.held()[1]
+        self.row = Row([])
+
+    def samples(self) -> Iterable[Sample]:
+        """The ledger, `accepted == out + dropped + held`, and the metrics of the row."""
+        label = {"pipeline": self.name}
+        traces, spans, held_bytes = self.row.held()
+        yield Sample("tailgate_pipeline_accepted_spans", "counter", "Spans taken by the pipeline", self.accepted, label)
+        yield Sample("tailgate_pipeline_out_spans", "counter", "Spans handed to the exporters", self.out, label)
+        for reason, count in sorted(self.dropped.items()):
+            labels = {**label, "reason": reason}
+            yield Sample("tailgate_pipeline_dropped_spans", "counter", "Spans dropped, by reason", count, labels)
+        yield Sample("tailgate_pipeline_held_spans", "gauge", "Spans held until their trace is judged", spans, label)
+        yield Sample("tailgate_pipeline_held_traces", "gauge", "Traces held", traces, label)
+        yield Sample("tailgate_pipeline_held_bytes", "gauge", "Bytes held", held_bytes, label)
+        yield from self.row.samples()
+
+    def _pass_on(self, passed: Passed) -> None:
+        self.dropped.update(passed.dropped)
+        for records in passed.records:
+            self._send(records.requests(self.max_spans, self.max_bytes))
+
+    def _send(self, requests: Sequence[tuple[bytes, int]]) -> None:
+        self.out += sum(spans for _, spans in requests)
+        for exporter in self.exporters:
+            exporter.offer(requests)
+
+
+class Intake:
+    """What stands behind one receiver: admission, and all the pipelines that it feeds."""
+
+    def __init__(self, pipelines: Sequence[Pipeline], governor: MemoryGovernor, clock: Clock) -> None:
+        self.pipelines, self.governor, self.clock = list(pipelines), governor, clock
+
+    def admit(self, size: int) -> None:
+        """Raise `Refused` when nothing more may come in now."""
+        self.governor.admit(size)
+
+    def reserve(self, size: int) -> None:
+        """Count bytes as in flight. Raises `Refused`."""
+        self.governor.reserve(size)
+
+    def release(self, size: int) -> None:
+        """Give in-flight bytes back."""
+        self.governor.release(size)
+
+    def consume(self, request: bytes, metadata: Callable[[str], str | None]) -> int:
+        """Give one request to every pipeline, or to none; return its span count."""
+        digested = [(pipeline, pipeline.digest(request, metadata)) for pipeline in self.pipelines]
+        for pipeline, records in digested:
+            pipeline.check_room(records)
+        now = self.clock()
+        for pipeline, records in digested:
+            pipeline.take(now, records)
+        return digested[0][1].spans
+
+
+class Service:
+    """Everything that runs in one process, built from one configuration."""
+
+    def __init__(self, config: Configuration, kernel: Kernel) -> None:
+        self.config, self.kernel, self.clock = config, kernel, Clock()
+        self.ready = False
+        parts = {p.id: _build_parts(p, config, kernel) for p in config.pipelines.values()}
+        self.governor = _governor([part for built, _ in parts.values() for _, part in built], self._held_bytes)
+        self.exporters = _build_exporters(config, parts, self._room_again)
+        self.pipelines = {
+            id: _build_pipeline(config.pipelines[id], built, ctx, self.exporters) for id, (built, ctx) in parts.items()
+        }
+        self.receivers = self._build_receivers()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        """Open exporters, then receivers; ready when this returns."""
+        for exporter in self.exporters.values():
+            await exporter.start()
+        for receiver in self.receivers:
+            await receiver.start()
+        for run in (self._watch_memory, *(self._judging(p) for p in self.pipelines.values() if p.row.holds)):
+            task = asyncio.get_running_loop().create_task(run())
+            self._tasks.add(task)
+        self.ready = True
+
+    async def stop(self, grace: float) -> None:
+        """Stop accepting, judge what is held, flush; over within `grace` seconds, every loss counted."""
+        self.ready = False
+        deadline = asyncio.get_running_loop().time() + grace
+        async with asyncio.TaskGroup() as group:
+            for receiver in self.receivers:
+                group.create_task(receiver.stop(min(5.0, grace / 3)))
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for pipeline in self.pipelines.values():
+            await self._drain(pipeline, deadline - grace / 5)
+        async with asyncio.TaskGroup() as group:
+            for exporter in self.exporters.values():
+                group.create_task(exporter.stop(deadline))
+
+    def samples(self) -> Iterable[Sample]:
+        """Every metric, read in one go on the event loop: an atomic snapshot."""
+        for receiver in self.receivers:
+            yield from receiver.samples()
+        for pipeline in self.pipelines.values():
+            yield from pipeline.samples()
+        for exporter in self.exporters.values():
+            yield from exporter.samples()
+        yield from self.governor.samples()
+
+    @property
+    def endpoints(self) -> Mapping[str, Mapping[str, str]]:
+        """Bound addresses, by receiver id and protocol."""
+        return {receiver.id: receiver.endpoints for receiver in self.receivers}
+
+    def _build_receivers(self) -> list[Receiver]:
+        fed: dict[str, list[Pipeline]] = {}
+        for id, pipeline in self.pipelines.items():
+            for receiver in self.config.pipelines[id].receivers:
+                fed.setdefault(receiver, []).append(pipeline)
+        return [
+            self.config.receivers[id].spec.build(
+                self.config.receivers[id].config, id, Intake(pipelines, self.governor, self.clock)
+            )
+            for id, pipelines in fed.items()
+        ]
+
+    def _held_bytes(self) -> int:
+        held = sum(pipeline.row.held()[2] for pipeline in self.pipelines.values())
+        return held + sum(exporter.held_bytes() for exporter in self.exporters.values())
+
+    def _room_again(self) -> None:
+        for pipeline in self.pipelines.values():
+            pipeline.room_again.set()
+
+    async def _watch_memory(self) -> None:
+        while True:
+            await asyncio.sleep(self.governor.check_interval)
+            self.governor.check(self.clock())
+            for pipeline in self.pipelines.values():
+                wanted = self.governor.wanted()
+                while wanted > 0 and pipeline.row.holds and pipeline.judge(self.clock(), "relieve", wanted):
+                    await asyncio.sleep(0)
+                    wanted = self.governor.wanted()
+
+    def _judging(self, pipeline: Pipeline) -> Callable[[], asyncio.Future[None]]:
+        async def judge_for_ever() -> None:
+            while True:
+                await asyncio.sleep(TICK_SECONDS)
+                await self._judge_due(pipeline)
+
+        return judge_for_ever  # type: ignore[return-value]
+
+    async def _judge_due(self, pipeline: Pipeline) -> None:
+        """Judge all that is due, slice by slice, so that receiving never waits longer than one slice."""
+        try:
+            while (deadline := pipeline.row.next_deadline()) is not None and deadline <= (now := self.clock()):
+                if not pipeline.judge(now):
+                    return
+                await asyncio.sleep(0)
+        except Exception:
+            log.exception("judging failed", pipeline=pipeline.name)
+
+    async def _drain(self, pipeline: Pipeline, deadline: float) -> None:
+        """Judge everything that is held, as fast as the exporters have room, until `deadline`."""
+        loop = asyncio.get_running_loop()
+        while pipeline.row.held()[0] and loop.time() < deadline:
+            before = pipeline.row.held()[0]
+            pipeline.judge(self.clock(), "drain")
+            await asyncio.sleep(0 if pipeline.row.held()[0] < before else 0.05)
+        if pipeline.row.held()[1]:
+            log.warning("spans given up at shutdown", pipeline=pipeline.name, spans=pipeline.row.held()[1])
+            pipeline.give_up()
+
+
+Built = tuple[list[tuple[str, Part]], BuildContext]
+
+
+def _build_parts(pipeline: PipelineConfig, config: Configuration, kernel: Kernel) -> Built:
+    """Build the processors of a pipeline, in the order written; each pipeline has its own instances."""
+    context = BuildContext(id="", pipeline=pipeline.id, kernel=kernel, labels=kernel.labels(), context=[])
+    parts: list[tuple[str, Part]] = []
+    for component in (config.processors[id] for id in pipeline.processors):
+        if component.enabled:
+            context.id = component.id
+            parts.append((component.id, component.spec.build(component.config, context)))
+    return parts, context
+
+
+def _build_pipeline(
+    pipeline: PipelineConfig, parts: list[tuple[str, Part]], context: BuildContext, exporters: Mapping[str, Exporter]
+) -> Pipeline:
+    row = Row(build_segments(parts, context.kernel, context.context))
+    built = Pipeline(pipeline.id, row, [exporters[id] for id in pipeline.exporters], context.context)
+    for batch in (part for _, part in parts if isinstance(part, Batching)):
+        built.max_spans = batch.send_batch_max_size or max(batch.send_batch_size, 1)
+    return built
+
+
+def _build_exporters(
+    config: Configuration, parts: Mapping[str, Built], on_room: Callable[[], None]
+) -> dict[str, Exporter]:
+    """Build each exporter that some pipeline uses once; a pipeline's batch processor sets how it batches."""
+    built: dict[str, Exporter] = {}
+    for pipeline in config.pipelines.values():
+        batch = next((p for _, p in parts[pipeline.id][0] if isinstance(p, Batching)), None)
+        sizes = (batch.send_batch_size, batch.send_batch_max_size, batch.timeout) if batch else None
+        for id in pipeline.exporters:
+            if id not in built:
+                component: Component = config.exporters[id]
+                built[id] = component.spec.build(component.config, ExportContext(id, on_room, sizes))
+    return built
+
+
+def _governor(parts: Sequence[Part], held: Callable[[], int]) -> MemoryGovernor:
+    """One governor for the process: the strictest of the memory limiters, or none's defaults."""
+    limits = [part for part in parts if isinstance(part, Limiting)]
+    return MemoryGovernor(min(limits, key=lambda limit: limit.hard_bytes) if limits else None, held)

@@ -1,0 +1,179 @@
+"""A pipeline's processors as a row of segments: neighbouring stateless stages fuse into one program and one walk.
+
+A stage that holds traces (tail_sampling), or that decides on the facts of kept ones (retention), ends a segment; what
+stands after it is walked when a kept trace is let go. The order that is written is the order of effect.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from ..kernel.contract import FactsSpec, Kernel, Limits, Program, Records, Stage
+from ..telemetry.samples import Sample
+from .base import Decider, Deciding, Fused, Holding, Outcome, Part, Sampler
+
+LIMITS: Limits = {"max_bytes": 256 << 20, "max_spans": 1 << 20, "max_attributes": 1 << 14, "max_depth": 32}
+"""Bounds of one request; the receivers' own limits on its size are lower."""
+
+NO_FACTS: FactsSpec = {"leaves": [], "numbers": [], "keys": [], "compare": []}
+
+
+class RowError(ValueError):
+    """The processors cannot stand in this order; the message says which and why."""
+
+
+@dataclass
+class Segment:
+    """One walk, and what stands at its end."""
+
+    program: Program
+    counters: list[tuple[str, str]]
+    sampler: Sampler | None = None
+    decider: Decider | None = None
+
+
+@dataclass
+class _Draft:
+    """A segment while its stages are collected."""
+
+    stages: list[Stage] = field(default_factory=list)
+    counters: list[tuple[str, str]] = field(default_factory=list)
+    facts: FactsSpec = field(default_factory=lambda: NO_FACTS)
+    end: Holding | Deciding | None = None
+
+    def add(self, part: Fused) -> None:
+        self.stages.extend(part.stages)
+        self.counters.extend(part.counters)
+
+    def segment(self, kernel: Kernel, context: int) -> Segment:
+        spec = {"stages": self.stages, "facts": self.facts, "limits": LIMITS, "context": context}
+        program = kernel.compile(spec)  # type: ignore[arg-type]
+        segment = Segment(program, self.counters)
+        if isinstance(self.end, Holding):
+            segment.sampler = self.end.start(program)
+        elif isinstance(self.end, Deciding):
+            segment.decider = self.end.decider
+        return segment
+
+
+def _drafts(parts: Iterable[tuple[str, Part]]) -> list[_Draft]:
+    """Cut the row where a part ends a segment; the last draft is open."""
+    drafts, held = [_Draft()], False
+    for component, part in parts:
+        if isinstance(part, Fused):
+            drafts[-1].add(part)
+        elif isinstance(part, Holding):
+            drafts[-1].facts, drafts[-1].end, held = part.facts, part, True
+            drafts.append(_Draft())
+        elif isinstance(part, Deciding) and held:
+            drafts[-1].facts, drafts[-1].end = part.decider.facts, part
+            drafts.append(_Draft())
+        elif isinstance(part, Deciding):
+            if part.alone is None:
+                raise RowError(f"{component}: {part.why}")
+            drafts[-1].add(Fused(part.alone))
+    return drafts
+
+
+def build_segments(parts: Sequence[tuple[str, Part]], kernel: Kernel, context: Sequence[str]) -> list[Segment]:
+    """Compile (component id, part) pairs into segments. Raises `RowError` or `BadProgram`."""
+    drafts = _drafts(parts)
+    if len(drafts) > 1 and not drafts[-1].stages:
+        drafts.pop()
+    return [draft.segment(kernel, len(context)) for draft in drafts]
+
+
+@dataclass
+class Passed:
+    """What left the row at its end, and what it lost on the way."""
+
+    records: list[Records] = field(default_factory=list)
+    dropped: dict[str, int] = field(default_factory=dict)
+    more: bool = False
+
+
+class Row:
+    """The segments of one pipeline, and the way of records through them. Time is an argument in ns."""
+
+    def __init__(self, segments: Sequence[Segment]) -> None:
+        self.segments = list(segments)
+        self.samplers = [segment.sampler for segment in segments if segment.sampler]
+
+    @property
+    def holds(self) -> bool:
+        """Whether some stage holds traces."""
+        return bool(self.samplers)
+
+    def digest(self, request: bytes, context: Sequence[str | None]) -> Records:
+        """Walk the first segment. Raises `Malformed` or `OverLimit`."""
+        return self.segments[0].program.digest(request, context)
+
+    def offer(self, now: int, records: Records) -> Passed:
+        """Take digested records to wherever they stay or leave."""
+        passed = Passed()
+        self._end_segment(now, 0, records, passed, late=False)
+        return passed
+
+    def step(self, now: int, method: str, room: int, wanted: int = 0) -> Passed:
+        """Let every sampler judge one slice: `method` is `tick`, `relieve` (with `wanted`) or `drain`."""
+        passed = Passed()
+        for index, segment in enumerate(self.segments):
+            if segment.sampler is None:
+                continue
+            if method == "relieve":
+                outcome = segment.sampler.relieve(now, wanted, room)
+            elif method == "drain":
+                outcome = segment.sampler.drain(now, room)
+            else:
+                outcome = segment.sampler.tick(now, room)
+            self._leave_sampler(now, index, outcome, passed)
+        return passed
+
+    def held(self) -> tuple[int, int, int]:
+        """Traces, spans and bytes held."""
+        held = [sampler.held() for sampler in self.samplers]
+        return sum(h[0] for h in held), sum(h[1] for h in held), sum(h[2] for h in held)
+
+    def next_deadline(self) -> int | None:
+        """The `now` at which a tick has something to do."""
+        return min((d for s in self.samplers if (d := s.next_deadline()) is not None), default=None)
+
+    def samples(self) -> Iterable[Sample]:
+        """The metrics of everything in the row."""
+        for segment in self.segments:
+            for (processor, rule), count in zip(segment.counters, segment.program.counters(), strict=True):
+                labels = {"processor": processor, "rule": rule}
+                yield Sample("tailgate_scrubbed", "counter", "Values replaced, by scrub rule", count, labels)
+            if segment.sampler:
+                yield from segment.sampler.samples()
+            if segment.decider:
+                yield from segment.decider.samples()
+
+    def _end_segment(self, now: int, index: int, records: Records, passed: Passed, late: bool) -> None:
+        segment = self.segments[index]
+        if segment.sampler:
+            self._leave_sampler(now, index, segment.sampler.offer(now, records), passed)
+            return
+        if segment.decider:
+            segment.decider.decide(records)
+        self._next_segment(now, index, records, passed, late)
+
+    def _leave_sampler(self, now: int, index: int, outcome: Outcome, passed: Passed) -> None:
+        passed.more = passed.more or outcome.more
+        for reason, spans in outcome.dropped.items():
+            passed.dropped[reason] = passed.dropped.get(reason, 0) + spans
+        if outcome.kept is not None:
+            self._next_segment(now, index, outcome.kept, passed, late=False)
+        if outcome.late is not None:
+            self._next_segment(now, index, outcome.late, passed, late=True)
+
+    def _next_segment(self, now: int, index: int, records: Records, passed: Passed, late: bool) -> None:
+        if index + 1 < len(self.segments):
+            refined = self.segments[index + 1].program.refine(records)
+            self._end_segment(now, index + 1, refined, passed, late)
+            return
+        if not late:
+            for sampler in self.samplers:
+                sampler.remember(records)
+        passed.records.append(records)

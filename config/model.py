@@ -9,16 +9,12 @@ from typing import Generic, Literal, TypeVar
 from pydantic import BaseModel
 
 from ..exporters.base import ExporterSpec
-from ..kernel.contract import Limits
 from ..processors.base import ProcessorSpec
 from ..receivers.base import ReceiverSpec
 from .errors import Problem
 
 Spec = ReceiverSpec | ProcessorSpec | ExporterSpec
 S = TypeVar("S", bound=Spec, covariant=True)
-
-DEFAULT_LIMITS = Limits(max_bytes=64 << 20, max_spans=200_000, max_attributes=4_096, max_depth=64)
-"""What one request may be, unless `service.limits` says otherwise; `max_bytes` is the inflated size."""
 
 DEFAULT_GRACE = 25_000_000_000
 """Nanoseconds between SIGTERM and the end: below Kubernetes' 30 s, so that the flush is over before SIGKILL."""
@@ -100,7 +96,6 @@ class Configuration:
     logs: LogsConfig = field(default_factory=LogsConfig)
     health: HealthConfig | None = None
     """None when `service.extensions` does not list `health_check`."""
-    limits: Limits = field(default_factory=lambda: DEFAULT_LIMITS)
     shutdown_grace: int = DEFAULT_GRACE
     """Nanoseconds."""
     hash: str = ""

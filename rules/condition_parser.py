@@ -33,7 +33,11 @@ from .suggest import did_you_mean
 MAX_LENGTH = 8192
 """Characters of one condition."""
 
+MAX_DIGITS = 60
+"""Characters of one number, and its largest exponent: exact arithmetic must stay small."""
+
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
+_EXPONENT = re.compile(r"[eE]([+-]?\d+)\Z", re.ASCII)
 _INTEGER = re.compile(r"[+-]?\d+", re.ASCII)
 _UNIT = re.compile(r"[a-zµ]+")
 _FLIPPED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
@@ -77,6 +81,8 @@ def _position(token: Token) -> int:
 
 def _number(token: Token) -> Value:
     position, text = _position(token), str(token)
+    if len(text) > MAX_DIGITS or abs(int((_EXPONENT.search(text) or "00")[1])) > MAX_DIGITS:
+        raise PlacedError(position, f"{text[:20]}... is too large or too small for a number")
     if _NUMBER.fullmatch(text):
         value: int | float = int(text) if _INTEGER.fullmatch(text) else float(text)
         if not -(2**63) <= value < 2**63 if isinstance(value, int) else math.isinf(value):

@@ -24,6 +24,8 @@ __all__ = ["ConditionError", "SpanCondition", "TraceCondition", "span_condition"
 FIXED_POINT = 1_000_000
 """Sums, minima and maxima are integers of this fraction (`docs/kernel.md`, "Facts")."""
 
+_BEYOND = 10**36 + 1  # the kernel's numbers saturate just below it
+
 
 def trace_condition(text: str, facts: FactsBuilder) -> Test:
     """Return a test over a trace; what it needs is added to `facts`. Raises ConditionError."""
@@ -123,7 +125,10 @@ class _TraceCompiler:
 
     def _subject(self, subject: list[Any], node: tree.Compare, value: Fraction) -> Test:
         exact = whole(node.op, value)
-        return Always(False) if exact is None else self._facts.compare(subject, *exact)
+        if exact is None:
+            return Always(False)
+        op, wanted = exact
+        return self._facts.compare(subject, op, max(-_BEYOND, min(_BEYOND, wanted)))
 
 
 def _number(value: tree.Value) -> Fraction:

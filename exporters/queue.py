@@ -35,7 +35,6 @@ class SendQueue:
     def __init__(self, limits: QueueLimits, bounds: BatchBounds, on_room: Callable[[], None]) -> None:
         self.limits = limits
         self.ledger = Ledger()
-        self.enqueue_failed = 0
         self.requests = 0
         self.bytes = 0
         """Held: waiting and in flight."""
@@ -65,7 +64,6 @@ class SendQueue:
             self.backlog.push(now, data, spans)
         else:
             self.ledger.failed["queue_full"] += spans
-            self.enqueue_failed += spans
         self._full = self._full or not taken or self.room() == 0
         return taken
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC
@@ -24,6 +23,9 @@ RETRYABLE_CODES = frozenset(
 
 RETRYABLE_STATUSES = frozenset({429, 502, 503, 504})
 """HTTP statuses after which OTLP lets a client try again."""
+
+LONGEST_WAIT = 86_400.0
+"""Seconds; an upstream that asks for more is asked again after these."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ class Backoff:
             return None
         delay = self._interval * (1 + policy.randomization * (2 * self._rng() - 1))
         self._interval = min(self._interval * policy.multiplier, policy.maximum)
-        delay = max(delay, after or 0.0)
+        delay = max(delay, min(after or 0.0, LONGEST_WAIT))
         if policy.max_elapsed and now + delay - self._started > policy.max_elapsed:
             return None
         return delay
@@ -96,10 +98,10 @@ def retry_after(value: str | None, now: float) -> float | None:
     if not text:
         return None
     if text.replace(".", "", 1).isdigit() and text.isascii():
-        return float(text)
+        return min(float(text), LONGEST_WAIT)
     try:
         date = parsedate_to_datetime(text)
     except (ValueError, OverflowError):
         return None
     seconds = (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - now
-    return max(seconds, 0.0) if math.isfinite(seconds) else None
+    return min(max(seconds, 0.0), LONGEST_WAIT)

@@ -52,7 +52,11 @@ def wait_drained(proxy: Running) -> None:
     """Wait until nothing is held, queued or in flight any more."""
     for _ in range(600):
         held = proxy.metric("tailgate_pipeline_held_spans")
-        if not held + proxy.metric("tailgate_exporter_queued_spans") + proxy.metric("tailgate_exporter_in_flight_spans"):
+        if (
+            not held
+            + proxy.metric("tailgate_exporter_queued_spans")
+            + proxy.metric("tailgate_exporter_in_flight_spans")
+        ):
             return
         time.sleep(0.1)
     raise RuntimeError("the proxy still holds spans after a minute")
@@ -123,7 +127,9 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--requests", type=int, default=300)
     parser.add_argument("--batch", type=int, default=512)
-    parser.add_argument("--bar", type=float, default=3.0, help="the most that the Rust kernel may cost, in bare servers")
+    parser.add_argument(
+        "--bar", type=float, default=3.0, help="the most that the Rust kernel may cost, in bare servers"
+    )
     args = parser.parse_args()
     result = measure(args.rounds, args.requests, Shape(spans_per_request=args.batch))
     result["tick"] = tick()

@@ -38,7 +38,10 @@ async def bare(port: int, count: bool) -> None:
     server = grpc.aio.server(options=OPTIONS)
     service = "opentelemetry.proto.collector.trace.v1.TraceService"
     server.add_generic_rpc_handlers(
-        (grpc.method_handlers_generic_handler(service, handlers), grpc.method_handlers_generic_handler("bench", counter))
+        (
+            grpc.method_handlers_generic_handler(service, handlers),
+            grpc.method_handlers_generic_handler("bench", counter),
+        )
     )
     server.add_insecure_port(f"127.0.0.1:{port}")
     await server.start()

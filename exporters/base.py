@@ -30,7 +30,8 @@ class Exporter(Protocol):
     id: str
     ledger: Ledger
 
-    async def start(self) -> None: ...
+    async def start(self) -> None:
+        """Connect; does not fail because the upstream is away."""
 
     def room(self) -> int:
         """Bytes that the queue still takes."""
@@ -44,7 +45,8 @@ class Exporter(Protocol):
     async def stop(self, deadline: float) -> None:
         """Flush until `deadline` (event-loop time), then count what is left as failed under `shutdown`."""
 
-    def samples(self) -> Iterable[Sample]: ...
+    def samples(self) -> Iterable[Sample]:
+        """Its metrics, read at scrape time."""
 
 
 @dataclass

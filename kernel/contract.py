@@ -129,7 +129,9 @@ class Columns(Protocol):
     """The facts of some traces, a row each."""
 
     @property
-    def count(self) -> int: ...
+    def count(self) -> int:
+        """How many rows."""
+
     @property
     def masks(self) -> list[int]:
         """The distinct masks."""
@@ -172,9 +174,13 @@ class Records(Protocol):
     """Spans with the facts and labels of their traces. Immutable but for `label`."""
 
     @property
-    def traces(self) -> int: ...
+    def traces(self) -> int:
+        """How many traces."""
+
     @property
-    def spans(self) -> int: ...
+    def spans(self) -> int:
+        """How many spans."""
+
     @property
     def bytes(self) -> int:
         """Of span messages."""
@@ -219,16 +225,23 @@ class Table(Protocol):
     def file(self, records: Records, now: int) -> Filed:
         """Hold the records of `digest` of the table's program; `now` in ns, never less than before."""
 
-    def due(self, first_seen: int, root_seen: int | None, limit: int) -> Columns: ...
-    def heaviest(self, now: int, bytes_wanted: int, limit: int) -> Columns: ...
+    def due(self, first_seen: int, root_seen: int | None, limit: int) -> Columns:
+        """What is due, oldest first; it stays until settled."""
+
+    def heaviest(self, now: int, bytes_wanted: int, limit: int) -> Columns:
+        """What holds most for longest; it stays until settled."""
+
     def settle(self, columns: Columns, verdicts: array[int], thresholds: array[int] | None) -> Settled:
         """`verdicts` typecode I, `thresholds` typecode Q (None: 0). ValueError when lengths or labels are wrong."""
 
-    def remember(self, records: Records) -> None: ...
+    def remember(self, records: Records) -> None:
+        """Replace the labels remembered for these traces by those they have now."""
+
     def next_due(self) -> tuple[int | None, int | None]:
         """`first_seen` of the oldest trace held, and the earliest `now` at which a held trace's root came."""
 
-    def stats(self) -> TableStats: ...
+    def stats(self) -> TableStats:
+        """What is held now."""
 
 
 class Program(Protocol):
@@ -254,6 +267,8 @@ class Kernel(Protocol):
     def compile(self, spec: ProgramSpec) -> Program:
         """Raises `BadProgram`."""
 
-    def labels(self) -> LabelBook: ...
+    def labels(self) -> LabelBook:
+        """Return a new, empty book."""
+
     def table(self, program: Program, labels: LabelBook, kept_decisions: int, dropped_decisions: int) -> Table:
         """A table for records of `program`; the two numbers bound the decision cache (0: none)."""

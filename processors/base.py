@@ -29,6 +29,8 @@ class BuildContext:
     """The pipeline's book of labels."""
     context: list[str]
     """Names of request values that the pipeline's programs use; grows by `context_index`."""
+    retentions: dict[int, tuple[str, int]] = field(default_factory=dict)
+    """What a sampler says about retention: verdict label -> (class, ns). Shared by the pipeline's processors."""
 
     def context_index(self, name: str) -> int:
         """Return the position of a request value (such as `metadata.x-tenant`) among those given to `digest`."""
@@ -105,7 +107,8 @@ class Decider(Protocol):
     def decide(self, records: Records) -> None:
         """Set the label of every trace that has none in the decider's slot."""
 
-    def samples(self) -> Iterable[Sample]: ...
+    def samples(self) -> Iterable[Sample]:
+        """Its metrics, read at scrape time."""
 
 
 @dataclass
@@ -150,5 +153,3 @@ class ProcessorSpec:
     build: Callable[[Any, BuildContext], Part]
     aliases: tuple[str, ...] = ()
     """The collector's names for the same thing."""
-
-

@@ -31,7 +31,8 @@ class Consumer(Protocol):
     def reserve(self, size: int) -> None:
         """Count `size` bytes as in flight; given back by `release`. Raises `Refused`."""
 
-    def release(self, size: int) -> None: ...
+    def release(self, size: int) -> None:
+        """Give reserved bytes back."""
 
     def consume(self, request: bytes, metadata: Callable[[str], str | None]) -> int:
         """Take one ExportTraceServiceRequest; the span count comes back.
@@ -46,7 +47,9 @@ class Receiver(Protocol):
 
     id: str
 
-    async def start(self) -> None: ...
+    async def start(self) -> None:
+        """Listen. Raises OSError when an address cannot be bound or a certificate cannot be read."""
+
     async def stop(self, grace: float) -> None:
         """Stop accepting at once, let running calls end within `grace` seconds."""
 
@@ -54,7 +57,8 @@ class Receiver(Protocol):
     def endpoints(self) -> Mapping[str, str]:
         """Bound addresses by protocol (`grpc`, `http`), with the real port where 0 was asked for."""
 
-    def samples(self) -> Iterable[Sample]: ...
+    def samples(self) -> Iterable[Sample]:
+        """Its metrics, read at scrape time."""
 
 
 @dataclass(frozen=True)

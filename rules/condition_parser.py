@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from functools import cache
 from importlib.resources import files
@@ -81,11 +80,12 @@ def _position(token: Token) -> int:
 
 def _number(token: Token) -> Value:
     position, text = _position(token), str(token)
-    if len(text) > MAX_DIGITS or abs(int((_EXPONENT.search(text) or "00")[1])) > MAX_DIGITS:
+    exponent = _EXPONENT.search(text[-MAX_DIGITS:])
+    if len(text) > MAX_DIGITS or (exponent and abs(int(exponent[1])) > MAX_DIGITS):
         raise PlacedError(position, f"{text[:20]}... is too large or too small for a number")
     if _NUMBER.fullmatch(text):
         value: int | float = int(text) if _INTEGER.fullmatch(text) else float(text)
-        if not -(2**63) <= value < 2**63 if isinstance(value, int) else math.isinf(value):
+        if isinstance(value, int) and not -(2**63) <= value < 2**63:
             raise PlacedError(position, f"{text} is too large: expected a number within 64 bits")
         return Value(position, "number", value, text)
     try:

@@ -25,32 +25,32 @@ _SPAN_LISTS = ("services", "span_names", "span_kinds", "attributes", "resources"
 _OTHER_SIGNALS = ("log_bodies", "log_severity_texts", "log_severity_number", "metric_names")
 
 
-class _Strict(BaseModel):
+class _Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class RegexpCache(_Strict):
+class RegexpCache(_Model):
     """How the collector caches its regular expressions; accepted, and without effect: matching needs no cache."""
 
     cacheenabled: bool = False
     cachemaxnumentries: int = 0
 
 
-class KeyMatcher(_Strict):
+class KeyMatcher(_Model):
     """An attribute by key, and by value unless that is left out."""
 
     key: str = Field(min_length=1)
     value: Any = None
 
 
-class LibraryMatcher(_Strict):
+class LibraryMatcher(_Model):
     """An instrumentation scope by name and version; without a version any will do, `""` is the empty one."""
 
     name: str
     version: str | None = None
 
 
-class SpanMatcher(_Strict):
+class SpanMatcher(_Model):
     """One `include` or `exclude`."""
 
     match_type: Literal["strict", "regexp"]
@@ -146,6 +146,8 @@ def _check_value(item: KeyMatcher, match_type: str) -> None:
         return
     if not isinstance(item.value, bool | int | float):
         raise ValueError(f"the value of {item.key!r} is a list or a map: expected a text, a number, true or false")  # noqa: TRY004
+    if isinstance(item.value, int) and not -(2**63) <= item.value < 2**63:
+        raise ValueError(f"the value of {item.key!r} is too large: expected at most 64 bits")
     if match_type == "regexp":
         raise ValueError(f"the value of {item.key!r} is no text, but match_type is regexp: put it in quotes")
 

@@ -82,7 +82,10 @@ class Shop:
     def _pay(self, parent: Span, start: int, failing: bool) -> None:
         card = self.rng.choice(["4111 1111 1111 1111", "5555-5555-5555-4444", "378282246310005"])
         checkout = self._child(parent, "checkout", "POST /pay", start, 9 * MS, {"order.id": self.rng.randrange(10**8)})
-        attributes = {"payment.note": f"charge card {card}", "http.request.header.authorization": "Bearer c2VjcmV0LXRva2Vu"}
+        attributes = {
+            "payment.note": f"charge card {card}",
+            "http.request.header.authorization": "Bearer c2VjcmV0LXRva2Vu",
+        }
         payment = self.tracers["payment"].start_span(
             "charge", trace.set_span_in_context(checkout), SpanKind.CLIENT, attributes, start_time=start + MS
         )
@@ -103,7 +106,9 @@ class Shop:
         }
         self._child(parent, "recommendation-agent", "chat small-model", start, 300 * MS, attributes)
 
-    def _child(self, parent: Span, service: str, name: str, start: int, length: int, attributes: dict[str, object]) -> Span:
+    def _child(
+        self, parent: Span, service: str, name: str, start: int, length: int, attributes: dict[str, object]
+    ) -> Span:
         span = self.tracers[service].start_span(
             name,
             trace.set_span_in_context(parent),

@@ -48,7 +48,9 @@ class View:
         """Say what is running."""
         if self.live:
             print(f"kernel: {kernel}")
-            print(f"shop (OpenTelemetry SDK) -> Tailgate {endpoints['grpc']} gRPC, {endpoints['http']} HTTP -> {upstream}")
+            print(
+                f"shop (OpenTelemetry SDK) -> Tailgate {endpoints['grpc']} gRPC, {endpoints['http']} HTTP -> {upstream}"
+            )
             print(f"open for {seconds:g} s; a trace is judged 3 s after its first span", flush=True)
 
     def update(self, summary: Summary) -> None:

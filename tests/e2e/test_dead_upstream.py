@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import grpc
 import psutil
 import pytest
-from conftest import SERVICE, Scraper, StartTailgate, Tailgate, Upstream, check_ledger, total
+from harness import SERVICE, Scraper, StartTailgate, Tailgate, Upstream, check_ledger, total
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 DEAD_SECONDS = 30
@@ -125,7 +125,9 @@ def test_beyond_the_bounds_every_loss_has_a_name(start_tailgate: StartTailgate, 
     load = Load(tailgate, per_second=20)
     peak = play(tailgate, upstream, load)
     metrics = tailgate.metrics()
-    dropped = total(metrics, "tailgate_pipeline_dropped_spans_total") + total(metrics, "tailgate_exporter_failed_spans_total")
+    dropped = total(metrics, "tailgate_pipeline_dropped_spans_total") + total(
+        metrics, "tailgate_exporter_failed_spans_total"
+    )
     assert load.refused
     assert set(load.refused) <= {"RESOURCE_EXHAUSTED", "UNAVAILABLE"}
     assert total(metrics, "tailgate_receiver_refused_requests_total") * 100 == sum(load.refused.values())

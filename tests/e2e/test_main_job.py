@@ -8,7 +8,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 
 import pytest
-from conftest import Scraper, StartTailgate, Upstream, check_ledger, total
+from harness import Scraper, StartTailgate, Upstream, check_ledger, total
 from opentelemetry import trace
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as GrpcExporter
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as HttpExporter
@@ -140,7 +140,11 @@ class Shop:
         for _ in range(rng.randrange(5)):
             service = rng.choice(("frontend", "backend"))
             context = trace.set_span_in_context(root)
-            links = [Link(SpanContext(7, 9, False, TraceFlags(1)), {"why": rng.choice(SECRETS)})] if "pii" in planted.kinds else []
+            links = (
+                [Link(SpanContext(7, 9, False, TraceFlags(1)), {"why": rng.choice(SECRETS)})]
+                if "pii" in planted.kinds
+                else []
+            )
             child = self.tracers[service].start_span("work", context, links=links, start_time=now - length)
             spans.append((service, child))
         if "error" in planted.kinds:

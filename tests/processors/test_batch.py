@@ -2,8 +2,8 @@
 
 import pytest
 from pydantic import ValidationError
-from tailgate.processors.batch import SPEC, BatchConfig
 from tailgate.processors.base import Batching
+from tailgate.processors.batch import SPEC, BatchConfig
 
 
 def test_defaults_are_the_collectors() -> None:

@@ -1,0 +1,149 @@
+"""The three levels that have attributes: resource, scope and span, each with its fields and what is read of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+from .wire import Field, field, is_len, join, last_payload, replaced, split
+
+
+class Shape(NamedTuple):
+    """Where a level keeps things."""
+
+    name: str
+    rank: int
+    """A condition may use operands of its own rank and of lower ones."""
+    owner: int | None
+    """The field that holds the message with the attributes, which may stand several times; None: the level itself."""
+    attributes: int
+    children: int | None
+
+
+RESOURCE = Shape("resource", 0, 1, 1, 2)
+SCOPE = Shape("scope", 1, 1, 3, 2)
+SPAN = Shape("span", 2, None, 9, None)
+SHAPES = {shape.name: shape for shape in (RESOURCE, SCOPE, SPAN)}
+
+Messages = Sequence[Sequence[Field]]
+Change = Callable[[bytes, bytes], bytes | None]
+"""From an attribute's key and its `KeyValue` to the new `KeyValue`, or None to remove it."""
+
+
+def key_of(key_value: bytes) -> bytes:
+    """Return the key of a `KeyValue`."""
+    return last_payload(split(key_value), 1) or b""
+
+
+@dataclass(frozen=True)
+class Level:
+    """A `ResourceSpans`, a `ScopeSpans` (both without looking at their children) or a `Span`; immutable."""
+
+    shape: Shape
+    fields: Sequence[Field]
+
+    @cached_property
+    def messages(self) -> Messages:
+        """The messages that hold attributes: each occurrence of the resource or scope, or the span itself."""
+        owner = self.shape.owner
+        if owner is None:
+            return [self.fields]
+        return [split(one.payload) for one in self.fields if is_len(one, owner)]
+
+    @cached_property
+    def merged(self) -> Sequence[Field]:
+        """The fields of all `messages`, one after the other."""
+        return [one for message in self.messages for one in message]
+
+    @cached_property
+    def attributes(self) -> dict[bytes, bytes]:
+        """From key to `AnyValue`; a key that stands twice is read at its first place."""
+        found: dict[bytes, bytes] = {}
+        for one in self.merged:
+            if is_len(one, self.shape.attributes):
+                parts = split(one.payload)
+                found.setdefault(last_payload(parts, 1) or b"", last_payload(parts, 2) or b"")
+        return found
+
+    @cached_property
+    def header(self) -> bytes:
+        """Every byte outside the children."""
+        return join(one for one in self.fields if not self._is_child(one))
+
+    @property
+    def children(self) -> list[Field]:
+        """The fields that hold the children."""
+        return [one for one in self.fields if self._is_child(one)]
+
+    def _is_child(self, one: Field) -> bool:
+        return self.shape.children is not None and is_len(one, self.shape.children)
+
+    def with_messages(self, messages: Messages) -> Level:
+        """Return the level with other contents of its `messages`; those beyond the present ones are appended."""
+        owner = self.shape.owner
+        if owner is None:
+            return Level(self.shape, messages[0])
+        payloads = [join(message) for message in messages]
+        fields = []
+        for one in self.fields:
+            fields.append(replaced(one, payloads.pop(0)) if is_len(one, owner) else one)
+        return Level(self.shape, fields + [field(owner, payload) for payload in payloads])
+
+    def with_children(self, payloads: Sequence[bytes]) -> bytes:
+        """Return the whole message, its children replaced in their places."""
+        rest = iter(payloads)
+        return join(replaced(one, next(rest)) if self._is_child(one) else one for one in self.fields)
+
+    def changed(self, change: Change) -> Level:
+        """Return the level with `change` applied to each of its attributes."""
+        return self.with_messages([change_attributes(one, self.shape.attributes, change) for one in self.messages])
+
+    def appended(self, key_value: bytes) -> Level:
+        """Return the level with one attribute more, at the end of the last message."""
+        messages = list(self.messages) or [[]]
+        messages[-1] = [*messages[-1], field(self.shape.attributes, key_value)]
+        return self.with_messages(messages)
+
+
+def change_attributes(fields: Sequence[Field], number: int, change: Change) -> Sequence[Field]:
+    """Return the fields of a message with `change` applied to the `KeyValue`s in its field `number`."""
+    out = []
+    for one in fields:
+        if not is_len(one, number):
+            out.append(one)
+        elif (new := change(key_of(one.payload), one.payload)) is not None:
+            out.append(replaced(one, new))
+    return out
+
+
+def change_values(key_value: bytes, change: Callable[[bytes], bytes | None]) -> bytes | None:
+    """Return the `KeyValue` with `change` applied to every `AnyValue` in it; None as soon as `change` says None.
+
+    A `KeyValue` without a value counts as one with an empty value, which is appended when it is changed.
+    """
+    fields, out = split(key_value), []
+    for one in fields:
+        if is_len(one, 2):
+            new = change(one.payload)
+            if new is None:
+                return None
+            out.append(replaced(one, new))
+        else:
+            out.append(one)
+    if not any(is_len(one, 2) for one in fields):
+        new = change(b"")
+        if new is None:
+            return None
+        if new:
+            out.append(field(2, new))
+    return join(out)
+
+
+class View(NamedTuple):
+    """What a condition sees: a span with its scope and resource, or fewer of them."""
+
+    resource: Level
+    scope: Level | None = None
+    span: Level | None = None

@@ -1,0 +1,48 @@
+"""Reading a program's data: small helpers that raise `BadProgram` with a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..contract import BadProgram
+
+
+def need(condition: bool, message: str) -> None:
+    """Raise `BadProgram(message)` unless `condition`."""
+    if not condition:
+        raise BadProgram(message)
+
+
+def text(value: Any, what: str) -> str:
+    """Return `value` if it is a string that UTF-8 can hold."""
+    if not isinstance(value, str):
+        raise BadProgram(f"{what}: expected a string, not {value!r}")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise BadProgram(f"{what}: {value!r} is not valid Unicode") from None
+    return value
+
+
+def natural(value: Any, what: str) -> int:
+    """Return `value` if it is an integer that is not negative."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise BadProgram(f"{what}: expected a number that is not negative, not {value!r}")
+    return value
+
+
+def listed(value: Any, what: str) -> list[Any]:
+    """Return `value` if it is a list (or tuple)."""
+    if not isinstance(value, (list, tuple)):
+        raise BadProgram(f"{what}: expected a list, not {value!r}")
+    return list(value)
+
+
+def only(value: Any, allowed: set[str], what: str) -> Mapping[str, Any]:
+    """Return `value` if it is a mapping with no other keys than these."""
+    if not isinstance(value, Mapping):
+        raise BadProgram(f"{what}: expected a mapping, not {value!r}")
+    unknown = sorted(str(key) for key in value if key not in allowed)
+    need(not unknown, f"{what}: unknown key {', '.join(unknown)}")
+    return value

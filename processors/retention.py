@@ -1,0 +1,190 @@
+"""Tags what is kept with how long it is worth keeping: `retention.policy` and `retention.ttl` on the resource.
+
+A backend can route on them. The policies' conditions are about whole traces, so they need a stage before that holds
+traces; without one only `default` can be given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from ..kernel.contract import RETENTION, VERDICT, Records, Stage
+from ..rules.conditions import TraceCondition, trace_condition
+from ..rules.durations import Duration, format_duration
+from ..rules.facts import FactsBuilder, compile_test
+from ..rules.values import encoded_value, key_value
+from ..telemetry.samples import Sample
+from .base import BuildContext, Deciding, ProcessorSpec
+
+NO_POLICY = "none"
+"""The class under which traces are counted that no policy applies to when there is no default."""
+
+WHY_NOT_ALONE = "retention policies are about whole traces, and nothing before this holds traces: " + (
+    "put tail_sampling before it, or give a default only"
+)
+
+
+class Model(BaseModel):
+    """Unknown keys are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Class(Model):
+    """A retention by name."""
+
+    name: str = Field(min_length=1)
+    ttl: Duration
+
+    @field_validator("ttl")
+    @classmethod
+    def _some_time(cls, ttl: int) -> int:
+        if ttl <= 0:
+            raise ValueError("a ttl of nothing: expected a duration such as 72h or 30d")
+        return ttl
+
+
+class Policy(Class):
+    """A retention for the traces that satisfy a condition."""
+
+    when: TraceCondition
+
+
+class Config(Model):
+    """A default, and policies with conditions."""
+
+    enabled: bool = True
+    default: Class | None = None
+    """For traces that no policy applies to; a bare duration is one with the name `default`."""
+    policies: list[Policy] = []
+    choose: Literal["longest", "first"] = "longest"
+    """Which of several policies that apply wins; of equally long ones the first does."""
+    policy_attribute: str = Field("retention.policy", min_length=1)
+    ttl_attribute: str = Field("retention.ttl", min_length=1)
+
+    @field_validator("default", mode="before")
+    @classmethod
+    def _bare(cls, value: Any) -> Any:
+        return value if value is None or isinstance(value, dict | Class) else {"name": "default", "ttl": value}
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Config:
+        if self.default is None and not self.policies:
+            raise ValueError("no retention is given: expected a default or policies")
+        names = [policy.name for policy in self.policies] + ([self.default.name] if self.default else [])
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"{', '.join(twice)} stands more than once: expected a name of its own for each policy")
+        return self
+
+
+@dataclass
+class _Count:
+    traces: int = 0
+    spans: int = 0
+
+
+class RetentionDecider:
+    """Chooses each trace's retention once, from its mask and from what the sampler's policy said."""
+
+    def __init__(self, config: Config, context: BuildContext) -> None:
+        """Register the labels of the configured classes."""
+        builder = FactsBuilder()
+        tests = [trace_condition(policy.when, builder) for policy in config.policies]
+        self.facts = builder.spec()
+        self._config = config
+        self._context = context
+        self._tests = [compile_test(test, builder) for test in tests]
+        self._of_policy = [self._register(config, policy) for policy in config.policies]
+        self._of_default = self._register(config, config.default) if config.default else 0
+        self._class_of: dict[int, str] = {}
+        self._neutral: dict[str, int] = {}
+        for label, class_ in zip(self._of_policy, config.policies, strict=True):
+            self._class_of[label] = class_.name
+        if config.default:
+            self._class_of[self._of_default] = config.default.name
+        self._counts = {name: _Count() for name in self._class_of.values()}
+        self._best = lru_cache(maxsize=4096)(self._find)
+
+    def decide(self, records: Records) -> None:
+        """Set the label of every trace that has none yet."""
+        columns = records.columns()
+        verdicts, labels = records.labels(VERDICT), records.labels(RETENTION)
+        plan: dict[tuple[int, int], int] = {}
+        masks, mask_index, spans = columns.masks, columns.mask_index, columns.spans
+        for row, label in enumerate(labels):
+            if label == 0:
+                case = (mask_index[row], verdicts[row])
+                if case not in plan:
+                    plan[case] = self._choose(masks[case[0]], case[1])
+                labels[row] = label = plan[case]
+                self._count(label).traces += 1
+            self._count(label).spans += spans[row]
+        records.label(RETENTION, labels)
+
+    def samples(self) -> Iterable[Sample]:
+        """Return how many traces and spans were tagged, by class."""
+        for name, count in self._counts.items():
+            labels = {"pipeline": self._context.pipeline, "processor": self._context.id, "class": name}
+            yield Sample("tailgate_retention_traces", "counter", "Traces tagged, by class.", count.traces, labels)
+            yield Sample("tailgate_retention_spans", "counter", "Spans tagged, by class.", count.spans, labels)
+
+    def _register(self, config: Config, class_: Class) -> int:
+        attributes = [key_value(key, value) for key, value in _attributes(config, class_).items()]
+        return self._context.labels.add({"keep": True, "span": [], "resource": attributes, "threshold": "leave"})
+
+    def _find(self, mask: int) -> int | None:
+        """Return the index of the policy that wins; None when none applies."""
+        applying = [index for index, test in enumerate(self._tests) if test(mask)]
+        if not applying or self._config.choose == "first":
+            return applying[0] if applying else None
+        return max(applying, key=lambda index: (self._config.policies[index].ttl, -index))
+
+    def _choose(self, mask: int, verdict: int) -> int:
+        best, said = self._best(mask), self._context.retentions.get(verdict)
+        if said is not None:
+            name, ttl = said
+            if best is None or self._config.choose == "first" or self._config.policies[best].ttl <= ttl:
+                return self._leave(name)
+        if best is not None:
+            return self._of_policy[best]
+        return self._of_default or self._leave(NO_POLICY)
+
+    def _leave(self, name: str) -> int:
+        """Return a label that changes nothing but records the decision, so that late spans follow it."""
+        if name not in self._neutral:
+            label = self._context.labels.add({"keep": True, "span": [], "resource": [], "threshold": "leave"})
+            self._neutral[name] = label
+            self._class_of[label] = name
+            self._counts.setdefault(name, _Count())
+        return self._neutral[name]
+
+    def _count(self, label: int) -> _Count:
+        return self._counts[self._class_of.get(label, NO_POLICY)]
+
+
+def build(config: Config, context: BuildContext) -> Deciding:
+    """Return the decider; alone it can only give every resource the default."""
+    stages = None if config.policies or not config.enabled else _default_stages(config)
+    return Deciding(RetentionDecider(config, context), stages, WHY_NOT_ALONE if stages is None else "")
+
+
+def _attributes(config: Config, class_: Class) -> dict[str, str]:
+    return {config.policy_attribute: class_.name, config.ttl_attribute: format_duration(class_.ttl)}
+
+
+def _default_stages(config: Config) -> list[Stage]:
+    assert config.default is not None  # noqa: S101 - or there would be policies
+    actions = [
+        {"do": "upsert", "key": key, "value": encoded_value(value)}
+        for key, value in _attributes(config, config.default).items()
+    ]
+    return [{"kind": "edit", "on": "resource", "if": None, "actions": actions}]
+
+
+SPEC = ProcessorSpec("retention", Config, build)

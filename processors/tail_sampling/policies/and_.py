@@ -1,0 +1,32 @@
+"""`and`: traces that all of its policies sample; different spans may satisfy them.
+
+They are asked in the order written, up to the first that says no: put limiters last, or they spend tokens on traces
+that a later policy refuses.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field
+
+from ....rules.facts import FactsBuilder
+from ..votes import AllOf, Vote
+from .base import Options, Policy, PolicyType, read_policy
+
+
+def _read(value: Any) -> Any:
+    return read_policy(value, inside="and")
+
+
+class And(Options):
+    """Any type but `and`, `drop` and `composite`."""
+
+    and_sub_policy: list[Annotated[Policy, BeforeValidator(_read)]] = Field(min_length=1)
+
+
+def _vote(options: And, facts: FactsBuilder) -> Vote:
+    return AllOf(tuple(policy.vote(facts) for policy in options.and_sub_policy))
+
+
+AND = PolicyType("and", And, _vote, inside=frozenset({"composite"}))

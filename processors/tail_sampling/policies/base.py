@@ -1,0 +1,120 @@
+"""What a type of policy of the collector's block is, and how an entry of the list is read."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+from pydantic_core import InitErrorDetails, PydanticCustomError
+
+from ....rules.facts import FactsBuilder
+from ..votes import Vote
+
+CONTAINERS = frozenset({"and", "not", "drop", "composite"})
+"""Types that hold policies of other types."""
+
+
+class Options(BaseModel):
+    """Base of the options of a policy type: unknown keys and wrong types are errors."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class NoOptions(Options):
+    """For types that have none."""
+
+
+@dataclass(frozen=True)
+class PolicyType:
+    """One entry of the table of policy types."""
+
+    name: str
+    options: type[Options]
+    vote: Callable[[Any, FactsBuilder], Vote]
+    """(options, facts) -> what it votes."""
+    optional: bool = False
+    """The block of options may be left out."""
+    inside: frozenset[str] = CONTAINERS
+    """The containers in whose lists it may stand."""
+
+
+class Policy(BaseModel):
+    """An entry of a list of policies: a name, a type, and the options under the type's own key."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    name: str
+    type: str
+    options: Options
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: Any, handler: Any) -> dict[str, Any]:
+        """Describe the entry as it is written; the options under the type's key are described by its page."""
+        handler(core_schema)
+        names = {"type": "string", "minLength": 1}
+        return {
+            "type": "object",
+            "required": ["name", "type"],
+            "properties": {"name": names, "type": {"enum": sorted(_types())}},
+        }
+
+    def vote(self, facts: FactsBuilder) -> Vote:
+        """Return what the policy votes; its conditions are added to `facts`."""
+        return _types()[self.type].vote(self.options, facts)
+
+
+def _types() -> Mapping[str, PolicyType]:
+    from . import POLICIES  # noqa: PLC0415 - containers are in the table that they look into
+
+    return POLICIES
+
+
+@cache
+def _entry_model(name: str) -> type[BaseModel]:
+    kind = _types()[name]
+    default = kind.options() if kind.optional else ...
+    fields: dict[str, Any] = {
+        "name": (str, Field(min_length=1)),
+        "type": (str, ...),
+        "options": (kind.options, Field(default, alias=name)),
+    }
+    return create_model(f"Policy_{name}", __config__=ConfigDict(extra="forbid", strict=True), **fields)
+
+
+def _fail(key: str, message: str, value: Any) -> ValidationError:
+    error = InitErrorDetails(type=PydanticCustomError("policy", "{message}", {"message": message}), loc=(key,), input=value)
+    return ValidationError.from_exception_data("policy", [error])
+
+
+def _kind(value: dict[str, Any], inside: str | None) -> PolicyType:
+    allowed = {name: kind for name, kind in _types().items() if inside is None or inside in kind.inside}
+    written = value.get("type")
+    if "type" not in value:
+        raise _fail("type", f"missing: expected one of {', '.join(sorted(allowed))}", value)
+    if isinstance(written, str) and written in allowed:
+        return allowed[written]
+    if isinstance(written, str) and written in _types():
+        raise _fail("type", f"{written} cannot stand inside {inside}: expected one of {', '.join(sorted(allowed))}", written)
+    near = difflib.get_close_matches(str(written), allowed, 1)
+    hint = f"did you mean {near[0]}?" if near else f"expected one of {', '.join(sorted(allowed))}"
+    raise _fail("type", f"unknown policy type {written!r}: {hint}", written)
+
+
+def read_policy(value: Any, inside: str | None = None) -> Any:
+    """Return the `Policy` that a mapping describes; anything else comes back as it is, for pydantic to refuse.
+
+    `inside` is the container in whose list it stands. The blocks of other types are passed over, as the collector
+    does. Raises ValidationError with the places of all that is wrong.
+    """
+    if not isinstance(value, dict):
+        return value
+    kind = _kind(value, inside)
+    own = {key: item for key, item in value.items() if key == kind.name or key not in _types()}
+    if own.get(kind.name, ...) is None:
+        own[kind.name] = {}
+    entry: Any = _entry_model(kind.name).model_validate(own)
+    return Policy.model_construct(name=entry.name, type=kind.name, options=entry.options)

@@ -1,0 +1,28 @@
+"""`drop`: traces that all of its policies sample are dropped, whatever other policies say."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field
+
+from ....rules.facts import FactsBuilder
+from ..votes import AllOf, Dropping, Vote
+from .base import Options, Policy, PolicyType, read_policy
+
+
+def _read(value: Any) -> Any:
+    return read_policy(value, inside="drop")
+
+
+class Drop(Options):
+    """Any type but `and`, `drop` and `composite`."""
+
+    drop_sub_policy: list[Annotated[Policy, BeforeValidator(_read)]] = Field(min_length=1)
+
+
+def _vote(options: Drop, facts: FactsBuilder) -> Vote:
+    return Dropping(AllOf(tuple(policy.vote(facts) for policy in options.drop_sub_policy)))
+
+
+DROP = PolicyType("drop", Drop, _vote, inside=frozenset())

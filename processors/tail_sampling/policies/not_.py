@@ -1,0 +1,28 @@
+"""`not`: traces that its policy does not sample."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator
+
+from ....rules.facts import FactsBuilder
+from ..votes import Negated, Vote
+from .base import Options, Policy, PolicyType, read_policy
+
+
+def _read(value: Any) -> Any:
+    return read_policy(value, inside="not")
+
+
+class NotOptions(Options):
+    """Any type but `and`, `not`, `drop` and `composite`."""
+
+    not_sub_policy: Annotated[Policy, BeforeValidator(_read)]
+
+
+def _vote(options: NotOptions, facts: FactsBuilder) -> Vote:
+    return Negated(options.not_sub_policy.vote(facts))
+
+
+NOT = PolicyType("not", NotOptions, _vote, inside=frozenset({"and", "drop"}))

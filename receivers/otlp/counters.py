@@ -1,0 +1,71 @@
+"""What one protocol of a receiver has taken and refused, for the metrics and the log."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from ...telemetry.logs import RateLimited, get_logger
+from ...telemetry.samples import Sample
+from .status import Answer
+
+MAX_REASONS = 32
+
+
+class Counters:
+    """Counts of one protocol; `transport` is `grpc` or `http`."""
+
+    def __init__(self, receiver: str, transport: str) -> None:
+        self.labels = {"receiver": receiver, "transport": transport}
+        self.accepted_spans = 0
+        self.refused_spans = 0
+        self.requests: Counter[str] = Counter()
+        self.refused_requests: Counter[str] = Counter()
+        self.refused_bytes: Counter[str] = Counter()
+        self._log = RateLimited(get_logger("tailgate.receivers.otlp", **self.labels))
+
+    def accepted(self, spans: int, code: str) -> None:
+        """Count a request that was taken."""
+        self.accepted_spans += spans
+        self.requests[code] += 1
+
+    def refused(self, reason: str, size: int, code: str, spans: int = 0) -> None:
+        """Count a request that was not taken; `size` is what is known of its bytes on the wire."""
+        if reason not in self.refused_requests and len(self.refused_requests) >= MAX_REASONS:
+            reason = "other"
+        self.refused_requests[reason] += 1
+        self.refused_bytes[reason] += size
+        self.refused_spans += spans
+        self.requests[code] += 1
+
+    def report(self, answer: Answer, error: Exception) -> None:
+        """Log what the operator should know of, at most a line in ten seconds for each kind of thing."""
+        if answer.reason == "internal":
+            self._log.error("receiver_internal_error", error=type(error).__name__, exc_info=_bare(error))
+        elif answer.retry_after is None:
+            self._log.warning("receiver_bad_request", reason=answer.reason, message=answer.message)
+        else:
+            self._log.warning("receiver_refused", reason=answer.reason)
+
+    def samples(self) -> Iterator[Sample]:
+        """Yield the counts."""
+        own = self.labels
+        yield _counter("otelcol_receiver_accepted_spans", "Spans taken into the pipelines.", self.accepted_spans, own)
+        yield _counter("otelcol_receiver_refused_spans", "Spans that a pipeline refused.", self.refused_spans, own)
+        for code, count in self.requests.items():
+            yield _counter("tailgate_receiver_requests", "Requests by status.", count, {**own, "code": code})
+        for reason, count in self.refused_requests.items():
+            text = "Requests that were not taken, before their spans were counted."
+            yield _counter("tailgate_receiver_refused_requests", text, count, {**own, "reason": reason})
+        for reason, count in self.refused_bytes.items():
+            text = "Bytes, as far as they were read or announced, of requests that were not taken."
+            yield _counter("tailgate_receiver_refused_bytes", text, count, {**own, "reason": reason})
+
+
+def _counter(name: str, text: str, value: int, labels: dict[str, str]) -> Sample:
+    return Sample(name, "counter", text, value, labels)
+
+
+def _bare(error: Exception) -> tuple[type[Exception], Exception, object]:
+    """Return what a traceback is printed from, without the error's text: that might quote the payload."""
+    return type(error), type(error)("(text withheld)"), error.__traceback__

@@ -16,7 +16,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from .config.model import Component, Configuration, PipelineConfig
-from .exporters.base import ExportContext, Exporter
+from .exporters.base import ExportContext, Exporter, ExporterSpec
 from .kernel.contract import Kernel, Records
 from .processors.base import Batching, BuildContext, Limiting, Part
 from .processors.memory_limiter import MemoryGovernor
@@ -154,7 +154,8 @@ class Service:
         self.governor = _governor([part for built, _ in parts.values() for _, part in built], self._held_bytes)
         self.exporters = _build_exporters(config, parts, self._room_again)
         self.pipelines = {
-            id: _build_pipeline(config.pipelines[id], built, ctx, self.exporters) for id, (built, ctx) in parts.items()
+            key: _build_pipeline(config.pipelines[key], built, ctx, self.exporters)
+            for key, (built, ctx) in parts.items()
         }
         self.receivers = self._build_receivers()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -203,14 +204,14 @@ class Service:
 
     def _build_receivers(self) -> list[Receiver]:
         fed: dict[str, list[Pipeline]] = {}
-        for id, pipeline in self.pipelines.items():
-            for receiver in self.config.pipelines[id].receivers:
+        for key, pipeline in self.pipelines.items():
+            for receiver in self.config.pipelines[key].receivers:
                 fed.setdefault(receiver, []).append(pipeline)
         return [
-            self.config.receivers[id].spec.build(
-                self.config.receivers[id].config, id, Intake(pipelines, self.governor, self.clock)
+            self.config.receivers[key].spec.build(
+                self.config.receivers[key].config, key, Intake(pipelines, self.governor, self.clock)
             )
-            for id, pipelines in fed.items()
+            for key, pipelines in fed.items()
         ]
 
     def _held_bytes(self) -> int:
@@ -268,7 +269,7 @@ def _build_parts(pipeline: PipelineConfig, config: Configuration, kernel: Kernel
     """Build the processors of a pipeline, in the order written; each pipeline has its own instances."""
     context = BuildContext(id="", pipeline=pipeline.id, kernel=kernel, labels=kernel.labels(), context=[])
     parts: list[tuple[str, Part]] = []
-    for component in (config.processors[id] for id in pipeline.processors):
+    for component in (config.processors[key] for key in pipeline.processors):
         if component.enabled:
             context.id = component.id
             parts.append((component.id, component.spec.build(component.config, context)))
@@ -279,7 +280,7 @@ def _build_pipeline(
     pipeline: PipelineConfig, parts: list[tuple[str, Part]], context: BuildContext, exporters: Mapping[str, Exporter]
 ) -> Pipeline:
     row = Row(build_segments(parts, context.kernel, context.context))
-    built = Pipeline(pipeline.id, row, [exporters[id] for id in pipeline.exporters], context.context)
+    built = Pipeline(pipeline.id, row, [exporters[key] for key in pipeline.exporters], context.context)
     for batch in (part for _, part in parts if isinstance(part, Batching)):
         built.max_spans = batch.send_batch_max_size or max(batch.send_batch_size, 1)
     return built
@@ -293,10 +294,10 @@ def _build_exporters(
     for pipeline in config.pipelines.values():
         batch = next((p for _, p in parts[pipeline.id][0] if isinstance(p, Batching)), None)
         sizes = (batch.send_batch_size, batch.send_batch_max_size, batch.timeout) if batch else None
-        for id in pipeline.exporters:
-            if id not in built:
-                component: Component = config.exporters[id]
-                built[id] = component.spec.build(component.config, ExportContext(id, on_room, sizes))
+        for key in pipeline.exporters:
+            if key not in built:
+                component: Component[ExporterSpec] = config.exporters[key]
+                built[key] = component.spec.build(component.config, ExportContext(key, on_room, sizes))
     return built
 
 

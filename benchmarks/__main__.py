@@ -18,6 +18,7 @@ from .servers import EXPORT, OPTIONS, Running, start_bare, start_tailgate
 from .tick import tick
 from .traffic import Shape, build
 
+WAITING = ("tailgate_pipeline_held_spans", "tailgate_exporter_queued_spans", "tailgate_exporter_in_flight_spans")
 CONFIG = Path(__file__).parent / "full.yaml"
 
 
@@ -51,12 +52,7 @@ def spans_at(upstream: Running) -> int:
 def wait_drained(proxy: Running) -> None:
     """Wait until nothing is held, queued or in flight any more."""
     for _ in range(600):
-        held = proxy.metric("tailgate_pipeline_held_spans")
-        if (
-            not held
-            + proxy.metric("tailgate_exporter_queued_spans")
-            + proxy.metric("tailgate_exporter_in_flight_spans")
-        ):
+        if not sum(proxy.metric(name) for name in WAITING):
             return
         time.sleep(0.1)
     raise RuntimeError("the proxy still holds spans after a minute")

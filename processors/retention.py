@@ -19,7 +19,7 @@ from ..rules.durations import Duration, format_duration
 from ..rules.facts import FactsBuilder, compile_test
 from ..rules.values import encoded_value, key_value
 from ..telemetry.samples import Sample
-from .base import BuildContext, Deciding, ProcessorSpec
+from .base import BuildContext, Deciding, Fused, ProcessorSpec
 
 NO_POLICY = "none"
 """The class under which traces are counted that no policy applies to when there is no default."""
@@ -161,16 +161,17 @@ class RetentionDecider:
             label = self._context.labels.add({"keep": True, "span": [], "resource": [], "threshold": "leave"})
             self._neutral[name] = label
             self._class_of[label] = name
-            self._counts.setdefault(name, _Count())
         return self._neutral[name]
 
     def _count(self, label: int) -> _Count:
-        return self._counts[self._class_of.get(label, NO_POLICY)]
+        return self._counts.setdefault(self._class_of.get(label, NO_POLICY), _Count())
 
 
-def build(config: Config, context: BuildContext) -> Deciding:
+def build(config: Config, context: BuildContext) -> Deciding | Fused:
     """Return the decider; alone it can only give every resource the default."""
-    stages = None if config.policies or not config.enabled else _default_stages(config)
+    if not config.enabled:
+        return Fused([])
+    stages = None if config.policies else _default_stages(config)
     return Deciding(RetentionDecider(config, context), stages, WHY_NOT_ALONE if stages is None else "")
 
 

@@ -82,7 +82,7 @@ def relative_imports(path: Path, module: str) -> set[str]:
 
 @pytest.mark.parametrize(("module", "path"), modules(), ids=lambda v: v if isinstance(v, str) else "")
 def test_imports_point_one_way(module: str, path: Path) -> None:
-    """Guarantees: cli -> pipeline -> parts -> rules, config, telemetry -> kernel, and the kernel imports nothing else."""
+    """Guarantees: cli -> pipeline -> parts -> rules, config, telemetry -> kernel; the kernel imports nothing else."""
     layer = module.split(".")[0]
     if layer == "cli":
         return

@@ -68,11 +68,13 @@ class View:
 def render_summary(summary: Summary) -> str:
     """Return the closing summary."""
     dropped = ", ".join(f"{count} {reason}" for reason, count in summary.dropped_spans.items()) or "0"
-    lines = [
-        table(summary),
-        f"received {summary.received_spans} spans; exported {summary.exported_spans}; dropped: {dropped}; "
-        f"held {summary.held_spans}; refused {summary.refused_spans}",
-        f"kept {summary.kept_traces} traces",
-        "the numbers add up: every span is accounted for" if summary.adds_up else "THE NUMBERS DO NOT ADD UP",
-    ]
-    return "\n".join(lines)
+    spans = f"received {summary.received_spans} spans; exported {summary.exported_spans}; dropped: {dropped}"
+    verdict = "the numbers add up: every span is accounted for" if summary.adds_up else "THE NUMBERS DO NOT ADD UP"
+    return "\n".join(
+        [
+            table(summary),
+            f"{spans}; held {summary.held_spans}; refused {summary.refused_spans}; failed {summary.failed_spans}",
+            f"kept {summary.kept_traces} traces",
+            verdict,
+        ]
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections import Counter
 from collections.abc import Iterator
 
@@ -39,9 +40,13 @@ class Counters:
         self.requests[code] += 1
 
     def report(self, answer: Answer, error: Exception) -> None:
-        """Log what the operator should know of, at most a line in ten seconds for each kind of thing."""
+        """Log what the operator should know of, at most a line in ten seconds for each kind of thing.
+
+        The text of an unforeseen error stays out: it might quote the payload.
+        """
         if answer.reason == "internal":
-            self._log.error("receiver_internal_error", error=type(error).__name__, exc_info=_bare(error))
+            where = traceback.format_tb(error.__traceback__, limit=-8)
+            self._log.error("receiver_internal_error", error=type(error).__name__, where=where)
         elif answer.retry_after is None:
             self._log.warning("receiver_bad_request", reason=answer.reason, message=answer.message)
         else:
@@ -65,7 +70,3 @@ class Counters:
 def _counter(name: str, text: str, value: int, labels: dict[str, str]) -> Sample:
     return Sample(name, "counter", text, value, labels)
 
-
-def _bare(error: Exception) -> tuple[type[Exception], Exception, object]:
-    """Return what a traceback is printed from, without the error's text: that might quote the payload."""
-    return type(error), type(error)("(text withheld)"), error.__traceback__

@@ -72,7 +72,7 @@ def _zlib(chunks: Iterable[bytes], encoding: str) -> Iterator[bytes]:
     bits = _window_bits(encoding, head)
     stream = zlib.decompressobj(bits)
     while head:
-        while stream.eof:
+        if stream.eof:
             if encoding != "gzip":
                 raise Malformed(f"there is more after the end of the {encoding} body")
             stream = zlib.decompressobj(bits)
@@ -96,8 +96,6 @@ def _rest(stream: zlib._Decompress, encoding: str) -> Iterator[bytes]:
         if not piece:
             break
         yield piece
-    if stream.eof and stream.unused_data:
-        raise Malformed(f"there is more after the end of the {encoding} body")
     if not stream.eof:
         raise Malformed(f"the {encoding} body is truncated")
 

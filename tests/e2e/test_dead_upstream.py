@@ -118,8 +118,8 @@ def test_within_the_bounds_nothing_is_lost(start_tailgate: StartTailgate, upstre
 def test_beyond_the_bounds_every_loss_has_a_name(start_tailgate: StartTailgate, upstream: Upstream) -> None:
     """Scenario: the same with a queue of 1 MB and a budget of 6 MiB.
 
-    Guarantees: senders are refused with a retryable status, what was acknowledged arrives or is counted by name, and the
-    resident memory stays under the limit.
+    Guarantees: senders are refused with a retryable status, what was acknowledged arrives or is counted by name, and
+    the resident memory stays under the limit.
     """
     tailgate = start_tailgate(CONFIG, UPSTREAM=str(upstream.port), BUDGET="6", QUEUE="1000000")
     load = Load(tailgate, per_second=20)

@@ -1,4 +1,4 @@
-"""The main job with real parts, judged by an oracle that knows only what was planted and imports nothing of Tailgate."""
+"""The main job with real parts, judged by an oracle that knows only what was planted."""
 
 from __future__ import annotations
 
@@ -168,7 +168,7 @@ def passes(trace_id: bytes, rate: float) -> bool:
 
 
 def expected(trace_id: bytes, planted: Planted) -> str | None:
-    """Return the policy that must keep the trace, "" when it must be dropped, None when a limiter may decide either way."""
+    """The policy that must keep the trace, "" when it must be dropped, None when a limiter may decide either way."""
     kinds = planted.kinds
     if "forced" in kinds:
         return "forced"

@@ -1,4 +1,4 @@
-"""Real parts: Tailgate as a process of its own, an upstream that keeps every byte, a scraper that watches the ledger."""
+"""Real parts: Tailgate as a process, an upstream that keeps every byte, a scraper that watches the ledger."""
 
 from __future__ import annotations
 

@@ -1,0 +1,240 @@
+"""The two forms of `tail_sampling`: Tailgate's own `sampling.yaml`, and the collector's block."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic_core import InitErrorDetails, PydanticCustomError, ValidationError
+
+from ...rules.conditions import trace_condition
+from ...rules.durations import UNITS, Duration
+from ...rules.facts import FactsBuilder
+from .lower import NotOrderable, lower
+from .policies import Policy, read_policy
+from .thresholds import Rate
+
+_SECOND = UNITS["s"]
+RESERVED = "default"
+"""The name that the default goes by in attributes and metrics."""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class DecisionCache(_Strict):
+    """How many decisions are remembered for late spans; 0 (or left out): a size that suits the form."""
+
+    sampled_cache_size: int = Field(default=0, ge=0)
+    non_sampled_cache_size: int = Field(default=0, ge=0)
+
+
+class TailSampling(BaseModel):
+    """What both forms have; validating it gives an `OrderedForm` or a `CollectorForm`."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    decision_wait_after_root_received: Duration = 0
+    """Traces whose root has come are judged this long after it; 0: only `decision_wait` counts."""
+    decision_cache: DecisionCache = DecisionCache()
+    maximum_trace_size_bytes: int = Field(default=0, ge=0)
+    """Larger traces are dropped under a reason of their own; 0: none are."""
+    drop_pending_traces_on_shutdown: bool = False
+    """Instead of judging them with what has come."""
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _form(cls, value: Any, handler: Any) -> Any:
+        if cls is not TailSampling or not isinstance(value, dict):
+            return handler(value)
+        return (CollectorForm if _is_collectors(value) else OrderedForm).model_validate(value)
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: Any, handler: Any) -> Any:
+        """Describe both forms."""
+        if cls is not TailSampling:
+            return handler(core_schema)
+        return {"anyOf": [handler(form.__pydantic_core_schema__) for form in (OrderedForm, CollectorForm)]}
+
+
+def _is_collectors(value: dict[str, Any]) -> bool:
+    """Say whether a block is the collector's: its evaluation, or policies with a type and without our keys."""
+    if value.get("evaluation") == "collector":
+        return True
+    listed = value.get("policies")
+    entries = [entry for entry in listed if isinstance(entry, dict)] if isinstance(listed, list) else []
+    if "default" in value or any("when" in entry for entry in entries):
+        return False
+    return any("type" in entry for entry in entries) or "sampling_strategy" in value
+
+
+def _unique(names: list[str], key: str) -> None:
+    seen: set[str] = set()
+    for at, name in enumerate(names):
+        if name in seen:
+            raise located((key, at, "name"), f"two policies have the name {name!r}: names must differ", name)
+        seen.add(name)
+
+
+def located(loc: tuple[str | int, ...], message: str, value: Any) -> ValidationError:
+    """Return an error that stands at a place below the model that is being validated."""
+    kind = PydanticCustomError("tail_sampling", "{message}", {"message": message})
+    return ValidationError.from_exception_data("tail_sampling", [InitErrorDetails(type=kind, loc=loc, input=value)])
+
+
+class Burst(_Strict):
+    """Keys of a token bucket: one of the three, a second."""
+
+    traces_per_second: float | None = Field(default=None, gt=0)
+    spans_per_second: float | None = Field(default=None, gt=0)
+    bytes_per_second: float | None = Field(default=None, gt=0)
+    burst: float | None = Field(default=None, gt=0)
+    """How much passes at once; left out: what comes in in a second."""
+
+    @model_validator(mode="after")
+    def _one_unit(self) -> Burst:
+        given = [unit for unit in ("traces", "spans", "bytes") if getattr(self, f"{unit}_per_second") is not None]
+        if len(given) != 1:
+            raise ValueError("expected one of traces_per_second, spans_per_second and bytes_per_second")
+        return self
+
+    def bucket(self) -> tuple[Literal["traces", "spans", "bytes"], float, float]:
+        """Return the unit, the rate a second and the burst."""
+        unit: Literal["traces", "spans", "bytes"]
+        for unit in ("traces", "spans", "bytes"):
+            rate = getattr(self, f"{unit}_per_second")
+            if rate is not None:
+                return unit, rate, rate if self.burst is None else self.burst
+        raise AssertionError("a validated limit has a unit")
+
+
+class PolicyLimit(Burst):
+    """A policy's limit: over it, the next policy is asked."""
+
+    per: str | None = Field(default=None, min_length=1)
+    """An attribute: each of its values has a bucket of its own."""
+
+
+def _condition(text: str) -> str:
+    trace_condition(text, FactsBuilder())
+    return text
+
+
+def _mode(value: Any) -> Any:
+    return "off" if value is False else value  # YAML 1.1 reads a bare `off` as false
+
+
+class OrderedPolicy(_Strict):
+    """An entry of `policies` in `sampling.yaml`."""
+
+    name: str = Field(min_length=1)
+    when: str | None = None
+    """A condition over the trace; left out: every trace."""
+    rate: Rate = 0
+    """The share that is kept where the condition holds, as a threshold."""
+    otherwise: Literal["drop", "pass"] = "drop"
+    """What becomes of the others: dropped, or the next policy is asked."""
+    limit: PolicyLimit | None = None
+    retention: Annotated[int, Field(gt=0)] | None = None
+    mode: Annotated[Literal["enforce", "shadow", "off"], BeforeValidator(_mode)] = "enforce"
+    """`shadow` is asked and counted, without effect; `off` is not asked."""
+    decision: Literal["keep", "drop"] = "keep"
+
+    _when = field_validator("when")(lambda text: text if text is None else _condition(text))
+
+    @field_validator("retention", mode="before")
+    @classmethod
+    def _retention(cls, value: Any) -> Any:
+        return None if value is None else _duration(value)
+
+    @field_validator("name")
+    @classmethod
+    def _free(cls, name: str) -> str:
+        if name == RESERVED:
+            raise ValueError("the name `default` belongs to what happens when nobody decided: choose another")
+        return name
+
+    @model_validator(mode="after")
+    def _sense(self) -> OrderedPolicy:
+        given = self.model_fields_set
+        if self.decision == "drop" and (extra := given & {"rate", "otherwise", "limit", "retention"}):
+            raise ValueError(f"a policy that drops has no {' and no '.join(sorted(extra))}: it drops all that it matches")
+        if "otherwise" in given and "rate" not in given:
+            raise ValueError("`otherwise` says what becomes of what `rate` does not keep, and there is no rate")
+        return self
+
+
+class _DurationField(BaseModel):
+    value: Duration
+
+
+def _duration(value: Any) -> int:
+    try:
+        return _DurationField(value=value).value
+    except ValidationError as error:
+        raise ValueError(error.errors()[0]["msg"].removeprefix("Value error, ")) from None
+
+
+class OrderedForm(TailSampling):
+    """Our own `sampling.yaml`: policies are asked in order, and the first that decides, decides."""
+
+    evaluation: Literal["ordered"] = "ordered"
+    decision_wait: Duration = 10 * _SECOND
+    """How long a trace is held after its first span."""
+    policies: list[OrderedPolicy] = []
+    default: Rate
+    """What happens when nobody decided."""
+    total: Burst | None = None
+    """A limit on all that is kept: over it, traces are dropped."""
+    num_traces: int = Field(default=0, ge=0)
+    """More traces than this are judged early, the oldest first; 0: only the byte budget counts."""
+    max_keys: int = Field(default=10_000, ge=1)
+    """How many values a limit with `per` keeps apart."""
+    tests: list[Any] = []
+    """For `tailgate test`."""
+
+    @model_validator(mode="after")
+    def _names(self) -> OrderedForm:
+        _unique([policy.name for policy in self.policies], "policies")
+        return self
+
+
+def _entry(value: Any) -> Any:
+    return read_policy(value)
+
+
+class CollectorForm(TailSampling):
+    """The collector's block, with its meaning; `evaluation: ordered` asks its policies in order."""
+
+    evaluation: Literal["collector", "ordered"] = "collector"
+    decision_wait: Duration = 30 * _SECOND
+    policies: list[Annotated[Policy, BeforeValidator(_entry)]] = Field(min_length=1)
+    num_traces: int = Field(default=50_000, ge=1)
+    sample_on_first_match: bool = False
+    record_policy: bool = False
+    """Write the policy that kept a trace on its spans, as `tailsampling.policy`."""
+    sampling_strategy: Literal["trace-complete"] = "trace-complete"
+    expected_new_traces_per_sec: int = Field(default=0, ge=0)
+    """Accepted; without effect."""
+    block_on_overflow: bool = False
+    """Accepted; without effect: traces above `num_traces` are judged early and never lost."""
+    num_shards: int = Field(default=1, ge=1, le=256)
+    """Accepted; without effect."""
+
+    @field_validator("sampling_strategy", mode="before")
+    @classmethod
+    def _strategy(cls, value: Any) -> Any:
+        if value == "span-ingest":
+            raise ValueError("span-ingest is not supported: expected trace-complete")
+        return value
+
+    @model_validator(mode="after")
+    def _whole(self) -> CollectorForm:
+        _unique([policy.name for policy in self.policies], "policies")
+        for at, policy in enumerate(self.policies if self.evaluation == "ordered" else ()):
+            try:
+                lower(policy.name, policy.vote(FactsBuilder()))
+            except NotOrderable as error:
+                raise located(("policies", at, policy.type), str(error), policy.name) from None
+        return self

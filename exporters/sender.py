@@ -176,7 +176,7 @@ class Sender:
             async with asyncio.timeout(timeout):
                 return await self._transport.send(batch.body, timeout)
         except TimeoutError:
-            return Retryable(f"no answer within {timeout:g} s")
+            return Retryable(f"no answer within {timeout} s")
 
     async def _pause(self, delay: float) -> None:
         """Wait, unless `stop` comes in between: then the next attempt is made at once."""

@@ -8,9 +8,11 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from ..rules.durations import Duration
+from .base import ExportContext
 from .batch import MERGE_BYTES, BatchBounds
 from .queue import QueueLimits
 from .retry import RetryPolicy
+from .sender import SenderOptions
 
 SECOND = 1_000_000_000
 QUEUE_BYTES = 64 << 20
@@ -167,3 +169,20 @@ def _text(value: Any) -> Any:
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value) if isinstance(value, (int, float)) else value
+
+
+def sender_options(settings: SenderSettings, context: ExportContext) -> SenderOptions:
+    """Return how the exporter works: `sending_queue.batch` sets the batches, else a `batch` processor, else defaults."""
+    queue = settings.sending_queue
+    bounds = BatchBounds()
+    if queue.batch is not None:
+        bounds = queue.batch.bounds()
+    elif context.batch is not None:
+        bounds = span_bounds(*context.batch)
+    return SenderOptions(
+        limits=queue.limits(),
+        bounds=bounds,
+        retry=settings.retry_on_failure.policy(),
+        consumers=queue.num_consumers,
+        timeout=settings.timeout / SECOND or None,
+    )

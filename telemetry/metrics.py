@@ -82,7 +82,8 @@ class _Samples(Collector):
     def collect(self) -> Iterator[Metric]:
         families: dict[str, list[Sample]] = {}
         for sample in self._sources():
-            family = families.setdefault(sample.name.removesuffix("_total"), [])
+            name = sample.name.removesuffix("_total") if sample.kind == "counter" else sample.name
+            family = families.setdefault(name, [])
             if family and family[0].kind != sample.kind:
                 self._log.error("metric_kinds_clash", metric=sample.name)
                 continue

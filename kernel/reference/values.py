@@ -96,13 +96,16 @@ def text_of(value: Value | None) -> str | None:
     return _double_text(value) if isinstance(value, float) else None
 
 
+_INT = re.compile(r"([+-]?)(?=[0-9])0*+([0-9]{0,19})", re.ASCII)  # longer ones are beyond 64 bits
+
+
 def _to_int(value: Value) -> int | None:
     if isinstance(value, float):
         number = math.trunc(value) if math.isfinite(value) else None
     elif isinstance(value, bool):
         number = int(value)
-    elif isinstance(value, str) and (match := re.fullmatch(r"([+-]?)0*([0-9]{1,19})", value, re.ASCII)):
-        number = int(match[1] + match[2])
+    elif isinstance(value, str) and (match := _INT.fullmatch(value)):
+        number = int(match[1] + (match[2] or "0"))
     else:
         return None
     return number if number is not None and -(1 << 63) <= number < 1 << 63 else None

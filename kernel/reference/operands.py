@@ -1,0 +1,112 @@
+"""Operands: what a condition, a number or a key looks at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ..contract import BadProgram
+from .levels import SHAPES, Level, Shape, View
+from .spec import listed, need, text
+from .values import Value, decode
+from .wire import I64, VARINT, Field, is_len, last_integer, last_payload, signed, split
+
+Read = Callable[[View], Value | None]
+"""From what is seen to the operand's value, None when it is absent."""
+
+TRACE_ID, SPAN_ID, TRACE_STATE, PARENT_SPAN_ID, NAME, KIND, START, END = range(1, 9)
+EVENTS, LINKS, STATUS = 11, 13, 15
+
+
+def compile_operand(spec: Any, shape: Shape) -> Read:
+    """Return how to read an operand where a condition stands on `shape`. Raises `BadProgram`."""
+    parts = listed(spec, "operand")
+    kind = parts[0] if parts else None
+    if kind == "attr" and len(parts) == 3:
+        return _attribute(parts[1], text(parts[2], "operand").encode(), shape)
+    if kind == "field" and len(parts) == 2:
+        name = text(parts[1], "operand")
+        need(name in _FIELDS, f"unknown field {name!r}")
+        needed = SHAPES["scope" if name.startswith("scope.") else "span"]
+        need(needed.rank <= shape.rank, f"{spec} is not there on a {shape.name}")
+        return _FIELDS[name]
+    raise BadProgram(f"unknown operand {spec!r}")
+
+
+def _attribute(where: Any, key: bytes, shape: Shape) -> Read:
+    need(where in ("span", "scope", "resource", "any"), f"unknown place of an attribute {where!r}")
+    needed = SHAPES["span" if where == "any" else where]
+    need(needed.rank <= shape.rank, f"an attribute of {where!r} is not there on a {shape.name}")
+    if where == "any":
+
+        def read_any(view: View) -> Value | None:
+            found = raw_attribute(view, "span", key)
+            return _decoded(raw_attribute(view, "resource", key) if found is None else found)
+
+        return read_any
+    return lambda view: _decoded(raw_attribute(view, where, key))
+
+
+def raw_attribute(view: View, where: str, key: bytes) -> bytes | None:
+    """Return the `AnyValue` of an attribute of the span, scope or resource."""
+    return level_of(view, where).attributes.get(key)
+
+
+def level_of(view: View, where: str) -> Level:
+    """Return a level that is known to be there."""
+    level: Level = getattr(view, where)
+    return level
+
+
+def _decoded(payload: bytes | None) -> Value | None:
+    return None if payload is None else decode(payload)
+
+
+def _fields(view: View, where: str = "span") -> Sequence[Field]:
+    return level_of(view, where).merged
+
+
+def _status(view: View) -> Sequence[Field]:
+    return [inner for one in _fields(view) if is_len(one, STATUS) for inner in split(one.payload)]
+
+
+def _text(fields: Sequence[Field], number: int) -> str:
+    return (last_payload(fields, number) or b"").decode()
+
+
+def _hex(fields: Sequence[Field], number: int) -> str:
+    return (last_payload(fields, number) or b"").hex()
+
+
+def _enum(fields: Sequence[Field], number: int) -> int:
+    return signed(last_integer(fields, number, VARINT), 32)
+
+
+def times(span: Sequence[Field]) -> tuple[int, int]:
+    """Return a span's start and end in ns, 0 where they are missing."""
+    return last_integer(span, START, I64), last_integer(span, END, I64)
+
+
+def _duration(view: View) -> int:
+    start, end = times(_fields(view))
+    return max(0, end - start) if start and end else 0
+
+
+def is_root(view: View) -> bool:
+    """Return whether the parent span id is empty or all zero."""
+    return not any(last_payload(_fields(view), PARENT_SPAN_ID) or b"")
+
+
+_FIELDS: dict[str, Read] = {
+    "name": lambda view: _text(_fields(view), NAME),
+    "trace_state": lambda view: _text(_fields(view), TRACE_STATE),
+    "status.message": lambda view: _text(_status(view), 2),
+    "status.code": lambda view: _enum(_status(view), 3),
+    "kind": lambda view: _enum(_fields(view), KIND),
+    "duration": _duration,
+    "trace_id": lambda view: _hex(_fields(view), TRACE_ID),
+    "span_id": lambda view: _hex(_fields(view), SPAN_ID),
+    "parent_span_id": lambda view: _hex(_fields(view), PARENT_SPAN_ID),
+    "scope.name": lambda view: _text(_fields(view, "scope"), 1),
+    "scope.version": lambda view: _text(_fields(view, "scope"), 2),
+}

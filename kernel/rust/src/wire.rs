@@ -1,0 +1,312 @@
+//! Reading the protobuf wire format as strictly as upb does, and no stricter.
+
+/// Wire types.
+pub const VARINT: u32 = 0;
+pub const I64: u32 = 1;
+pub const LEN: u32 = 2;
+pub const SGROUP: u32 = 3;
+pub const EGROUP: u32 = 4;
+pub const I32: u32 = 5;
+
+/// How many messages and groups may stand inside one another, the outermost message not counted.
+pub const MAX_LEVELS: u32 = 100;
+
+/// What is wrong with the bytes, and where.
+#[derive(Debug, Clone, Copy)]
+pub struct Bad {
+    pub what: &'static str,
+    pub at: usize,
+}
+
+/// A part of a buffer that is known from the context.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Range {
+    pub start: usize,
+    pub end: usize,
+}
+
+impl Range {
+    pub fn of(self, buf: &[u8]) -> &[u8] {
+        buf.get(self.start..self.end).unwrap_or(&[])
+    }
+}
+
+/// A cursor over one message: `buf` ends where the message ends, positions count from the start of the buffer.
+#[derive(Clone, Copy)]
+pub struct Reader<'a> {
+    pub buf: &'a [u8],
+    pub pos: usize,
+}
+
+impl<'a> Reader<'a> {
+    pub fn new(buf: &'a [u8]) -> Self {
+        Reader { buf, pos: 0 }
+    }
+
+    /// A reader of the message that stands at `range`, which must lie within this one.
+    #[inline]
+    pub fn sub(&self, range: Range) -> Reader<'a> {
+        Reader { buf: self.buf.get(..range.end).unwrap_or(self.buf), pos: range.start }
+    }
+
+    #[inline]
+    pub fn done(&self) -> bool {
+        self.pos >= self.buf.len()
+    }
+
+    #[inline]
+    fn bad<T>(&self, what: &'static str) -> Result<T, Bad> {
+        Err(Bad { what, at: self.pos })
+    }
+
+    /// The next tag. Field number 0, wire types 6 and 7 and tags over 32 bits or five bytes are refused.
+    #[inline]
+    pub fn tag(&mut self) -> Result<u32, Bad> {
+        match self.buf.get(self.pos) {
+            Some(&byte) if byte < 0x80 => {
+                let tag = u32::from(byte);
+                if tag < 8 || tag & 7 > I32 {
+                    return self.bad("invalid tag");
+                }
+                self.pos += 1;
+                Ok(tag)
+            }
+            _ => self.long_tag(),
+        }
+    }
+
+    fn long_tag(&mut self) -> Result<u32, Bad> {
+        let tag = self.short_varint("tag")?;
+        if tag < 8 || tag & 7 > u64::from(I32) {
+            return self.bad("invalid tag");
+        }
+        u32::try_from(tag).or_else(|_| self.bad("tag over 32 bits"))
+    }
+
+    /// A varint of at most five bytes.
+    fn short_varint(&mut self, name: &'static str) -> Result<u64, Bad> {
+        let mut value = 0u64;
+        for index in 0..5 {
+            let Some(&byte) = self.buf.get(self.pos + index) else {
+                return self.bad("truncated");
+            };
+            value |= u64::from(byte & 0x7f) << (7 * index);
+            if byte < 0x80 {
+                self.pos += index + 1;
+                return Ok(value);
+            }
+        }
+        self.bad(if name == "tag" { "tag over five bytes" } else { "length over five bytes" })
+    }
+
+    #[inline]
+    pub fn varint(&mut self) -> Result<u64, Bad> {
+        match self.buf.get(self.pos) {
+            Some(&byte) if byte < 0x80 => {
+                self.pos += 1;
+                Ok(u64::from(byte))
+            }
+            _ => self.long_varint(),
+        }
+    }
+
+    fn long_varint(&mut self) -> Result<u64, Bad> {
+        let mut value = 0u64;
+        for index in 0..10 {
+            let Some(&byte) = self.buf.get(self.pos + index) else {
+                return self.bad("truncated varint");
+            };
+            value |= u64::from(byte & 0x7f) << (7 * index);
+            if byte < 0x80 {
+                self.pos += index + 1;
+                return Ok(value);
+            }
+        }
+        self.bad("varint over ten bytes")
+    }
+
+    /// The payload of a length-delimited field; the cursor moves past it.
+    #[inline]
+    pub fn len(&mut self) -> Result<Range, Bad> {
+        let size = match self.buf.get(self.pos) {
+            Some(&byte) if byte < 0x80 => {
+                self.pos += 1;
+                usize::from(byte)
+            }
+            _ => self.short_varint("length")? as usize,
+        };
+        if size > self.buf.len() - self.pos {
+            return self.bad("length past the end");
+        }
+        let start = self.pos;
+        self.pos += size;
+        Ok(Range { start, end: self.pos })
+    }
+
+    #[inline]
+    pub fn fixed64(&mut self) -> Result<u64, Bad> {
+        let Some(bytes) = self.buf.get(self.pos..).and_then(|rest| rest.first_chunk::<8>()) else {
+            return self.bad("truncated 64-bit field");
+        };
+        self.pos += 8;
+        Ok(u64::from_le_bytes(*bytes))
+    }
+
+    #[inline]
+    pub fn fixed32(&mut self) -> Result<u32, Bad> {
+        let Some(bytes) = self.buf.get(self.pos..).and_then(|rest| rest.first_chunk::<4>()) else {
+            return self.bad("truncated 32-bit field");
+        };
+        self.pos += 4;
+        Ok(u32::from_le_bytes(*bytes))
+    }
+
+    /// Moves past the field whose tag was just read; `level` is that of the message it stands in.
+    #[inline]
+    pub fn skip(&mut self, tag: u32, level: u32) -> Result<(), Bad> {
+        match tag & 7 {
+            VARINT => self.varint().map(drop),
+            I64 => self.fixed64().map(drop),
+            LEN => self.len().map(drop),
+            I32 => self.fixed32().map(drop),
+            SGROUP => self.group(tag >> 3, level + 1),
+            _ => self.bad("unmatched end of group"),
+        }
+    }
+
+    fn group(&mut self, number: u32, level: u32) -> Result<(), Bad> {
+        let mut open = vec![number];
+        let mut level = level;
+        while let Some(&innermost) = open.last() {
+            if level > MAX_LEVELS {
+                return self.bad("nested too deep");
+            }
+            let tag = self.tag()?;
+            match tag & 7 {
+                SGROUP => {
+                    open.push(tag >> 3);
+                    level += 1;
+                }
+                EGROUP if tag >> 3 == innermost => {
+                    open.pop();
+                    level -= 1;
+                }
+                EGROUP => return self.bad("unmatched end of group"),
+                _ => self.skip(tag, level)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// The payload of a `string` field, which must be UTF-8.
+    #[inline]
+    pub fn string(&mut self) -> Result<Range, Bad> {
+        let range = self.len()?;
+        if is_utf8(range.of(self.buf)) {
+            Ok(range)
+        } else {
+            Err(Bad { what: "string is not UTF-8", at: range.start })
+        }
+    }
+
+    /// The payload of a message field inside a message of `level`.
+    #[inline]
+    pub fn message(&mut self, level: u32) -> Result<Range, Bad> {
+        if level >= MAX_LEVELS {
+            return self.bad("nested too deep");
+        }
+        self.len()
+    }
+}
+
+#[inline]
+fn is_utf8(bytes: &[u8]) -> bool {
+    let mut words = bytes.chunks_exact(8);
+    let mut bits = 0u64;
+    for word in words.by_ref() {
+        let mut fixed = [0u8; 8];
+        fixed.copy_from_slice(word);
+        bits |= u64::from_ne_bytes(fixed);
+    }
+    let mut rest = 0u8;
+    for &byte in words.remainder() {
+        rest |= byte;
+    }
+    (bits & 0x8080_8080_8080_8080 == 0 && rest < 0x80) || std::str::from_utf8(bytes).is_ok()
+}
+
+/// Appends a varint in as few bytes as it needs.
+#[inline]
+pub fn put_varint(out: &mut Vec<u8>, mut value: u64) {
+    while value >= 0x80 {
+        out.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    out.push(value as u8);
+}
+
+/// Appends a length-delimited field with a minimal tag and length.
+#[inline]
+pub fn put_field(out: &mut Vec<u8>, number: u32, payload: &[u8]) {
+    put_head(out, number, payload.len());
+    out.extend_from_slice(payload);
+}
+
+/// Appends the tag and length of a length-delimited field.
+#[inline]
+pub fn put_head(out: &mut Vec<u8>, number: u32, size: usize) {
+    put_varint(out, u64::from(number << 3 | LEN));
+    put_varint(out, size as u64);
+}
+
+/// The bytes that `put_varint` would append.
+#[inline]
+pub fn varint_size(value: u64) -> usize {
+    (64 - (value | 1).leading_zeros() as usize).div_ceil(7)
+}
+
+/// The bytes that `put_field` would append, for field numbers below 16.
+#[inline]
+pub fn field_size(payload: usize) -> usize {
+    1 + varint_size(payload as u64) + payload
+}
+
+/// Calls `each` with tag and field (tag included) of a message known to be valid; what cannot be read ends it.
+pub fn fields(buf: &[u8], range: Range, mut each: impl FnMut(Field)) {
+    let mut reader = Reader::new(buf).sub(range);
+    while !reader.done() {
+        let start = reader.pos;
+        let Ok(tag) = reader.tag() else { return };
+        let body = if tag & 7 == LEN {
+            let Ok(body) = reader.len() else { return };
+            body
+        } else {
+            let from = reader.pos;
+            if reader.skip(tag, 0).is_err() {
+                return;
+            }
+            Range { start: from, end: reader.pos }
+        };
+        each(Field { tag, start, body });
+    }
+}
+
+/// A field as it stands in a message: `start` is where its tag stands, `body` what follows tag and length.
+#[derive(Debug, Clone, Copy)]
+pub struct Field {
+    pub tag: u32,
+    pub start: usize,
+    pub body: Range,
+}
+
+impl Field {
+    /// The field with its tag.
+    pub fn whole(&self) -> Range {
+        Range { start: self.start, end: self.body.end }
+    }
+
+    /// Whether this is the length-delimited field of that number.
+    pub fn is(&self, number: u32) -> bool {
+        self.tag == number << 3 | LEN
+    }
+}

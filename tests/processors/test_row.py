@@ -1,0 +1,92 @@
+"""A row of processors: where it is cut into segments, and that fusing changes nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from tailgate.kernel import load
+from tailgate.kernel.contract import Kernel
+from tailgate.processors.base import Deciding, Fused, Part
+from tailgate.processors.row import RowError, build_segments
+from tailgate.rules.values import encoded_value
+
+KEYS = ("a", "b", "c", "password")
+
+
+def edit(on: str, do: str, key: str, value: str, needs: str | None) -> dict[str, Any]:
+    action = (
+        {"do": do, "key": key} if do in {"delete", "hash"} else {"do": do, "key": key, "value": encoded_value(value)}
+    )
+    condition = ["exists", ["attr", on, needs]] if needs else None
+    return {"kind": "edit", "on": on, "if": condition, "actions": [action]}
+
+
+def scrub(pattern: str, text: str) -> dict[str, Any]:
+    rule = {"pattern": pattern, "action": {"do": "redact", "text": text}}
+    positions = ["resource", "span", "span_name"]
+    return {"kind": "scrub", "positions": positions, "skip": None, "keys": [], "values": [rule]}
+
+
+stages = st.one_of(
+    st.builds(
+        edit,
+        st.sampled_from(["span", "resource"]),
+        st.sampled_from(["insert", "update", "upsert", "delete", "hash"]),
+        st.sampled_from(KEYS),
+        st.sampled_from(["x1", "y2", "z"]),
+        st.sampled_from([None, *KEYS]),
+    ),
+    st.builds(scrub, st.sampled_from(["[0-9]", "x", "z$"]), st.sampled_from(["x", "7", ""])),
+)
+attributes = st.dictionaries(st.sampled_from(KEYS), st.sampled_from(["x1", "2", "zz", ""]), max_size=4)
+
+
+@st.composite
+def requests(draw: st.DrawFn) -> bytes:
+    message = ExportTraceServiceRequest()
+    for resource in draw(st.lists(attributes, max_size=2)):
+        block = message.resource_spans.add()
+        for key, value in resource.items():
+            block.resource.attributes.add(key=key).value.string_value = value
+        for number, found in enumerate(draw(st.lists(attributes, max_size=3))):
+            span = block.scope_spans.add().spans.add(
+                trace_id=bytes([number]) * 16, name=draw(st.sampled_from(["x", "n1"]))
+            )
+            for key, value in found.items():
+                span.attributes.add(key=key).value.string_value = value
+    return message.SerializeToString()
+
+
+@pytest.fixture(scope="module")
+def kernel() -> Kernel:
+    return load()
+
+
+def run(kernel: Kernel, parts: list[tuple[str, Part]], request: bytes) -> bytes:
+    segments = build_segments(parts, kernel, [])
+    assert len(segments) == 1, "stateless neighbours are one walk"
+    return segments[0].program.digest(request).request()
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(stages, max_size=6), requests())
+def test_fusing_changes_nothing(kernel: Kernel, row: list[dict[str, Any]], request: bytes) -> None:
+    """Guarantees: one walk through all stages gives the bytes that one walk a stage gives."""
+    fused = run(kernel, [(f"p{i}", Fused([stage])) for i, stage in enumerate(row)], request)
+    one_by_one = request
+    for stage in row:
+        one_by_one = run(kernel, [("p", Fused([stage]))], one_by_one)
+    assert fused == one_by_one
+
+
+def test_a_decider_without_a_holder(kernel: Kernel) -> None:
+    """Scenario: retention with conditions, nothing that holds traces before it. Guarantees: an error that says so."""
+    part = Deciding(None, None, "conditions need a stage that holds traces")  # type: ignore[arg-type]
+    with pytest.raises(RowError, match="retention: conditions need a stage that holds traces"):
+        build_segments([("retention", part)], kernel, [])
+    default = Deciding(None, [edit("resource", "upsert", "a", "d", None)])  # type: ignore[arg-type]
+    assert len(build_segments([("retention", default)], kernel, [])) == 1

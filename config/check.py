@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -14,6 +15,9 @@ from .messages import SHAPES, WANTED, describe, found
 from .tree import Node, Place, plain
 
 M = TypeVar("M", bound=BaseModel)
+
+MAX_WAYS = 256
+"""Readings of one location that are compared; the most literal ones come first."""
 
 
 def check(model: type[M], node: Node, problems: list[Problem]) -> M | None:
@@ -53,12 +57,8 @@ class Finding:
     @property
     def union(self) -> tuple[int, str] | None:
         """The outermost union above the error, as (identity of the value, label of the member)."""
-        depth = 0
-        for step, label in self.steps:
-            if label:
-                return id(self.trail[depth]), str(step)
-            depth += 1
-        return None
+        depth = next((depth for depth, (_, label) in enumerate(self.steps) if label), None)
+        return None if depth is None else (id(self.trail[depth]), str(self.steps[depth][0]))
 
 
 def _flat(invalid: ValidationError, above: tuple[object, ...] = ()) -> Iterator[dict[str, Any]]:
@@ -79,7 +79,7 @@ def _locate(root: Node, error: dict[str, Any]) -> Finding:
     """Find the value of an error. Its location also holds labels, which may look like keys: the best fit wins."""
     loc = error["loc"]
     target = loc[:-1] if error["type"] == "missing" or loc[-1:] == ("[key]",) else loc
-    ways = [Finding(error, trail, steps) for trail, steps in _ways(root, target)]
+    ways = [Finding(error, trail, steps) for trail, steps in islice(_ways(root, target), MAX_WAYS)]
     best = min(ways, key=lambda way: (_differs(way.node, error), sum(label for _, label in way.steps)))
     if error["type"] == "missing":
         best.steps.append((loc[-1], False))
@@ -94,9 +94,8 @@ def _ways(node: Node, loc: tuple[object, ...]) -> Iterator[tuple[list[Node], lis
     if child is not None:
         for trail, steps in _ways(child, loc[1:]):
             yield [node, *trail], [(loc[0], False), *steps]
-    if child is None or len(loc) > 1:
-        for trail, steps in _ways(node, loc[1:]):
-            yield trail, [(loc[0], True), *steps]
+    for trail, steps in _ways(node, loc[1:]):
+        yield trail, [(loc[0], True), *steps]
 
 
 def _differs(node: Node, error: dict[str, Any]) -> bool:

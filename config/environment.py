@@ -1,10 +1,10 @@
 """Environment variables in a configuration, as the collector substitutes them.
 
-`${env:NAME}`, `${NAME}` and `${env:NAME:-default}` stand for a variable; `$$` is a `$`; a `$` before anything but `{` is
-itself. A text that is nothing but one substitution is read as YAML (`8888` is a number, `[a, b]` a list); where a field
-wants a string it gets the text as it stands. Inside a longer text the variable's text is put in. The default is used
-while the variable is not set; without one the value is empty, with a warning. What a variable holds is substituted in
-turn, innermost braces first. Keys are left alone.
+`${env:NAME}`, `${NAME}` and `${env:NAME:-default}` stand for a variable; `$$` is a `$`; a `$` before anything but `{`
+is itself. A text that is nothing but one substitution is read as YAML (`8888` is a number, `[a, b]` a list); where a
+field wants a string it gets the text as it stands. Inside a longer text the variable's text is put in. The default is
+used while the variable is not set; without one the value is empty, with a warning. What a variable holds is substituted
+in turn, innermost braces first. Keys are left alone.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(.*)", re.DOTALL)
 _TOKEN = re.compile(r"\$\$|\$\{|\}")
 
 
-class BadReference(ValueError):
+class BadReferenceError(ValueError):
     """A `${...}` cannot be resolved; the message says why."""
 
 
@@ -41,7 +41,7 @@ def expand(node: Node, env: Mapping[str, str], problems: list[Problem]) -> Node:
     if isinstance(node.value, str) and "$" in node.value:
         try:
             return _Expansion(env, node, problems).result()
-        except BadReference as error:
+        except BadReferenceError as error:
             problems.append(node.place.problem(str(error)))
     return replace(node)
 
@@ -57,7 +57,7 @@ class _Expansion:
 
     def result(self) -> Node:
         if _unclosed(self.written):
-            raise BadReference("a '${' has no '}'; write '$${' for the two characters themselves")
+            raise BadReferenceError("a '${' has no '}'; write '$${' for the two characters themselves")
         text, rounds = self.written, 0
         while (span := _innermost(text)) is not None:
             value = self._value(text[span[0] + 2 : span[1]])
@@ -66,7 +66,7 @@ class _Expansion:
             text = f"{text[: span[0]]}{value or ''}{text[span[1] + 1 :]}"
             rounds += 1
             if rounds > MAX_ROUNDS or len(text) > MAX_LENGTH:
-                raise BadReference("the variables refer to each other without end")
+                raise BadReferenceError("the variables refer to each other without end")
         source = self.written if rounds else None
         return replace(self.node, value=_text(text.replace("$$", "$")), source=source)
 
@@ -86,7 +86,7 @@ class _Expansion:
         """Return what a reference stands for, None when the variable is not set and no default is given."""
         match = _REFERENCE.fullmatch(reference)
         if match is None or "$" in reference:
-            raise BadReference(self._complaint(reference))
+            raise BadReferenceError(self._complaint(reference))
         name, default = match[1], match[2]
         if name in self.env:
             return self.env[name] or None
@@ -102,7 +102,8 @@ class _Expansion:
         if scheme and scheme[1] == "env":
             return f"{scheme[2]!r} is no name of an environment variable, expected letters, digits and '_'"
         if scheme:
-            return f"'${{{scheme[1]}:...}}' is not supported, only env: is; expected '${{env:NAME}}' or '${{env:NAME:-default}}'"
+            expected = "expected '${env:NAME}' or '${env:NAME:-default}'"
+            return f"'${{{scheme[1]}:...}}' is not supported, only env: is; {expected}"
         return f"'${{{reference}}}' names no environment variable; write '$${{' for the two characters themselves"
 
 
@@ -127,7 +128,7 @@ def _unclosed(text: str) -> bool:
 def _text(text: str) -> str:
     """Refuse what is no Unicode: variables may hold any bytes."""
     if not text.isascii() and any("\ud800" <= char <= "\udfff" for char in text):
-        raise BadReference("the variable's value is not UTF-8")
+        raise BadReferenceError("the variable's value is not UTF-8")
     return text
 
 

@@ -29,7 +29,7 @@ class Problem:
         return f"{place}{path}{warning} {self.message}"
 
 
-class ConfigErrors(Exception):  # noqa: N818 - it holds several
+class ConfigErrors(Exception):
     """Everything that is wrong with a configuration, all at once; its text has one problem a line."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:

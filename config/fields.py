@@ -66,6 +66,9 @@ def _models(annotations: Iterable[Any]) -> list[type[BaseModel]]:
 def _fields(model: type[BaseModel]) -> dict[str, FieldInfo]:
     """Return the fields by every name under which they may be written."""
     named: dict[str, FieldInfo] = {}
+    if any(decorator.info.mode == "wrap" for decorator in model.__pydantic_decorators__.model_validators.values()):
+        for form in model.__subclasses__():  # such a model stands for its subclasses and chooses one
+            named |= _fields(form) if form.__module__ == model.__module__ else {}
     for name, field in model.model_fields.items():
         alias = field.validation_alias or field.alias
         choices = alias.choices if isinstance(alias, AliasChoices) else [alias] if alias else []

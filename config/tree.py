@@ -50,6 +50,8 @@ class Node:
     """What was written, when the value came out of the environment: it may be a secret, so it is never quoted."""
     verbatim: str | None = None
     """The environment's text, for fields that want a string where the text looks like something else."""
+    unchecked: bool = False
+    """A part of it could not be read, which has been reported: checking the rest would only add noise."""
 
     @property
     def entries(self) -> dict[str, Node]:
@@ -81,7 +83,41 @@ def plain(node: Node) -> Any:
         return {key: plain(child) for key, child in node.value.items()}
     if isinstance(node.value, list):
         return [plain(child) for child in node.value]
+    if node.verbatim is not None and isinstance(node.value, float):
+        return WrittenFloat(node.value, node.verbatim)
+    if node.verbatim is not None and isinstance(node.value, int) and not isinstance(node.value, bool):
+        return WrittenInt(node.value, node.verbatim)
     return node.value
+
+
+class WrittenInt(int):
+    """A number out of the environment whose text is the variable's: a key `0123` stays that where text is wanted."""
+
+    written: str
+
+    def __new__(cls, value: int, written: str) -> WrittenInt:
+        """Keep the text beside the value."""
+        number = super().__new__(cls, value)
+        number.written = written
+        return number
+
+    def __str__(self) -> str:
+        return self.written
+
+
+class WrittenFloat(float):
+    """The same for other numbers: `12e345`."""
+
+    written: str
+
+    def __new__(cls, value: float, written: str) -> WrittenFloat:
+        """Keep the text beside the value."""
+        number = super().__new__(cls, value)
+        number.written = written
+        return number
+
+    def __str__(self) -> str:
+        return self.written
 
 
 def merge(older: Node, newer: Node) -> Node:
@@ -111,7 +147,7 @@ def parse(text: str, file: str, problems: list[Problem]) -> Node | None:
     return None
 
 
-class Stop(Exception):  # noqa: N818 - control flow: the document cannot be read on
+class Stop(Exception):
     """Carries the problem that ends the reading."""
 
     def __init__(self, problem: Problem) -> None:
@@ -247,8 +283,7 @@ def _position(text: str, offset: int) -> tuple[int, int]:
 _HINTS = (
     ("cannot start any token", "\t", "a tab stands here; YAML is indented with spaces only"),
     ("cannot start any token", "%@`", "a text that begins with this character needs quotes"),
-    ("mapping values are not allowed", "", "a ':' is not expected here; is the line indented wrongly, "
-     "or does the text need quotes?"),
+    ("mapping values are not allowed", "", "a ':' is not expected here; wrong indentation, or are quotes missing?"),
     ("expected <block end>", "", "this line is not indented like those beside it"),
     ("could not find expected ':'", "", "a line of the form 'key: value' was expected"),
 )  # fmt: skip
@@ -262,6 +297,9 @@ def _syntax_problem(text: str, file: str, error: yaml.MarkedYAMLError) -> Proble
     rows = text.splitlines()
     row = rows[line - 1] if line <= len(rows) else ""
     found = row[column - 1 : column]
+    if error.context and "quoted scalar" in error.context and "end of stream" in said and error.context_mark:
+        place = Place(file, error.context_mark.line + 1, error.context_mark.column + 1)
+        return place.problem("this is no YAML: the quote that is opened here is not closed")
     message = next((hint for part, chars, hint in _HINTS if part in said and (not chars or found in chars)), said)
     if row[: column - 1].rstrip().endswith("$") and found == "{":
         message = "inside [ ] and { } a '${...}' needs quotes"

@@ -15,7 +15,7 @@ from ..telemetry.logs import get_logger
 from ..telemetry.samples import Sample
 from .base import ExportContext, ExporterSpec, Ledger
 from .samples import ledger_samples
-from .settings import SenderSettings, Settings
+from .settings import QueueSettings, Settings
 
 UNBOUNDED = 1 << 62
 """The room of an exporter that has no queue."""
@@ -37,7 +37,7 @@ class DebugSettings(Settings):
     use_internal_logger: bool = True
     output_paths: list[str] = Field(default_factory=list)
     loglevel: Literal["debug", "info", "warn", "error"] | None = None
-    sending_queue: SenderSettings | Any = None
+    sending_queue: QueueSettings | None = None
 
 
 class DebugExporter:
@@ -111,8 +111,8 @@ def describe(request: bytes, verbosity: str) -> dict[str, Any]:
         service = names[0] if names else _NO_NAME
         for scope in group.scope_spans:
             services[service] += len(scope.spans)
-            for span in scope.spans[: max(0, _SHOWN - len(shown))]:
-                shown.append({"service": service, "name": span.name, "trace_id": span.trace_id.hex()})
+            first = scope.spans[: max(0, _SHOWN - len(shown))]
+            shown += [{"service": service, "name": span.name, "trace_id": span.trace_id.hex()} for span in first]
     out: dict[str, Any] = {"services": dict(services.most_common(_SHOWN))}
     return {**out, "first_spans": shown} if verbosity == "detailed" else out
 

@@ -19,7 +19,7 @@ from .base import ExportContext, ExporterSpec
 from .retry import RETRYABLE_CODES, Answer, Delivered, Permanent, Retryable
 from .sender import Sender
 from .settings import SECOND, SenderSettings, Settings, compression, sender_options
-from .tls import TlsSettings, read_material
+from .tls import TlsSettings, read_material, ssl_context
 
 METHOD = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 COMPRESSIONS = ("none", "gzip")
@@ -107,18 +107,19 @@ class GrpcTransport:
         if settings.plain:
             self._channel = grpc.aio.insecure_channel(settings.target, options)
         else:
+            ssl_context(settings.tls)  # gRPC would say of a bad file only that it cannot connect
             ca, cert, key = read_material(settings.tls)
             credentials = grpc.ssl_channel_credentials(ca, key, cert)
             self._channel = grpc.aio.secure_channel(settings.target, credentials, options)
         # Without serializers gRPC takes and gives the bytes as they are.
         self._export = self._channel.unary_unary(METHOD)
 
-    async def send(self, body: bytes, timeout: float | None) -> Answer:
-        """Call Export once."""
+    async def send(self, body: bytes, seconds: float | None) -> Answer:
+        """Call Export once; the server is told that it has `seconds`."""
         try:
             response = await self._export(
                 body,
-                timeout=timeout,
+                timeout=seconds,
                 metadata=self._metadata,
                 wait_for_ready=self._settings.wait_for_ready,
                 compression=_COMPRESSION[self._settings.compression],

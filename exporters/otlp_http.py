@@ -30,6 +30,7 @@ PROTOBUF = "application/x-protobuf"
 COMPRESSIONS = ("none", "gzip", "zstd", "deflate")
 MAX_ANSWER = 64 << 10
 """Bytes of an answer that are read."""
+_OWN_HEADERS = {"content-type": PROTOBUF, "accept-encoding": "identity"}
 _INLINE = 32 << 10
 """Bodies up to this size are compressed at once; larger ones in a thread, since they take milliseconds."""
 
@@ -107,7 +108,7 @@ class HttpTransport:
     def __init__(self, settings: OtlpHttpSettings) -> None:
         self._settings = settings
         self._url = settings.url
-        self._headers = {"content-type": PROTOBUF, "user-agent": "tailgate", **settings.plain_headers()}
+        self._headers = {"user-agent": "tailgate", **settings.plain_headers(), **_OWN_HEADERS}
         if settings.compression != "none":
             self._headers["content-encoding"] = settings.compression
         self._session: aiohttp.ClientSession | None = None
@@ -122,7 +123,7 @@ class HttpTransport:
             limit=0,
             limit_per_host=settings.max_conns_per_host,
             force_close=settings.disable_keep_alives,
-            **({} if idle is None else {"keepalive_timeout": idle}),
+            keepalive_timeout=idle,
         )
         self._session = aiohttp.ClientSession(
             connector=connector,
@@ -131,8 +132,8 @@ class HttpTransport:
             auto_decompress=False,
         )
 
-    async def send(self, body: bytes, timeout: float | None) -> Answer:
-        """Post once. The timeout is the caller's to keep."""
+    async def send(self, body: bytes, seconds: float | None) -> Answer:
+        """Post once. The caller gives up after `seconds`."""
         if self._session is None:
             return Retryable("not open")
         payload = await self._compressed(body)
@@ -198,9 +199,9 @@ def _message(content_type: str, body: bytes) -> str:
     """Return the message of the google.rpc.Status that a server should send, else the beginning of its text."""
     try:
         if content_type == PROTOBUF:
-            return Status.FromString(body).message
+            return str(Status.FromString(body).message)
         if content_type == "application/json":
-            return Parse(body, Status(), ignore_unknown_fields=True).message
+            return str(Parse(body, Status(), ignore_unknown_fields=True).message)
     except (DecodeError, ParseError, UnicodeDecodeError):
         return "an answer that cannot be read"
     return body[:200].decode("utf-8", "replace") if content_type.startswith("text/") else ""

@@ -49,7 +49,7 @@ class SendQueue:
 
     def room(self) -> int:
         """Return the bytes that may be offered now, 0 when the queue is full."""
-        if self.size > self.limits.capacity - _reserve(self.limits.capacity):
+        if self.size >= self.limits.capacity - _reserve(self.limits.capacity):
             return 0
         return max(0, self.limits.max_bytes - _reserve(self.limits.max_bytes) - self.bytes)
 
@@ -86,7 +86,8 @@ class SendQueue:
         lost = min(max(rejected, 0), batch.spans)
         if self._leave(batch):
             self.ledger.sent += batch.spans - lost
-            self.ledger.failed["rejected"] += lost
+            if lost:
+                self.ledger.failed["rejected"] += lost
             self._look_for_room()
 
     def lost(self, batch: Batch, reason: str) -> None:

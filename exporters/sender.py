@@ -28,8 +28,8 @@ class Transport(Protocol):
     async def open(self) -> None:
         """Make ready to send, without waiting for the upstream. Raises OSError for a file that cannot be read."""
 
-    async def send(self, body: bytes, timeout: float | None) -> Answer:
-        """Send a serialized ExportTraceServiceRequest; `timeout` in seconds (the caller cancels after it, too)."""
+    async def send(self, body: bytes, seconds: float | None) -> Answer:
+        """Send a serialized ExportTraceServiceRequest; the caller cancels after `seconds`, the upstream may be told."""
 
     async def close(self) -> None:
         """Let go of connections."""

@@ -172,7 +172,7 @@ def _text(value: Any) -> Any:
 
 
 def sender_options(settings: SenderSettings, context: ExportContext) -> SenderOptions:
-    """Return how the exporter works: `sending_queue.batch` sets the batches, else a `batch` processor, else defaults."""
+    """Return how the exporter works: batches as `sending_queue.batch` says, else as the `batch` processor."""
     queue = settings.sending_queue
     bounds = BatchBounds()
     if queue.batch is not None:

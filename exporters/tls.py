@@ -80,9 +80,9 @@ def ssl_context(tls: TlsSettings) -> ssl.SSLContext:
             context.load_verify_locations(cadata=material.ca.decode("ascii", "replace"))
         if material.cert is not None and material.key is not None:
             _load_pair(context, tls, material.cert, material.key)
-    except ssl.SSLError as error:
+    except (ssl.SSLError, ValueError) as error:
         shown = ", ".join(name for name in (tls.ca_file, tls.cert_file, tls.key_file) if name) or "given in place"
-        raise OSError(f"tls: {error.reason or error} (files: {shown})") from None
+        raise OSError(f"tls: no usable certificate, key or authority in {shown}: {error}") from None
     return context
 
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from ..kernel.contract import Expr, Stage
-from ..rules.conditions import span_condition
+from ..rules.conditions import SpanCondition, span_condition
 from ..rules.matchers import SpanMatcher, compile_matchers
 from ..rules.patterns import Pattern, group_names
 from ..rules.values import encoded_value
@@ -133,7 +133,7 @@ class Action(CollectorAction):
     """The key of an attribute of the span's or scope's resource."""
     from_scope: str | None = None
     """The key of an attribute of the span's scope."""
-    when: str | bool | None = None
+    when: SpanCondition | None = None
     """A condition over the span; with `on: resource` or `scope` over that only."""
 
     @property
@@ -151,9 +151,7 @@ class Action(CollectorAction):
 
     def condition(self) -> Expr | None:
         """Return the compiled condition; None: always. Raises ConditionError."""
-        if self.when is None:
-            return None
-        return span_condition(str(self.when).lower() if isinstance(self.when, bool) else self.when, self.on)
+        return None if self.when is None else span_condition(self.when, self.on)
 
     def _source(self, level: Level, context: BuildContext) -> dict[str, Any]:
         if self.from_resource:

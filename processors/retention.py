@@ -24,7 +24,8 @@ from .base import BuildContext, Deciding, Fused, ProcessorSpec
 NO_POLICY = "none"
 """The class under which traces are counted that no policy applies to when there is no default."""
 
-WHY_NOT_ALONE = "retention policies are about whole traces, and nothing before this holds traces: " + (
+WHY_NOT_ALONE = (
+    "retention policies are about whole traces, and nothing before this holds traces: "
     "put tail_sampling before it, or give a default only"
 )
 

@@ -11,6 +11,7 @@ from typing import Literal
 from ..kernel.contract import Expr, Operand
 from .condition_tree import Name, Op, PlacedError, Value
 from .durations import parse_duration
+from .suggest import did_you_mean
 
 MILLISECOND = 1_000_000
 
@@ -120,7 +121,9 @@ def enum_value(subject: EnumField, value: Value) -> int:
             return number
     elif value.kind == "number" and isinstance(value.value, int):
         return value.value
-    raise PlacedError(value.position, f"{value.text} is none of them: expected {', '.join(subject.values)}")
+    *most, last = subject.values
+    hint = did_you_mean(str(value.value).removeprefix(subject.prefix).lower(), subject.values)
+    raise PlacedError(value.position, f"{value.text} is none of them: expected {', '.join(most)} or {last}{hint}")
 
 
 def nanoseconds(value: Value) -> Fraction:

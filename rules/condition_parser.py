@@ -220,7 +220,7 @@ def _placed(error: UnexpectedInput, text: str) -> PlacedError:
     open_ = text.count("(", 0, position) > text.count(")", 0, position)
     expected = _expected(error.expected, open_)
     if ended:
-        return PlacedError(position, f"the condition ends too early: expected {expected}")
+        return PlacedError(position, f"the condition ends too early: expected {'the closing )' if open_ else expected}")
     if token.type == "_CLOSE" and not open_:
         return PlacedError(position, "this ) closes nothing")
     hint = did_you_mean(str(token).lower(), _INFIX) if "_AND" in error.expected else ""

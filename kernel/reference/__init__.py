@@ -1,1 +1,37 @@
-"""The reference kernel: Python, plain, the specification."""
+"""The reference kernel: Python, plain, the specification of `docs/kernel.md`."""
+
+from __future__ import annotations
+
+from google.protobuf.internal import api_implementation
+
+from ..contract import LabelBook, Program, ProgramSpec
+from .labels import ReferenceLabels
+from .program import ReferenceProgram
+from .table import ReferenceTable
+
+__all__ = ["ReferenceKernel"]
+
+
+class ReferenceKernel:
+    """See `contract.Kernel`."""
+
+    name = "reference"
+
+    def __init__(self) -> None:
+        """Raise RuntimeError where protobuf runs without upb: upb decides what is malformed."""
+        if api_implementation.Type() != "upb":
+            raise RuntimeError(f"protobuf uses {api_implementation.Type()}, the kernel needs upb")
+
+    def compile(self, spec: ProgramSpec) -> ReferenceProgram:
+        """Return the compiled program. Raises `BadProgram`."""
+        return ReferenceProgram(spec)
+
+    def labels(self) -> ReferenceLabels:
+        """Return a new book of labels."""
+        return ReferenceLabels()
+
+    def table(self, program: Program, labels: LabelBook, kept_decisions: int, dropped_decisions: int) -> ReferenceTable:
+        """Return a table for records of `program`; the two numbers bound the decision cache (0: none)."""
+        if not isinstance(program, ReferenceProgram) or not isinstance(labels, ReferenceLabels):
+            raise TypeError("the program and the labels are not of this kernel")
+        return ReferenceTable(program, labels, kept_decisions, dropped_decisions)

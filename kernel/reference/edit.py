@@ -17,31 +17,36 @@ from .expressions import compile_if
 from .levels import SHAPES, Level, Shape, View, change_values
 from .operands import raw_attribute
 from .patterns import compile_pattern
-from .spec import listed, natural, need, only, text
+from .spec import choice, listed, natural, need, only, text
 from .values import Value, convert, decode, key_value, of_string
 
 Context = Sequence[str | None]
 Source = Callable[[View, Context], bytes | None]
 """From what is seen to an `AnyValue`, None when it is absent."""
 Action = Callable[[View, Level, Context], Level]
-Applied = Callable[[View, Level, Context], Level]
 
 
-def compile_edit(stage: Any, contexts: int) -> tuple[Shape, Applied]:
-    """Return the level that an edit stage is on, and what it does to it. Raises `BadProgram`."""
-    only(stage, {"kind", "on", "if", "actions"}, "edit")
-    need(stage.get("on") in SHAPES, f"edit: on {stage.get('on')!r}")
-    shape = SHAPES[stage["on"]]
-    holds = compile_if(stage.get("if"), shape)
-    actions = [_action(action, shape, contexts) for action in listed(stage.get("actions"), "actions")]
+class Edit:
+    """A compiled edit stage. Raises `BadProgram`."""
 
-    def apply(view: View, level: Level, context: Context) -> Level:
-        if holds(view):
-            for action in actions:
-                level = action(view._replace(**{shape.name: level}), level, context)
-        return level
+    rules = 0
 
-    return shape, apply
+    def __init__(self, stage: Any, contexts: int) -> None:
+        only(stage, {"kind", "on", "if", "actions"}, "edit")
+        self._shape = SHAPES[choice(stage.get("on"), SHAPES, "edit: on")]
+        self._holds = compile_if(stage.get("if"), self._shape)
+        self._actions = [_action(one, self._shape, contexts) for one in listed(stage.get("actions"), "actions")]
+
+    def bind(self, context: Context, counters: list[int], first: int) -> Callable[[View, Level], Level]:
+        """Return the stage for one request; it leaves levels alone that it is not on."""
+
+        def apply(view: View, level: Level) -> Level:
+            if level.shape is self._shape and self._holds(view):
+                for action in self._actions:
+                    level = action(view._replace(**{level.shape.name: level}), level, context)
+            return level
+
+        return apply
 
 
 def _action(spec: Any, shape: Shape, contexts: int) -> Action:
@@ -54,8 +59,7 @@ def _action(spec: Any, shape: Shape, contexts: int) -> Action:
         return _extract(spec)
     if do == "convert":
         only(spec, {"do", "key", "to"}, "convert")
-        to = spec.get("to")
-        need(to in ("int", "double", "string"), f"convert: to {to!r}")
+        to = choice(spec.get("to"), ("int", "double", "string"), "convert: to")
         return _each(_is_key(spec), lambda value: convert(value, to))
     raise BadProgram(f"unknown action {do!r}")
 
@@ -152,8 +156,8 @@ def _any_value(encoded: Any) -> bytes:
 
 def _from(spec: Any, shape: Shape) -> Source:
     parts = listed(spec, "from")
-    need(len(parts) == 2 and parts[0] in SHAPES, f"from: {spec!r}")
-    where, key = parts[0], text(parts[1], "from").encode()
+    need(len(parts) == 2, f"from: {spec!r}")
+    where, key = choice(parts[0], SHAPES, "from"), text(parts[1], "from").encode()
     need(SHAPES[where].rank <= shape.rank, f"from: a {where} is not there on a {shape.name}")
     return lambda view, context: raw_attribute(view, where, key)
 

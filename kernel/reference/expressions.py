@@ -10,7 +10,7 @@ from typing import Any
 from .levels import Shape, View
 from .operands import Read, compile_operand, is_root
 from .patterns import compile_pattern
-from .spec import listed, need, text
+from .spec import choice, listed, need, text
 from .values import Array, Value, text_of
 
 Test = Callable[[View], bool]
@@ -27,7 +27,8 @@ _I64 = range(-(1 << 63), 1 << 63)
 def compile_condition(spec: Any, shape: Shape) -> Test:
     """Return the test of a condition that stands on `shape`. Raises `BadProgram`."""
     name, *arguments = listed(spec, "condition") or [None]
-    need(isinstance(name, str) and (name, len(arguments)) in _FORMS or name in ("and", "or"), f"no condition: {spec!r}")
+    known = isinstance(name, str) and (name in ("and", "or") or (name, len(arguments)) in _FORMS)
+    need(known, f"no condition: {spec!r}")
     if name in ("and", "or"):
         tests = [compile_condition(argument, shape) for argument in arguments]
         every = all if name == "and" else any
@@ -89,9 +90,8 @@ def _compare(op: str, value: Value, literal: Any) -> bool:
 
 
 def _cmp(shape: Shape, op: Any, operand: Any, literal: Any) -> Test:
-    need(isinstance(op, str) and op in _OPERATORS, f"unknown comparison {op!r}")
-    wanted = _literal(literal)
-    return _on_elements(compile_operand(operand, shape), lambda value: _compare(op, value, wanted))
+    name, wanted = choice(op, _OPERATORS, "cmp"), _literal(literal)
+    return _on_elements(compile_operand(operand, shape), lambda value: _compare(name, value, wanted))
 
 
 def _is(shape: Shape, operand: Any, literal: Any) -> Test:

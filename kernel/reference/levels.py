@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
-from .wire import Field, field, is_len, join, last_payload, replaced, split
+from .wire import SHORT, Field, field, is_len, join, last_payload, replaced, split
 
 
 class Shape(NamedTuple):
@@ -32,9 +33,17 @@ Change = Callable[[bytes, bytes], bytes | None]
 """From an attribute's key and its `KeyValue` to the new `KeyValue`, or None to remove it."""
 
 
-def key_of(key_value: bytes) -> bytes:
-    """Return the key of a `KeyValue`."""
-    return last_payload(split(key_value), 1) or b""
+def pair_of(key_value: bytes) -> tuple[bytes, bytes]:
+    """Return the key and the `AnyValue` of a `KeyValue`."""
+    return _short_pair(key_value) if len(key_value) <= SHORT else _pair(key_value)
+
+
+def _pair(key_value: bytes) -> tuple[bytes, bytes]:
+    fields = split(key_value)
+    return last_payload(fields, 1) or b"", last_payload(fields, 2) or b""
+
+
+_short_pair = lru_cache(8192)(_pair)
 
 
 @dataclass(frozen=True)
@@ -63,8 +72,7 @@ class Level:
         found: dict[bytes, bytes] = {}
         for one in self.merged:
             if is_len(one, self.shape.attributes):
-                parts = split(one.payload)
-                found.setdefault(last_payload(parts, 1) or b"", last_payload(parts, 2) or b"")
+                found.setdefault(*pair_of(one.payload))
         return found
 
     @cached_property
@@ -84,12 +92,15 @@ class Level:
         """Return the level with other contents of its `messages`; those beyond the present ones are appended."""
         owner = self.shape.owner
         if owner is None:
-            return Level(self.shape, messages[0])
+            return self.with_fields(messages[0])
         payloads = [join(message) for message in messages]
-        fields = []
-        for one in self.fields:
-            fields.append(replaced(one, payloads.pop(0)) if is_len(one, owner) else one)
-        return Level(self.shape, fields + [field(owner, payload) for payload in payloads])
+        fields = [replaced(one, payloads.pop(0)) if is_len(one, owner) else one for one in self.fields]
+        return self.with_fields([*fields, *(field(owner, payload) for payload in payloads)])
+
+    def with_fields(self, fields: Sequence[Field]) -> Level:
+        """Return the level with other fields; itself, with what it has read already, when none is another."""
+        same = len(fields) == len(self.fields) and all(map(operator.is_, fields, self.fields))
+        return self if same else Level(self.shape, fields)
 
     def with_children(self, payloads: Sequence[bytes]) -> bytes:
         """Return the whole message, its children replaced in their places."""
@@ -113,7 +124,7 @@ def change_attributes(fields: Sequence[Field], number: int, change: Change) -> S
     for one in fields:
         if not is_len(one, number):
             out.append(one)
-        elif (new := change(key_of(one.payload), one.payload)) is not None:
+        elif (new := change(pair_of(one.payload)[0], one.payload)) is not None:
             out.append(replaced(one, new))
     return out
 

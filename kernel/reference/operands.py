@@ -7,7 +7,7 @@ from typing import Any
 
 from ..contract import BadProgram
 from .levels import SHAPES, Level, Shape, View
-from .spec import listed, need, text
+from .spec import choice, listed, need, text
 from .values import Value, decode
 from .wire import I64, VARINT, Field, is_len, last_integer, last_payload, signed, split
 
@@ -25,8 +25,7 @@ def compile_operand(spec: Any, shape: Shape) -> Read:
     if kind == "attr" and len(parts) == 3:
         return _attribute(parts[1], text(parts[2], "operand").encode(), shape)
     if kind == "field" and len(parts) == 2:
-        name = text(parts[1], "operand")
-        need(name in _FIELDS, f"unknown field {name!r}")
+        name = choice(parts[1], _FIELDS, "field")
         needed = SHAPES["scope" if name.startswith("scope.") else "span"]
         need(needed.rank <= shape.rank, f"{spec} is not there on a {shape.name}")
         return _FIELDS[name]
@@ -34,17 +33,17 @@ def compile_operand(spec: Any, shape: Shape) -> Read:
 
 
 def _attribute(where: Any, key: bytes, shape: Shape) -> Read:
-    need(where in ("span", "scope", "resource", "any"), f"unknown place of an attribute {where!r}")
-    needed = SHAPES["span" if where == "any" else where]
+    place = choice(where, ("span", "scope", "resource", "any"), "attr")
+    needed = SHAPES["span" if place == "any" else place]
     need(needed.rank <= shape.rank, f"an attribute of {where!r} is not there on a {shape.name}")
-    if where == "any":
+    if place == "any":
 
         def read_any(view: View) -> Value | None:
             found = raw_attribute(view, "span", key)
             return _decoded(raw_attribute(view, "resource", key) if found is None else found)
 
         return read_any
-    return lambda view: _decoded(raw_attribute(view, where, key))
+    return lambda view: _decoded(raw_attribute(view, place, key))
 
 
 def raw_attribute(view: View, where: str, key: bytes) -> bytes | None:

@@ -26,7 +26,7 @@ class Pattern(Protocol):
     groupindex: dict[str, int]
 
     def search(self, text: bytes, pos: int = 0) -> Match | None:
-        """Return the leftmost match at or after `pos`; what stands before it is seen by `^` and `\\b`."""
+        """Return the leftmost match at or after `pos`; what stands before it is seen by `^` and word boundaries."""
 
 
 def _options() -> Any:
@@ -37,7 +37,7 @@ def _options() -> Any:
 
 
 def _has_any_byte(pattern: str) -> bool:
-    """Return whether `\\C` stands in the pattern, which would cut characters apart."""
+    """Return whether the pattern has the escape for any one byte, which would cut characters apart."""
     position = 0
     while (position := pattern.find("\\", position)) >= 0:
         escape = pattern[position + 1 : position + 2]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from ..contract import BadProgram
@@ -22,6 +22,13 @@ def text(value: Any, what: str) -> str:
         value.encode()
     except UnicodeEncodeError:
         raise BadProgram(f"{what}: {value!r} is not valid Unicode") from None
+    return value
+
+
+def choice(value: Any, options: Collection[str], what: str) -> str:
+    """Return `value` if it is one of these strings."""
+    if not isinstance(value, str) or value not in options:
+        raise BadProgram(f"{what}: unknown {value!r}, expected one of {', '.join(sorted(options))}")
     return value
 
 

@@ -6,6 +6,7 @@ Everything here works on bytes that upb has accepted before, so nothing is check
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 VARINT, I64, LEN, GROUP, END_GROUP, I32 = range(6)
@@ -27,6 +28,9 @@ class Field(NamedTuple):
 
 def read_varint(data: bytes, position: int) -> tuple[int, int]:
     """Return the varint at `position` modulo 2^64, and the position after it."""
+    value = data[position]
+    if value < 0x80:
+        return value, position + 1
     value = shift = 0
     while True:
         byte = data[position]
@@ -55,8 +59,12 @@ def _after_group(data: bytes, position: int) -> int:
     return position
 
 
-def split(data: bytes) -> list[Field]:
+def split(data: bytes) -> tuple[Field, ...]:
     """Return the fields of a message, in order; joined, their `raw` is the message again."""
+    return _split_short(data) if len(data) <= SHORT else _split(data)
+
+
+def _split(data: bytes) -> tuple[Field, ...]:
     fields: list[Field] = []
     position, end = 0, len(data)
     while position < end:
@@ -77,7 +85,11 @@ def split(data: bytes) -> list[Field]:
             integer = int.from_bytes(data[position : position + size], "little")
             position += size
         fields.append(Field(number, wire, data[start:position], payload, integer))
-    return fields
+    return tuple(fields)
+
+
+SHORT = 256  # bytes; attributes are taken apart several times on their way, and often come again
+_split_short = lru_cache(8192)(_split)
 
 
 def join(fields: Iterable[Field]) -> bytes:

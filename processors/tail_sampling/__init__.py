@@ -1,1 +1,9 @@
-"""The tail sampler."""
+"""The tail sampler: holds traces until they are complete, and keeps those that its policies ask for."""
+
+from __future__ import annotations
+
+from ..base import ProcessorSpec
+from .build import build
+from .config import TailSampling
+
+SPEC = ProcessorSpec("tail_sampling", TailSampling, build)

@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
-from pydantic_core import InitErrorDetails, PydanticCustomError, ValidationError
 
-from ...rules.conditions import trace_condition
+from ...rules.conditions import TraceCondition
 from ...rules.durations import UNITS, Duration
 from ...rules.facts import FactsBuilder
 from .lower import NotOrderable, lower
-from .policies import Policy, read_policy
+from .policies import Policy, located, read_policy
 from .thresholds import Rate
 
 _SECOND = UNITS["s"]
@@ -20,7 +19,7 @@ RESERVED = "default"
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
 
 class DecisionCache(_Strict):
@@ -33,7 +32,7 @@ class DecisionCache(_Strict):
 class TailSampling(BaseModel):
     """What both forms have; validating it gives an `OrderedForm` or a `CollectorForm`."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
     decision_wait_after_root_received: Duration = 0
     """Traces whose root has come are judged this long after it; 0: only `decision_wait` counts."""
@@ -77,12 +76,6 @@ def _unique(names: list[str], key: str) -> None:
         seen.add(name)
 
 
-def located(loc: tuple[str | int, ...], message: str, value: Any) -> ValidationError:
-    """Return an error that stands at a place below the model that is being validated."""
-    kind = PydanticCustomError("tail_sampling", "{message}", {"message": message})
-    return ValidationError.from_exception_data("tail_sampling", [InitErrorDetails(type=kind, loc=loc, input=value)])
-
-
 class Burst(_Strict):
     """Keys of a token bucket: one of the three, a second."""
 
@@ -116,11 +109,6 @@ class PolicyLimit(Burst):
     """An attribute: each of its values has a bucket of its own."""
 
 
-def _condition(text: str) -> str:
-    trace_condition(text, FactsBuilder())
-    return text
-
-
 def _mode(value: Any) -> Any:
     return "off" if value is False else value  # YAML 1.1 reads a bare `off` as false
 
@@ -129,24 +117,17 @@ class OrderedPolicy(_Strict):
     """An entry of `policies` in `sampling.yaml`."""
 
     name: str = Field(min_length=1)
-    when: str | None = None
+    when: TraceCondition | None = None
     """A condition over the trace; left out: every trace."""
     rate: Rate = 0
     """The share that is kept where the condition holds, as a threshold."""
     otherwise: Literal["drop", "pass"] = "drop"
     """What becomes of the others: dropped, or the next policy is asked."""
     limit: PolicyLimit | None = None
-    retention: Annotated[int, Field(gt=0)] | None = None
+    retention: Duration | None = None
     mode: Annotated[Literal["enforce", "shadow", "off"], BeforeValidator(_mode)] = "enforce"
     """`shadow` is asked and counted, without effect; `off` is not asked."""
     decision: Literal["keep", "drop"] = "keep"
-
-    _when = field_validator("when")(lambda text: text if text is None else _condition(text))
-
-    @field_validator("retention", mode="before")
-    @classmethod
-    def _retention(cls, value: Any) -> Any:
-        return None if value is None else _duration(value)
 
     @field_validator("name")
     @classmethod
@@ -159,21 +140,14 @@ class OrderedPolicy(_Strict):
     def _sense(self) -> OrderedPolicy:
         given = self.model_fields_set
         if self.decision == "drop" and (extra := given & {"rate", "otherwise", "limit", "retention"}):
-            raise ValueError(f"a policy that drops has no {' and no '.join(sorted(extra))}: it drops all that it matches")
+            raise ValueError(
+                f"a policy that drops has no {' and no '.join(sorted(extra))}: it drops all that it matches"
+            )
+        if self.retention == 0:
+            raise ValueError("a retention of 0 keeps nothing: expected a duration such as 30d")
         if "otherwise" in given and "rate" not in given:
             raise ValueError("`otherwise` says what becomes of what `rate` does not keep, and there is no rate")
         return self
-
-
-class _DurationField(BaseModel):
-    value: Duration
-
-
-def _duration(value: Any) -> int:
-    try:
-        return _DurationField(value=value).value
-    except ValidationError as error:
-        raise ValueError(error.errors()[0]["msg"].removeprefix("Value error, ")) from None
 
 
 class OrderedForm(TailSampling):

@@ -76,8 +76,9 @@ class KeyedBuckets:
     """A bucket for each key, at most `max_keys` of them.
 
     A key whose bucket is full again is forgotten without effect. When the least recently asked keys are all busy, the
-    fullest of them is forgotten, and from then on an unknown key starts no fuller than that one would be by then: no
-    key ever passes more than its limit, and a rare key never has to share a bucket with the busy ones.
+    fullest of them is forgotten, and an unknown key starts no fuller than that one would be by then. So no key ever
+    passes more than its limit, and a rare key has to wait for others only while keys that come anew pass as much as
+    `max_keys` limits together.
     """
 
     def __init__(self, new: Callable[[], TokenBucket], max_keys: int) -> None:

@@ -1,1 +1,5 @@
-"""The OTLP receiver: gRPC and HTTP."""
+"""OTLP over gRPC and HTTP."""
+
+from .receiver import SPEC, OtlpReceiver
+
+__all__ = ["SPEC", "OtlpReceiver"]

@@ -47,6 +47,8 @@ class Counters:
         if answer.reason == "internal":
             where = traceback.format_tb(error.__traceback__, limit=-8)
             self._log.error("receiver_internal_error", error=type(error).__name__, where=where)
+        elif answer.reason == "no_message":
+            return
         elif answer.retry_after is None:
             self._log.warning("receiver_bad_request", reason=answer.reason, message=answer.message)
         else:
@@ -69,4 +71,3 @@ class Counters:
 
 def _counter(name: str, text: str, value: int, labels: dict[str, str]) -> Sample:
     return Sample(name, "counter", text, value, labels)
-

@@ -25,7 +25,7 @@ class Gate:
 
     @asynccontextmanager
     async def enter(self, seconds: float | None) -> AsyncIterator[None]:
-        """Be inside for at most `seconds` (None: no bound); raises `TooSlow` when that is over, or on being sent away."""
+        """Be inside for at most `seconds` (None: no bound). Raises `TooSlow` after that, or on being sent away."""
         await self._place()
         limit = asyncio.timeout(seconds)
         try:

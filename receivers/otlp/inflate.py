@@ -25,7 +25,7 @@ _ZSTD_WINDOW = 8 << 20
 
 
 def inflate(chunks: Iterable[bytes], encoding: str, limit: int) -> Iterator[bytes]:
-    """Yield the body's pieces, at most `limit` bytes in all; `encoding` is one of `ENCODINGS`. An empty body is empty."""
+    """Yield the body's pieces, at most `limit` bytes in all; `encoding` is one of `ENCODINGS`. None stays none."""
     pieces = _zstd(chunks) if encoding == "zstd" else _zlib(chunks, encoding)
     total = 0
     for piece in pieces:

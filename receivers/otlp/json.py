@@ -15,7 +15,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from ...kernel.contract import Malformed
 
 _IDS = (("traceId", "trace_id"), ("spanId", "span_id"), ("parentSpanId", "parent_span_id"))
-_AT = re.compile(r" at (ExportTraceServiceRequest(?:\.\w+|\[\d+\])*)\.?$")
+_AT = re.compile(r" at ExportTraceServiceRequest((?:\.\w+|\[\d+\])+)\.?$")
+_WITHIN = re.compile(r"Failed to parse (\w+) field: ")
 
 
 def json_to_protobuf(body: bytes) -> bytes:
@@ -101,5 +102,13 @@ def _rewrite(node: dict[str, Any], path: str) -> None:
 
 
 def _place(error: Exception) -> str:
-    found = _AT.search(str(error))
-    return f": see {found[1].removeprefix('ExportTraceServiceRequest').lstrip('.') or 'the top level'}" if found else ""
+    """Return where the parser stopped; it names fields that it knows, so nothing of the payload shows."""
+    text = str(error)
+    found = _AT.search(text)
+    if found:
+        return f": see {found[1].lstrip('.')}"
+    names, position = [], 0
+    while field := _WITHIN.match(text, position):
+        names.append(field[1])
+        position = field.end()
+    return f": see {'.'.join(names)}" if names else ""

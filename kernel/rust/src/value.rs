@@ -1,5 +1,6 @@
 //! Values of attributes: reading an `AnyValue`, its text, its number.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 
 use crate::wire::{put_field, put_varint, Range, Reader, LEN};
@@ -7,7 +8,7 @@ use crate::wire::{put_field, put_varint, Range, Reader, LEN};
 /// What an `AnyValue` (or a field of a span) says.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Value<'a> {
-    Str(&'a str),
+    Str(&'a [u8]),
     Bool(bool),
     Int(i128),
     Double(f64),
@@ -26,26 +27,19 @@ pub fn read(payload: &[u8]) -> Value<'_> {
     while !reader.done() {
         let Ok(tag) = reader.tag() else { break };
         let read = match tag {
-            0x0a => reader.len().map(|at| Value::Str(text(at.of(payload)))),
+            0x0a => reader.len().map(|at| Value::Str(at.of(payload))),
             0x10 => reader.varint().map(|bits| Value::Bool(bits != 0)),
             0x18 => reader.varint().map(|bits| Value::Int(i128::from(bits as i64))),
             0x21 => reader.fixed64().map(|bits| Value::Double(f64::from_bits(bits))),
             0x2a => reader.len().map(|at| Value::Array(at.of(payload))),
             0x32 => reader.len().map(|_| Value::Map),
             0x3a => reader.len().map(|at| Value::Bytes(at.of(payload))),
-            0x40 => reader.varint().map(|_| Value::Empty),
             _ => reader.skip(tag, 0).map(|()| value),
         };
         let Ok(read) = read else { break };
         value = read;
     }
     value
-}
-
-/// The text of bytes that were checked to be UTF-8 before.
-#[inline]
-pub fn text(bytes: &[u8]) -> &str {
-    std::str::from_utf8(bytes).unwrap_or("")
 }
 
 /// Whether `test` holds for the value, or for any element of an array.
@@ -64,12 +58,13 @@ pub fn any_element(value: Value<'_>, mut test: impl FnMut(Value<'_>) -> bool) ->
 }
 
 /// The text of a value as rules see it; None for bytes, arrays, maps and the empty value.
-pub fn value_text(value: Value<'_>) -> Option<std::borrow::Cow<'_, str>> {
+pub fn value_text(value: Value<'_>) -> Option<Cow<'_, [u8]>> {
     Some(match value {
         Value::Str(text) => text.into(),
-        Value::Bool(flag) => if flag { "true" } else { "false" }.into(),
-        Value::Int(number) => number.to_string().into(),
-        Value::Double(number) => double_text(number).into(),
+        Value::Bool(true) => b"true".into(),
+        Value::Bool(false) => b"false".into(),
+        Value::Int(number) => number.to_string().into_bytes().into(),
+        Value::Double(number) => double_text(number).into_bytes().into(),
         Value::Bytes(_) | Value::Array(_) | Value::Map | Value::Empty => return None,
     })
 }

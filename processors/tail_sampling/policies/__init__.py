@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .always_sample import ALWAYS_SAMPLE
 from .and_ import AND
-from .base import Policy, PolicyType, read_policy
+from .base import Policy, PolicyType, located, read_policy
 from .boolean_attribute import BOOLEAN_ATTRIBUTE
 from .bytes_limiting import BYTES_LIMITING
 from .composite import COMPOSITE
@@ -18,7 +18,7 @@ from .span_count import SPAN_COUNT
 from .status_code import STATUS_CODE
 from .string_attribute import STRING_ATTRIBUTE
 
-__all__ = ["POLICIES", "Policy", "PolicyType", "read_policy"]
+__all__ = ["POLICIES", "Policy", "PolicyType", "located", "read_policy"]
 
 POLICIES: dict[str, PolicyType] = {
     kind.name: kind

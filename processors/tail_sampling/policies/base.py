@@ -21,7 +21,7 @@ CONTAINERS = frozenset({"and", "not", "drop", "composite"})
 class Options(BaseModel):
     """Base of the options of a policy type: unknown keys and wrong types are errors."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
 
 class NoOptions(Options):
@@ -45,7 +45,7 @@ class PolicyType:
 class Policy(BaseModel):
     """An entry of a list of policies: a name, a type, and the options under the type's own key."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
     name: str
     type: str
@@ -68,7 +68,7 @@ class Policy(BaseModel):
 
 
 def _types() -> Mapping[str, PolicyType]:
-    from . import POLICIES  # noqa: PLC0415 - containers are in the table that they look into
+    from . import POLICIES
 
     return POLICIES
 
@@ -85,23 +85,26 @@ def _entry_model(name: str) -> type[BaseModel]:
     return create_model(f"Policy_{name}", __config__=ConfigDict(extra="forbid", strict=True), **fields)
 
 
-def _fail(key: str, message: str, value: Any) -> ValidationError:
-    error = InitErrorDetails(type=PydanticCustomError("policy", "{message}", {"message": message}), loc=(key,), input=value)
-    return ValidationError.from_exception_data("policy", [error])
+def located(loc: tuple[str | int, ...], message: str, value: Any) -> ValidationError:
+    """Return an error that stands at a place below the model that is being validated."""
+    kind = PydanticCustomError("tail_sampling", "{message}", {"message": message})
+    return ValidationError.from_exception_data("tail_sampling", [InitErrorDetails(type=kind, loc=loc, input=value)])
 
 
 def _kind(value: dict[str, Any], inside: str | None) -> PolicyType:
     allowed = {name: kind for name, kind in _types().items() if inside is None or inside in kind.inside}
     written = value.get("type")
     if "type" not in value:
-        raise _fail("type", f"missing: expected one of {', '.join(sorted(allowed))}", value)
+        raise located(("type",), f"missing: expected one of {', '.join(sorted(allowed))}", value)
     if isinstance(written, str) and written in allowed:
         return allowed[written]
     if isinstance(written, str) and written in _types():
-        raise _fail("type", f"{written} cannot stand inside {inside}: expected one of {', '.join(sorted(allowed))}", written)
+        raise located(
+            ("type",), f"{written} cannot stand inside {inside}: expected one of {', '.join(sorted(allowed))}", written
+        )
     near = difflib.get_close_matches(str(written), allowed, 1)
     hint = f"did you mean {near[0]}?" if near else f"expected one of {', '.join(sorted(allowed))}"
-    raise _fail("type", f"unknown policy type {written!r}: {hint}", written)
+    raise located(("type",), f"unknown policy type {written!r}: {hint}", written)
 
 
 def read_policy(value: Any, inside: str | None = None) -> Any:

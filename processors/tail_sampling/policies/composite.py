@@ -30,9 +30,9 @@ class CompositeOptions(Options):
     """Any type but `not`, `drop` and `composite`; a policy without an allocation gets an equal part."""
 
     max_total_spans_per_second: int = Field(default=0, ge=0)
-    policy_order: list[str] = []
+    policy_order: list[str] = Field(default_factory=list)
     composite_sub_policy: list[Annotated[Policy, BeforeValidator(_read)]] = Field(min_length=1)
-    rate_allocation: list[Allocation] = []
+    rate_allocation: list[Allocation] = Field(default_factory=list)
 
     @model_validator(mode="after")
     def _names(self) -> CompositeOptions:
@@ -40,7 +40,9 @@ class CompositeOptions(Options):
         named = [*self.policy_order, *(item.policy for item in self.rate_allocation)]
         for name in named:
             if name not in known:
-                raise ValueError(f"no policy under composite_sub_policy has the name {name!r}: there are {', '.join(known)}")
+                raise ValueError(
+                    f"no policy under composite_sub_policy has the name {name!r}: there are {', '.join(known)}"
+                )
         if len(set(known)) < len(known):
             raise ValueError(f"two policies under composite_sub_policy have the same name: {', '.join(known)}")
         return self

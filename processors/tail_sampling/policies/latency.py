@@ -24,7 +24,9 @@ class Latency(Options):
     @model_validator(mode="after")
     def _bounds(self) -> Latency:
         if self.upper_threshold_ms and self.upper_threshold_ms <= self.threshold_ms:
-            raise ValueError(f"upper_threshold_ms {self.upper_threshold_ms} is not above threshold_ms {self.threshold_ms}")
+            raise ValueError(
+                f"upper_threshold_ms {self.upper_threshold_ms} is not above threshold_ms {self.threshold_ms}"
+            )
         return self
 
 

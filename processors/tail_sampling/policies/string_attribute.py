@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import field_validator, model_validator
 
 from ....kernel.contract import Expr, Operand
 from ....rules.facts import FactsBuilder, Not
 from ....rules.patterns import check_pattern
 from ..votes import Condition, Vote
-from .base import Options, PolicyType
+from .base import Options, PolicyType, located
 
 
 class StringAttribute(Options):
@@ -30,8 +30,11 @@ class StringAttribute(Options):
 
     @model_validator(mode="after")
     def _patterns(self) -> StringAttribute:
-        for value in self.values if self.enabled_regex_matching else ():
-            check_pattern(value)
+        for at, value in enumerate(self.values if self.enabled_regex_matching else ()):
+            try:
+                check_pattern(value)
+            except ValueError as error:
+                raise located(("values", at), str(error), value) from None
         return self
 
 

@@ -1,0 +1,52 @@
+"""`tailgate validate`: check a configuration as a start would, and say what it amounts to."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from typing import Any
+
+from ..config.loader import ConfigErrors, load, shipped_paths
+from ..config.model import Configuration, PipelineConfig
+from .tables import TABLES
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the subcommand."""
+    parser = subparsers.add_parser("validate", help="check a configuration without starting anything")
+    parser.add_argument(
+        "--config",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="configuration or rule file; may be repeated, later ones are merged over earlier ones "
+        "(without it the shipped configuration is checked)",
+    )
+    parser.set_defaults(function=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print every problem to stderr; 0 with a summary when there are warnings at most, else 1."""
+    try:
+        configuration = load(args.config, TABLES, os.environ)
+    except ConfigErrors as errors:
+        print(errors, file=sys.stderr)
+        return 1
+    for warning in configuration.warnings:
+        print(warning, file=sys.stderr)
+    files = args.config or [str(path) for path in shipped_paths(os.environ)]
+    print(f"{', '.join(files)}: OK")
+    for line in summary(configuration):
+        print(line)
+    return 0
+
+
+def summary(configuration: Configuration) -> list[str]:
+    """Return a line for each pipeline: receivers -> processors -> exporters."""
+    return [_row(pipeline) for pipeline in configuration.pipelines.values()]
+
+
+def _row(pipeline: PipelineConfig) -> str:
+    ends = [", ".join(pipeline.receivers), *pipeline.processors, ", ".join(pipeline.exporters)]
+    return f"  {pipeline.id}: {' -> '.join(ends)}"

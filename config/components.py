@@ -1,0 +1,89 @@
+"""Checks the receivers, processors and exporters of a configuration against the tables."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from ..exporters.base import ExporterSpec
+from ..processors.base import ProcessorSpec
+from ..receivers.base import ReceiverSpec
+from .check import check
+from .errors import Problem, did_you_mean, one_of
+from .model import Component, PipelineConfig, Spec, Tables
+from .tree import Node
+
+T = TypeVar("T", bound=Spec)
+
+_ID = re.compile(r"[A-Za-z][A-Za-z0-9_]*(/[^\s/][^\x00-\x1f]*)?")
+
+
+@dataclass
+class Components:
+    """What is configured, by id. `defined` also has what is wrong, so that a reference to it is not wrong as well."""
+
+    receivers: Mapping[str, Component[ReceiverSpec]]
+    processors: Mapping[str, Component[ProcessorSpec]]
+    exporters: Mapping[str, Component[ExporterSpec]]
+    defined: Mapping[str, Mapping[str, Node]]
+
+    def enable(self, pipelines: Iterable[PipelineConfig]) -> None:
+        """Mark what the pipelines name."""
+        rows = list(pipelines)
+        self.receivers = _enabled(self.receivers, {id_ for row in rows for id_ in row.receivers})
+        self.processors = _enabled(self.processors, {id_ for row in rows for id_ in row.processors})
+        self.exporters = _enabled(self.exporters, {id_ for row in rows for id_ in row.exporters})
+
+
+def check_components(root: Node, tables: Tables, problems: list[Problem]) -> Components:
+    """Return what is valid; the rest is in `problems`."""
+    sections = ("receivers", "processors", "exporters", "connectors", "extensions")
+    defined = {name: section.entries for name in sections if (section := root.child(name)) is not None}
+    for id_, node in defined.get("connectors", {}).items():
+        problems.append(node.head.problem(f"unknown connector type {id_.partition('/')[0]!r}, there are none yet"))
+    return Components(
+        receivers=_section("receiver", defined.get("receivers", {}), tables.receivers, problems),
+        processors=_section("processor", defined.get("processors", {}), tables.processors, problems),
+        exporters=_section("exporter", defined.get("exporters", {}), tables.exporters, problems),
+        defined=defined,
+    )
+
+
+def component_type(id_: str, node: Node, what: str, known: Collection[str], problems: list[Problem]) -> str | None:
+    """Return the type that an id begins with, None after reporting that the id or the type is wrong."""
+    if not _ID.fullmatch(id_):
+        problems.append(node.head.problem(f"{id_!r} is no id of a component, expected 'type' or 'type/name'"))
+        return None
+    type_ = id_.partition("/")[0]
+    if type_ not in known:
+        message = f"unknown {what} type {type_!r}, expected {one_of(known)}{did_you_mean(type_, known)}"
+        problems.append(node.head.problem(message))
+        return None
+    return type_
+
+
+def _section(
+    what: str, nodes: Mapping[str, Node], specs: Sequence[T], problems: list[Problem]
+) -> dict[str, Component[T]]:
+    by_type = {name: spec for spec in specs for name in (spec.name, *getattr(spec, "aliases", ()))}
+    components: dict[str, Component[T]] = {}
+    for id_, node in nodes.items():
+        type_ = component_type(id_, node, what, by_type, problems)
+        if type_ is None or node.unchecked:
+            continue
+        spec = by_type[type_]
+        config = check(spec.config, _own(node), problems)
+        if config is not None:
+            components[id_] = Component(id_, spec.name, spec, config, enabled=False)
+    return components
+
+
+def _own(node: Node) -> Node:
+    """Return a component's node; one that came out of a rule file is looked for there, not at its key."""
+    return replace(node, key=None) if node.key and node.key.file != node.place.file else node
+
+
+def _enabled(components: Mapping[str, Component[T]], named: set[str]) -> dict[str, Component[T]]:
+    return {id_: replace(component, enabled=id_ in named) for id_, component in components.items()}

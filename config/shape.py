@@ -1,0 +1,172 @@
+"""The parts of a configuration that belong to no component: the collector's `service` and `extensions`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+
+from ..rules.durations import Duration
+from .model import DEFAULT_GRACE
+
+
+def parse_endpoint(value: Any) -> tuple[str, int]:
+    """Return host and port of `host:port`, `[v6]:port` or `:port` (all addresses). Raises ValueError."""
+    expected = "expected host:port such as 0.0.0.0:8888"
+    if not isinstance(value, str):
+        raise ValueError(expected)  # noqa: TRY004 - pydantic wants ValueError
+    host, colon, port = value.strip().rpartition(":")
+    if not colon or not (port.isascii() and port.isdigit() and len(port) <= 5 and int(port) < 65_536):
+        raise ValueError(f"{value!r} is no address: {expected}")
+    if host.startswith("[") and host.endswith("]"):
+        host = host[1:-1]
+    elif ":" in host or "/" in host:
+        raise ValueError(f"{value!r} is no address: {expected} (an IPv6 address in brackets, no scheme)")
+    return host or "0.0.0.0", int(port)  # noqa: S104 - what an empty host means everywhere
+
+
+def _level(value: Any) -> Any:
+    if isinstance(value, str):
+        return {"warning": "warn"}.get(value.lower(), value.lower())
+    return value
+
+
+Endpoint = Annotated[
+    tuple[str, int], BeforeValidator(parse_endpoint), WithJsonSchema({"type": "string", "examples": ["0.0.0.0:8888"]})
+]
+Level = Annotated[Literal["debug", "info", "warn", "error"], BeforeValidator(_level)]
+Detail = Annotated[Literal["none", "basic", "normal", "detailed"], BeforeValidator(_level)]
+
+
+class Shape(BaseModel):
+    """A mapping in which every key is known."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class HealthCheck(Shape):
+    """`extensions.health_check`."""
+
+    endpoint: Endpoint = ("0.0.0.0", 13133)  # noqa: S104 - probed by the kubelet
+    path: str = Field("/", pattern="^/")
+
+
+class Prometheus(Shape):
+    """`readers[].pull.exporter.prometheus`; the `with` keys shape the collector's own metrics and are only accepted."""
+
+    host: str = "0.0.0.0"  # noqa: S104 - scraped from outside the pod
+    port: int = Field(8888, ge=0, le=65_535)
+    without_scope_info: bool | None = None
+    without_units: bool | None = None
+    without_type_suffix: bool | None = None
+    with_resource_constant_labels: dict[str, Any] | None = None
+    translation_strategy: str | None = None
+
+
+class PullExporter(Shape):
+    """`readers[].pull.exporter`."""
+
+    prometheus: Prometheus
+
+
+class Pull(Shape):
+    """`readers[].pull`."""
+
+    exporter: PullExporter
+
+
+class Reader(Shape):
+    """One of `readers`; one that pushes (`periodic`) is accepted without effect."""
+
+    pull: Pull | None = None
+    periodic: dict[str, Any] | None = None
+
+
+class Metrics(Shape):
+    """`service.telemetry.metrics`: where Prometheus scrapes."""
+
+    level: Detail = "normal"
+    address: Endpoint | None = None
+    """The older form; `readers` is the newer one."""
+    readers: list[Reader] | None = None
+    views: list[Any] | None = None
+    legacy_names: bool = False
+
+    @model_validator(mode="after")
+    def _one_address(self) -> Metrics:
+        if self.address is not None and self.readers is not None:
+            raise ValueError("address and readers both say where the metrics are served; expected one of them")
+        if sum(1 for reader in self.readers or () if reader.pull) > 1:
+            raise ValueError("several readers are to be scraped, expected one")
+        return self
+
+
+class Logs(Shape):
+    """`service.telemetry.logs`; but for the level it is accepted without effect: the log is JSON lines on stderr."""
+
+    level: Level = "info"
+    encoding: str | None = None
+    development: bool | None = None
+    disable_caller: bool | None = None
+    disable_stacktrace: bool | None = None
+    disable_zap_resource: bool | None = None
+    sampling: dict[str, Any] | None = None
+    output_paths: list[str] | None = None
+    error_output_paths: list[str] | None = None
+    initial_fields: dict[str, Any] | None = None
+    processors: list[Any] | None = None
+
+
+class Telemetry(Shape):
+    """`service.telemetry`: Tailgate's own telemetry."""
+
+    logs: Logs = Logs()
+    metrics: Metrics = Metrics()
+    traces: dict[str, Any] | None = None
+    resource: dict[str, Any] | None = None
+
+
+class Pipeline(Shape):
+    """One of `service.pipelines`: ids of components, in the order of effect."""
+
+    receivers: list[str] = Field(min_length=1)
+    processors: list[str] = []
+    exporters: list[str] = Field(min_length=1)
+
+
+class Service(Shape):
+    """`service`: what runs."""
+
+    extensions: list[str] = []
+    pipelines: dict[str, Pipeline] = Field(min_length=1)
+    telemetry: Telemetry = Telemetry()
+    shutdown_grace: Duration = DEFAULT_GRACE
+    """Our own key: how long a stop may take, judging and flushing included."""
+
+
+class Document(Shape):
+    """A whole configuration; the components are checked one by one against the tables."""
+
+    receivers: dict[str, Any] = {}
+    processors: dict[str, Any] = {}
+    exporters: dict[str, Any] = {}
+    connectors: dict[str, Any] = {}
+    extensions: dict[str, Any] = {}
+    service: Service
+
+
+SECTIONS = tuple(Document.model_fields)
+"""The keys at the top of a configuration."""
+
+NO_EFFECT = (
+    "service.telemetry.traces",
+    "service.telemetry.resource",
+    "service.telemetry.metrics.views",
+    "service.telemetry.logs.encoding",
+    "service.telemetry.logs.sampling",
+    "service.telemetry.logs.output_paths",
+    "service.telemetry.logs.error_output_paths",
+    "service.telemetry.logs.initial_fields",
+    "service.telemetry.logs.processors",
+)
+"""Keys of the collector that are accepted with a warning."""

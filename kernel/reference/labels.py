@@ -1,0 +1,107 @@
+"""The book of labels, and what a label writes on spans and resources."""
+
+from __future__ import annotations
+
+import threading
+from typing import NamedTuple
+
+from google.protobuf.message import DecodeError
+from opentelemetry.proto.common.v1.common_pb2 import KeyValue
+
+from ..contract import LabelSpec
+from .edit import put
+from .levels import Level
+from .operands import TRACE_STATE
+from .spec import choice, listed, only, text
+from .tracestate import with_threshold
+from .wire import field, is_len, last_payload, replaced, split
+
+_MAX_LABELS = 65_535
+
+
+class _Pair(NamedTuple):
+    key: bytes
+    key_value: bytes
+    value: bytes
+
+
+class Label(NamedTuple):
+    """A label that was checked."""
+
+    keep: bool
+    span: list[_Pair]
+    resource: list[_Pair]
+    threshold: str
+
+    def on_span(self, span: Level, threshold: int) -> Level:
+        """Return the span with the label's attributes, and the trace's threshold set or erased."""
+        return _with_state(_with_pairs(span, self.span), self.threshold, threshold)
+
+    def on_resource(self, resource: Level) -> Level:
+        """Return the resource with the label's attributes."""
+        return _with_pairs(resource, self.resource)
+
+
+NONE = Label(True, [], [], "leave")
+
+
+class ReferenceLabels:
+    """See `contract.LabelBook`."""
+
+    def __init__(self) -> None:
+        self._labels = [NONE]
+        self._lock = threading.Lock()
+
+    def add(self, label: LabelSpec) -> int:
+        """Return the new label's number; ValueError when the label is wrong or the book is full."""
+        new = _checked(label)
+        with self._lock:
+            if len(self._labels) > _MAX_LABELS:
+                raise ValueError(f"the book of labels is full: {_MAX_LABELS}")
+            self._labels.append(new)
+            return len(self._labels) - 1
+
+    def get(self, number: int) -> Label:
+        """Return a label; ValueError when there is none with this number."""
+        if not 0 <= number < len(self._labels):
+            raise ValueError(f"there is no label {number}")
+        return self._labels[number]
+
+
+def _checked(spec: LabelSpec) -> Label:
+    only(spec, {"keep", "span", "resource", "threshold"}, "label")
+    if not isinstance(spec.get("keep"), bool):
+        raise ValueError("label: keep is no boolean")  # noqa: TRY004 - the contract says ValueError
+    threshold = choice(spec.get("threshold"), ("leave", "set", "erase"), "label: threshold")
+    return Label(spec["keep"], _pairs(spec, "span"), _pairs(spec, "resource"), threshold)
+
+
+def _pairs(spec: LabelSpec, where: str) -> list[_Pair]:
+    return [_pair(*one) for one in listed(spec.get(where), f"label: {where}")]
+
+
+def _pair(key: str, key_value: bytes) -> _Pair:
+    try:
+        KeyValue.FromString(key_value)
+    except DecodeError:
+        raise ValueError(f"label: {key!r} has no KeyValue") from None
+    return _Pair(text(key, "label").encode(), key_value, last_payload(split(key_value), 2) or b"")
+
+
+def _with_pairs(level: Level, pairs: list[_Pair]) -> Level:
+    for pair in pairs:
+        level = put(level, pair.key, pair.value, update=True, insert=pair.key_value)
+    return level
+
+
+def _with_state(span: Level, mode: str, threshold: int) -> Level:
+    if mode == "leave":
+        return span
+    fields = []
+    for one in span.fields:
+        if is_len(one, TRACE_STATE):
+            one = replaced(one, with_threshold(one.payload.decode(), mode, threshold).encode())
+        fields.append(one)
+    if mode == "set" and not any(is_len(one, TRACE_STATE) for one in fields):
+        fields.append(field(TRACE_STATE, with_threshold("", mode, threshold).encode()))
+    return span.with_fields(fields)

@@ -1,0 +1,87 @@
+"""A compiled program: digest of requests, and the same anew for spans that were held."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from google.protobuf.message import DecodeError
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from ..contract import BadProgram, Malformed, ProgramSpec, Records
+from .diagnosis import diagnose
+from .edit import Edit
+from .facts import FactsProgram
+from .levels import RESOURCE, SCOPE, SPAN, Level
+from .limits import Limits
+from .records import ReferenceRecords
+from .scrub import Scrub
+from .spec import listed, natural, only
+from .walk import Versions, Walk
+from .wire import split
+
+
+class ReferenceProgram:
+    """See `contract.Program`. Raises `BadProgram`."""
+
+    def __init__(self, spec: ProgramSpec) -> None:
+        only(spec, {"stages", "facts", "limits", "context"}, "program")
+        contexts = natural(spec.get("context"), "context")
+        self.stages = [_stage(stage, contexts) for stage in listed(spec.get("stages"), "stages")]
+        self.rules = sum(stage.rules for stage in self.stages)
+        self.facts = FactsProgram(spec.get("facts"))
+        self.limits = Limits(spec.get("limits"))
+        self._counters = [0] * self.rules
+        self._lock = threading.Lock()
+
+    def digest(self, request: bytes, context: Sequence[str | None] = ()) -> ReferenceRecords:
+        """Walk, edit, scrub, compute facts. Raises `Malformed` or `OverLimit`."""
+        self.limits.check_bytes(len(request))
+        try:
+            ExportTraceServiceRequest.FromString(request)
+        except DecodeError:
+            raise Malformed(diagnose(request)) from None
+        walk = Walk(self, context)
+        whole = walk.request(request)
+        self._count(walk)
+        return ReferenceRecords(self, walk.traces(), walk.entries, None, request if whole == request else whole)
+
+    def refine(self, records: Records) -> ReferenceRecords:
+        """The same for held spans; labels stay."""
+        if not isinstance(records, ReferenceRecords):
+            raise TypeError(f"no records of this kernel: {records!r}")
+        walk, held = Walk(self, ()), records.current_rows()
+        resources: dict[bytes, Versions] = {}
+        scopes: dict[tuple[bytes, bytes], Versions] = {}
+        for entry in records.entries:
+            resource, scope = entry.resource, (entry.resource, entry.scope)
+            if resource not in resources:
+                resources[resource] = walk.resource(Level(RESOURCE, split(resource)))
+            if scope not in scopes:
+                scopes[scope] = walk.scope(resources[resource], Level(SCOPE, split(entry.scope)))
+            span = Level(SPAN, split(entry.span))
+            walk.span(resources[resource], scopes[scope], span, held[entry.trace].trace_id)
+        self._count(walk)
+        before = {row.trace_id: row for row in held}
+        rows = [replace(before[trace.trace_id], facts=trace.facts) for trace in walk.traces()]
+        return ReferenceRecords(self, rows, walk.entries, records.book)
+
+    def counters(self) -> list[int]:
+        """Replacements since the start by scrub rule: stage by stage, `keys` before `values`."""
+        with self._lock:
+            return list(self._counters)
+
+    def _count(self, walk: Walk) -> None:
+        with self._lock:
+            self._counters = [mine + its for mine, its in zip(self._counters, walk.counters, strict=True)]
+
+
+def _stage(stage: Any, contexts: int) -> Edit | Scrub:
+    kind = stage.get("kind") if isinstance(stage, dict) else None
+    if kind == "edit":
+        return Edit(stage, contexts)
+    if kind == "scrub":
+        return Scrub(stage)
+    raise BadProgram(f"unknown stage {kind!r}")

@@ -1,0 +1,121 @@
+"""Scrub rules on one text: what they find, and what becomes of it."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from ..contract import BadProgram
+from .checks import CHECKS, passes
+from .patterns import Pattern, compile_pattern
+from .spec import choice, natural, need, only, text
+
+Replace = Callable[[str], str]
+"""What an action makes of a text."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A compiled rule; `replace` is None where the action is drop."""
+
+    pattern: Pattern
+    group: int
+    check: str | None
+    replace: Replace | None
+
+    def apply(self, content: bytes) -> tuple[bytes | None, int]:
+        """Return the text (UTF-8) after the rule, None when it is dropped, and how many matches it replaced."""
+        out, copied, position, count = [], 0, 0, 0
+        while position <= len(content) and (match := self.pattern.search(content, position)):
+            start, end = match.span(self.group)
+            if start >= end or not (self.check is None or passes(self.check, content[start:end])):
+                position = _next_code_point(content, match.span()[0])
+                continue
+            count += 1
+            if self.replace is None:
+                return None, count
+            out += [content[copied:start], self.replace(content[start:end].decode()).encode()]
+            copied, position = end, match.span()[1]
+        return (b"".join([*out, content[copied:]]) if count else content), count
+
+
+def _next_code_point(content: bytes, position: int) -> int:
+    position += 1
+    while position < len(content) and content[position] & 0xC0 == 0x80:
+        position += 1
+    return position
+
+
+def compile_key_rule(spec: Any) -> Rule:
+    """Return a rule of `keys`. Raises `BadProgram`."""
+    only(spec, {"pattern", "action"}, "key rule")
+    return Rule(compile_pattern(spec.get("pattern")), 0, None, _action(spec.get("action")))
+
+
+def compile_value_rule(spec: Any) -> Rule:
+    """Return a rule of `values`. Raises `BadProgram`."""
+    only(spec, {"pattern", "action", "group", "check"}, "value rule")
+    pattern, check = compile_pattern(spec.get("pattern")), spec.get("check")
+    group = natural(spec.get("group", 0), "group")
+    need(group <= pattern.groups, f"group {group}: the pattern has {pattern.groups}")
+    name = None if check is None else choice(check, CHECKS, "check")
+    return Rule(pattern, group, name, _action(spec.get("action")))
+
+
+def _action(spec: Any) -> Replace | None:
+    given = only(spec, {"do", "text", "keep_last", "keep_first", "char", "key", "length", "prefix"}, "action")
+    return _ACTIONS[choice(given.get("do"), _ACTIONS, "action")](spec)
+
+
+def _drop(spec: Any) -> None:
+    only(spec, {"do"}, "drop")
+
+
+def _redact(spec: Any) -> Replace:
+    only(spec, {"do", "text"}, "redact")
+    replacement = text(spec.get("text"), "redact: text")
+    return lambda found: replacement
+
+
+def _lines(spec: Any) -> Replace:
+    only(spec, {"do", "text"}, "lines")
+    replacement = text(spec.get("text"), "lines: text")
+    return lambda found: re.sub(r"[^\n]+", lambda _: replacement, found) if found else replacement
+
+
+def _mask(spec: Any) -> Replace:
+    only(spec, {"do", "keep_last", "keep_first", "char"}, "mask")
+    first, last = natural(spec.get("keep_first", 0), "keep_first"), natural(spec.get("keep_last", 0), "keep_last")
+    char = text(spec.get("char", "*"), "char")
+    need(len(char) == 1, f"mask: char {char!r} is not one character")
+
+    def mask(found: str) -> str:
+        maskable = [index for index, one in enumerate(found) if not one.isascii() or one.isalnum()]
+        hidden = set(maskable[first : max(first, len(maskable) - last)])
+        return "".join(char if index in hidden else one for index, one in enumerate(found))
+
+    return mask
+
+
+def _hmac(spec: Any) -> Replace:
+    only(spec, {"do", "key", "length", "prefix"}, "hmac")
+    prefix, length = text(spec.get("prefix", ""), "prefix"), natural(spec.get("length", 64), "length")
+    need(length <= 64, f"hmac: length {length} is over 64")
+    written = text(spec.get("key"), "hmac: key")
+    if not re.fullmatch(r"([0-9a-fA-F]{2})+", written):
+        raise BadProgram("hmac: key is not in hex")
+    key = bytes.fromhex(written)
+    return lambda found: prefix + hmac.new(key, found.encode(), hashlib.sha256).hexdigest()[:length]
+
+
+_ACTIONS: dict[str, Callable[[Any], Replace | None]] = {
+    "redact": _redact,
+    "lines": _lines,
+    "mask": _mask,
+    "hmac": _hmac,
+    "drop": _drop,
+}

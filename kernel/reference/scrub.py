@@ -1,0 +1,186 @@
+"""Stage `scrub`: personal data and secrets in every string position that the stage names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any
+
+from .levels import SPAN, Level, View, change_attributes, change_values
+from .operands import EVENTS, LINKS, NAME, STATUS, TRACE_STATE
+from .patterns import compile_pattern
+from .rules import Rule, compile_key_rule, compile_value_rule
+from .spec import choice, listed, only
+from .values import ARRAY, BYTES, KVLIST, STRING, decode, of_string, text_of
+from .wire import Field, is_len, join, replaced, split
+
+POSITIONS = {
+    "resource",
+    "scope",
+    "span",
+    "event",
+    "link",
+    "span_name",
+    "status",
+    "event_name",
+    "trace_state",
+    "scope_name",
+    "schema_url",
+}
+_CACHED = 512  # bytes; longer texts seldom come twice
+
+
+class Scrub:
+    """A compiled scrub stage. Raises `BadProgram`."""
+
+    def __init__(self, stage: Any) -> None:
+        only(stage, {"kind", "positions", "skip", "keys", "values"}, "scrub")
+        self.positions = {choice(one, POSITIONS, "positions") for one in listed(stage.get("positions"), "positions")}
+        self.skip = None if stage.get("skip") is None else compile_pattern(stage["skip"], "skip")
+        self.keys = [compile_key_rule(rule) for rule in listed(stage.get("keys"), "keys")]
+        self.values = [compile_value_rule(rule) for rule in listed(stage.get("values"), "values")]
+        self.rules = len(self.keys) + len(self.values)
+        self._key_rule = lru_cache(4096)(self._find_key_rule)
+        self._short = lru_cache(4096)(self._through_rules)
+
+    def bind(self, context: object, counters: list[int], first: int) -> Callable[[View, Level], Level]:
+        """Return the stage for one request; it counts replacements in `counters` from position `first` on."""
+        walk = _Walk(self, counters, first)
+        return lambda view, level: walk.level(level)
+
+    def is_skipped(self, key: bytes) -> bool:
+        """Return whether a top-level attribute with this key is left alone."""
+        return self.skip is not None and self.skip.search(key) is not None
+
+    def key_rule(self, key: bytes) -> int | None:
+        """Return the index of the first `keys` rule that finds its pattern in the key."""
+        return self._key_rule(key) if len(key) <= _CACHED else self._find_key_rule(key)
+
+    def _find_key_rule(self, key: bytes) -> int | None:
+        return next((index for index, rule in enumerate(self.keys) if rule.pattern.search(key)), None)
+
+    def through_rules(self, content: bytes) -> tuple[bytes | None, Sequence[tuple[int, int]]]:
+        """Return the text after all `values` rules (None: dropped), and (rule, matches) of those that replaced."""
+        return self._short(content) if len(content) <= _CACHED else self._through_rules(content)
+
+    def _through_rules(self, content: bytes) -> tuple[bytes | None, Sequence[tuple[int, int]]]:
+        counted = []
+        for index, rule in enumerate(self.values):
+            new, matches = rule.apply(content)
+            if matches:
+                counted.append((index, matches))
+            if new is None:
+                return None, counted
+            content = new
+        return content, counted
+
+
+class _Walk:
+    """One scrub stage on its way through one request."""
+
+    def __init__(self, scrub: Scrub, counters: list[int], first: int) -> None:
+        self._scrub = scrub
+        self._counters = counters
+        self._first = first
+
+    def level(self, level: Level) -> Level:
+        """Return the resource, scope or span without what the rules find."""
+        positions, name = self._scrub.positions, level.shape.name
+        if name in positions:
+            level = level.changed(self._attribute)
+        if name == "span":
+            return level.with_fields([self._span_field(one) for one in level.fields])
+        if "scope_name" in positions and name == "scope":
+            level = level.with_messages([[self._text(one, 1, 2) for one in message] for message in level.messages])
+        if "schema_url" in positions and level.shape is not SPAN:
+            level = level.with_fields([self._text(one, 3) for one in level.fields])
+        return level
+
+    def _span_field(self, one: Field) -> Field:
+        positions = self._scrub.positions
+        if is_len(one, NAME):
+            return self._text(one, NAME) if "span_name" in positions else one
+        if is_len(one, TRACE_STATE):
+            return self._text(one, TRACE_STATE) if "trace_state" in positions else one
+        if is_len(one, STATUS) and "status" in positions:
+            return replaced(one, join(self._text(inner, 2) for inner in split(one.payload)))
+        if is_len(one, EVENTS):
+            return self._part(one, "event", 3, "event_name", 2)
+        if is_len(one, LINKS):
+            return self._part(one, "link", 4, "trace_state", 3)
+        return one
+
+    def _part(self, one: Field, attributes: str, number: int, text: str, text_number: int) -> Field:
+        """Scrub an event or a link: its attributes (field `number`) and its one string."""
+        fields: Sequence[Field] = split(one.payload)
+        if attributes in self._scrub.positions:
+            fields = change_attributes(fields, number, self._attribute)
+        if text in self._scrub.positions:
+            fields = [self._text(inner, text_number) for inner in fields]
+        return replaced(one, join(fields))
+
+    def _text(self, one: Field, *numbers: int) -> Field:
+        """Scrub a string that is no attribute, where the field is one of these; dropped ones become empty."""
+        if not any(is_len(one, number) for number in numbers):
+            return one
+        return replaced(one, self._string(one.payload) or b"")
+
+    def _string(self, content: bytes) -> bytes | None:
+        new, counted = self._scrub.through_rules(content)
+        for index, matches in counted:
+            self._counters[self._first + len(self._scrub.keys) + index] += matches
+        return new
+
+    def _attribute(self, key: bytes, pair: bytes) -> bytes | None:
+        return pair if self._scrub.is_skipped(key) else self._pair(key, pair)
+
+    def _pair(self, key: bytes, pair: bytes) -> bytes | None:
+        """Return an attribute or map entry after the rules, None to remove it."""
+        index = self._scrub.key_rule(key)
+        if index is None:
+            return change_values(pair, self._any_value)
+        self._counters[self._first + index] += 1
+        rule = self._scrub.keys[index]
+        return None if rule.replace is None else change_values(pair, lambda value: _by_key(rule, value))
+
+    def _any_value(self, payload: bytes) -> bytes | None:
+        """Return an `AnyValue` after the `values` rules, None when what holds it is to be removed."""
+        out = []
+        for one in split(payload):
+            new = self._member(one)
+            if new is None:
+                return None
+            out.append(replaced(one, new) if new is not one.payload else one)
+        return join(out)
+
+    def _member(self, one: Field) -> bytes | None:
+        if is_len(one, STRING) or (is_len(one, BYTES) and _is_text(one.payload)):
+            return self._string(one.payload)
+        if is_len(one, ARRAY):
+            return join(self._elements(split(one.payload)))
+        if is_len(one, KVLIST):
+            return join(change_attributes(split(one.payload), 1, self._pair))
+        return one.payload
+
+    def _elements(self, fields: Sequence[Field]) -> list[Field]:
+        out = []
+        for one in fields:
+            new = self._any_value(one.payload) if is_len(one, 1) else one.payload
+            if new is not None:
+                out.append(one if new is one.payload else replaced(one, new))
+        return out
+
+
+def _is_text(content: bytes) -> bool:
+    try:
+        content.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _by_key(rule: Rule, payload: bytes) -> bytes:
+    """Return what a `keys` rule that replaces makes of an `AnyValue`."""
+    if rule.replace is None:
+        raise AssertionError("a rule that drops replaces nothing")
+    return of_string(rule.replace(text_of(decode(payload)) or ""))

@@ -1,0 +1,258 @@
+"""The table: traces held until they are judged, and what was decided lately."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from array import array
+from collections import Counter, OrderedDict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from ..contract import Columns, Filed, Records, Settled, TableStats, Tally
+from .columns import ReferenceColumns, Row
+from .facts import Facts
+from .labels import ReferenceLabels
+from .program import ReferenceProgram
+from .records import Entry, ReferenceRecords, Trace
+
+_SPAN_COST, _TRACE_COST = 24, 128
+_THRESHOLDS = range(1 << 56)
+
+
+@dataclass
+class _Held:
+    """A trace in the table."""
+
+    trace_id: bytes
+    first_seen: int
+    facts: Facts
+    root_seen: int | None = None
+    entries: list[Entry] = field(default_factory=list)
+    out: weakref.ref[ReferenceColumns] | None = None
+    """The columns in which it is out to be judged; once those are gone it is not."""
+
+    @property
+    def cost(self) -> int:
+        """Held bytes without headers."""
+        return self.facts.bytes + _SPAN_COST * self.facts.spans + _TRACE_COST
+
+    @property
+    def is_out(self) -> bool:
+        """Whether it is out to be judged."""
+        return self.out is not None and self.out() is not None
+
+
+class _Decision(NamedTuple):
+    """What was decided on a trace."""
+
+    labels: tuple[int, int]
+    threshold: int
+
+
+class _Decisions:
+    """A least-recently-used map from trace id to decision."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._map: OrderedDict[bytes, _Decision] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._map)
+
+    def get(self, trace_id: bytes) -> _Decision | None:
+        """Return and refresh an entry."""
+        if trace_id in self._map:
+            self._map.move_to_end(trace_id)
+        return self._map.get(trace_id)
+
+    def add(self, trace_id: bytes, decision: _Decision) -> None:
+        """Add an entry, the oldest one goes when there is no room."""
+        self._map[trace_id] = decision
+        self._map.move_to_end(trace_id)
+        if len(self._map) > self._size:
+            self._map.popitem(last=False)
+
+    def change(self, trace_id: bytes, labels: tuple[int, int]) -> None:
+        """Replace the labels of an entry that is there."""
+        if trace_id in self._map:
+            self._map[trace_id] = self._map[trace_id]._replace(labels=labels)
+
+
+class ReferenceTable:
+    """See `contract.Table`."""
+
+    def __init__(self, program: ReferenceProgram, labels: ReferenceLabels, kept: int, dropped: int) -> None:
+        self._program = program
+        self._book = labels
+        self._lock = threading.Lock()
+        self._held: dict[bytes, _Held] = {}
+        self._roots: dict[bytes, int] = {}
+        self._headers: Counter[tuple[str, bytes]] = Counter()
+        self._kept, self._dropped = _Decisions(kept), _Decisions(dropped)
+
+    def file(self, records: Records, now: int) -> Filed:
+        """Hold the records of `digest` of the table's program; spans of traces decided before follow."""
+        own = self._own(records)
+        with self._lock:
+            decisions = [self._kept.get(row.trace_id) or self._dropped.get(row.trace_id) for row in own.rows]
+            held = [row for row, decision in enumerate(decisions) if decision is None]
+            new = sum(self._hold(own.rows[row], now) for row in held)
+            self._hold_entries(own, held)
+            return self._late(own, decisions, new)
+
+    def _own(self, records: Records) -> ReferenceRecords:
+        if not isinstance(records, ReferenceRecords) or records.program is not self._program:
+            raise ValueError("these records are not those of the table's program")
+        return records
+
+    def _hold(self, trace: Trace, now: int) -> bool:
+        """Merge a trace's facts; return whether it is new."""
+        held = self._held.get(trace.trace_id)
+        if held is None:
+            self._held[trace.trace_id] = _Held(trace.trace_id, now, trace.facts)
+        else:
+            held.facts = held.facts.merge(trace.facts)
+        if trace.facts.root:
+            self._roots.setdefault(trace.trace_id, now)
+        return held is None
+
+    def _hold_entries(self, records: ReferenceRecords, rows: Sequence[int]) -> None:
+        wanted = set(rows)
+        for entry in records.entries:
+            if entry.trace in wanted:
+                self._held[records.rows[entry.trace].trace_id].entries.append(entry)
+                self._headers.update((("resource", entry.resource), ("scope", entry.scope)))
+
+    def _late(self, records: ReferenceRecords, decisions: Sequence[_Decision | None], new: int) -> Filed:
+        late: Counter[int] = Counter()
+        traces: list[Trace] = []
+        new_rows: dict[int, int] = {}
+        for row, decision in enumerate(decisions):
+            if decision is not None:
+                trace = records.rows[row]
+                late[decision.labels[0]] += trace.facts.spans
+                if self._book.get(decision.labels[0]).keep:
+                    new_rows[row] = len(traces)
+                    traces.append(Trace(trace.trace_id, trace.facts, *decision))
+        entries = [entry._replace(trace=new_rows[entry.trace]) for entry in records.entries if entry.trace in new_rows]
+        kept = ReferenceRecords(self._program, traces, entries, self._book) if traces else None
+        return Filed(len(records.entries) - late.total(), new, kept, dict(late))
+
+    def due(self, first_seen: int, root_seen: int | None, limit: int) -> ReferenceColumns:
+        """Return the oldest traces that are due, at most `limit`; the table keeps them until `settle`."""
+        chosen: dict[bytes, _Held] = {}
+        with self._lock:
+            for held in self._held.values():
+                if held.first_seen > first_seen:
+                    break
+                if len(chosen) < limit and not held.is_out:
+                    chosen[held.trace_id] = held
+            for trace_id, seen in self._roots.items() if root_seen is not None else ():
+                if root_seen is not None and seen > root_seen:
+                    break
+                if len(chosen) < limit and not self._held[trace_id].is_out:
+                    chosen[trace_id] = self._held[trace_id]
+            return self._out(chosen.values())
+
+    def heaviest(self, now: int, bytes_wanted: int, limit: int) -> ReferenceColumns:
+        """Return the traces with the most held bytes times age whose held bytes reach `bytes_wanted`."""
+        with self._lock:
+            waiting = [held for held in self._held.values() if not held.is_out]
+            waiting.sort(key=lambda held: (held.cost * (now - held.first_seen), now - held.first_seen), reverse=True)
+            chosen: list[_Held] = []
+            for held in waiting[:limit]:
+                if sum(one.cost for one in chosen) >= bytes_wanted:
+                    break
+                chosen.append(held)
+            return self._out(chosen)
+
+    def _out(self, chosen: Iterable[_Held]) -> ReferenceColumns:
+        traces = list(chosen)
+        rows = [Row(held.trace_id, held.facts, held.first_seen) for held in traces]
+        columns = ReferenceColumns(self._program.facts, rows)
+        for held in traces:
+            held.out = weakref.ref(columns)
+        return columns
+
+    def settle(self, columns: Columns, verdicts: array[int], thresholds: array[int] | None) -> Settled:
+        """Let go of the rows' traces; those whose label keeps come back, label 0 puts back."""
+        with self._lock:
+            rows = self._checked(columns, verdicts, thresholds)
+            tally: dict[int, Tally] = {}
+            kept: list[tuple[Trace, list[Entry]]] = []
+            for index, (held, verdict) in enumerate(zip(rows, verdicts, strict=True)):
+                held.out = None
+                if verdict:
+                    facts, before = held.facts, tally.get(verdict, Tally(0, 0, 0))
+                    tally[verdict] = Tally(before.traces + 1, before.spans + facts.spans, before.bytes + facts.bytes)
+                    decision = _Decision((verdict, 0), 0 if thresholds is None else thresholds[index])
+                    self._forget(held)
+                    if self._decide(held, decision):
+                        kept.append((Trace(held.trace_id, facts, *decision), held.entries))
+            return Settled(self._records(kept), tally)
+
+    def _checked(self, columns: Columns, verdicts: array[int], thresholds: array[int] | None) -> list[_Held]:
+        if not isinstance(columns, ReferenceColumns):
+            raise ValueError("these columns are not the table's")  # noqa: TRY004 - the contract says ValueError
+        if len(verdicts) != columns.count or (thresholds is not None and len(thresholds) != columns.count):
+            raise ValueError(f"{columns.count} traces need as many verdicts and thresholds")
+        for verdict in set(verdicts):
+            self._book.get(verdict)
+        if any(threshold not in _THRESHOLDS for threshold in thresholds or ()):
+            raise ValueError("a threshold is not below 2**56")
+        rows = [self._held.get(row.trace_id) for row in columns.rows]
+        held = [row for row in rows if row is not None and row.out is not None and row.out() is columns]
+        if len(held) != columns.count:
+            raise ValueError("the traces of these columns are not out to be judged")
+        return held
+
+    def _forget(self, held: _Held) -> None:
+        del self._held[held.trace_id]
+        self._roots.pop(held.trace_id, None)
+        for entry in held.entries:
+            for header in (("resource", entry.resource), ("scope", entry.scope)):
+                self._headers[header] -= 1
+                if not self._headers[header]:
+                    del self._headers[header]
+
+    def _decide(self, held: _Held, decision: _Decision) -> bool:
+        """Remember a decision; return whether it keeps."""
+        keep = self._book.get(decision.labels[0]).keep
+        (self._kept if keep else self._dropped).add(held.trace_id, decision)
+        return keep
+
+    def _records(self, kept: Sequence[tuple[Trace, list[Entry]]]) -> ReferenceRecords | None:
+        entries = [entry._replace(trace=row) for row, (_, held) in enumerate(kept) for entry in held]
+        traces = [trace for trace, _ in kept]
+        return ReferenceRecords(self._program, traces, entries, self._book) if kept else None
+
+    def remember(self, records: Records) -> None:
+        """Replace the labels remembered for the traces of these records by those they have now."""
+        if not isinstance(records, ReferenceRecords):
+            raise TypeError(f"no records of this kernel: {records!r}")
+        with self._lock:
+            for row in records.current_rows():
+                self._kept.change(row.trace_id, row.labels)
+                self._dropped.change(row.trace_id, row.labels)
+
+    def next_due(self) -> tuple[int | None, int | None]:
+        """Return `first_seen` of the oldest trace that waits, and the earliest `now` at which a root came."""
+        with self._lock:
+            first = next((held.first_seen for held in self._held.values() if not held.is_out), None)
+            root = next((seen for trace_id, seen in self._roots.items() if not self._held[trace_id].is_out), None)
+            return first, root
+
+    def stats(self) -> TableStats:
+        """Return what the table holds now."""
+        with self._lock:
+            headers = sum(len(header) for _, header in self._headers)
+            return TableStats(
+                len(self._held),
+                sum(held.facts.spans for held in self._held.values()),
+                sum(held.cost for held in self._held.values()) + headers,
+                len(self._headers),
+                len(self._kept),
+                len(self._dropped),
+            )

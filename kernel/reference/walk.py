@@ -1,0 +1,92 @@
+"""One request (or some held spans) on the way through the stages of a program."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from .facts import Facts
+from .levels import RESOURCE, SCOPE, SPAN, Level, View
+from .operands import TRACE_ID
+from .records import Entry, Trace
+from .wire import is_len, join, last_payload, replaced, split
+
+if TYPE_CHECKING:
+    from .program import ReferenceProgram
+
+Versions = list[Level]
+"""A resource or scope before each stage, and after the last one."""
+
+
+class Walk:
+    """Applies the stages, collects entries and facts, counts replacements."""
+
+    def __init__(self, program: ReferenceProgram, context: Sequence[str | None]) -> None:
+        self.counters = [0] * program.rules
+        self.entries: list[Entry] = []
+        self._program = program
+        self._rows: dict[bytes, int] = {}
+        self._facts: list[Facts] = []
+        self._stages: list[Callable[[View, Level], Level]] = []
+        first = 0
+        for stage in program.stages:
+            self._stages.append(stage.bind(context, self.counters, first))
+            first += stage.rules
+
+    def request(self, request: bytes) -> bytes:
+        """Walk a whole request; return it after the stages."""
+        return join(
+            replaced(one, self._resource_spans(one.payload)) if is_len(one, 1) else one for one in split(request)
+        )
+
+    def _resource_spans(self, payload: bytes) -> bytes:
+        level = Level(RESOURCE, split(payload))
+        self._program.limits.check_level(level)
+        resources = self.resource(level)
+        return resources[-1].with_children([self._scope_spans(resources, one.payload) for one in level.children])
+
+    def _scope_spans(self, resources: Versions, payload: bytes) -> bytes:
+        level = Level(SCOPE, split(payload))
+        self._program.limits.check_level(level)
+        scopes = self.scope(resources, level)
+        return scopes[-1].with_children([self._span(resources, scopes, one.payload) for one in level.children])
+
+    def _span(self, resources: Versions, scopes: Versions, payload: bytes) -> bytes:
+        level = Level(SPAN, split(payload))
+        self._program.limits.check_level(level)
+        self._program.limits.check_spans(len(self.entries) + 1)
+        return self.span(resources, scopes, level)
+
+    def resource(self, level: Level) -> Versions:
+        """Return the resource before each stage and after the last."""
+        versions = [level]
+        for stage in self._stages:
+            versions.append(stage(View(versions[-1]), versions[-1]))
+        return versions
+
+    def scope(self, resources: Versions, level: Level) -> Versions:
+        """Return the scope before each stage and after the last."""
+        versions = [level]
+        for stage, resource in zip(self._stages, resources[:-1], strict=True):
+            versions.append(stage(View(resource, versions[-1]), versions[-1]))
+        return versions
+
+    def span(self, resources: Versions, scopes: Versions, level: Level, trace_id: bytes | None = None) -> bytes:
+        """Walk a span, which is filed under `trace_id` (default: its own); return it after the stages."""
+        for stage, resource, scope in zip(self._stages, resources[:-1], scopes[:-1], strict=True):
+            level = stage(View(resource, scope, level), level)
+        span = join(level.fields)
+        if trace_id is None:
+            trace_id = (last_payload(level.fields, TRACE_ID) or b"")[:16].ljust(16, b"\0")
+        facts = self._program.facts.of_span(View(resources[-1], scopes[-1], level), len(span))
+        row = self._rows.setdefault(trace_id, len(self._rows))
+        if row == len(self._facts):
+            self._facts.append(facts)
+        else:
+            self._facts[row] = self._facts[row].merge(facts)
+        self.entries.append(Entry(row, resources[-1].header, scopes[-1].header, span))
+        return span
+
+    def traces(self) -> list[Trace]:
+        """Return the traces in order of first appearance."""
+        return [Trace(trace_id, facts) for trace_id, facts in zip(self._rows, self._facts, strict=True)]

@@ -1,0 +1,59 @@
+//! The attribute keys that a program looks at, each with a small number.
+
+/// The number of a key in a program.
+pub type KeyId = u16;
+
+/// What a key that the program does not look at has for a number.
+pub const UNKNOWN: KeyId = KeyId::MAX;
+
+const BUCKETS: usize = 256;
+
+/// All keys of a program. `find` is what every attribute of every span goes through.
+#[derive(Default)]
+pub struct Keys {
+    keys: Vec<Box<[u8]>>,
+    buckets: Vec<Vec<KeyId>>,
+}
+
+impl Keys {
+    /// The number of a key, a new one if it was not there. None when there are too many.
+    pub fn add(&mut self, key: &[u8]) -> Option<KeyId> {
+        let found = self.find(key);
+        if found != UNKNOWN {
+            return Some(found);
+        }
+        let id = KeyId::try_from(self.keys.len()).ok().filter(|&id| id != UNKNOWN)?;
+        self.keys.push(key.into());
+        self.buckets.resize(BUCKETS, Vec::new());
+        self.buckets[bucket(key)].push(id);
+        Some(id)
+    }
+
+    #[inline]
+    pub fn find(&self, key: &[u8]) -> KeyId {
+        let Some(candidates) = self.buckets.get(bucket(key)) else {
+            return UNKNOWN;
+        };
+        for &id in candidates {
+            if self.get(id) == key {
+                return id;
+            }
+        }
+        UNKNOWN
+    }
+
+    #[inline]
+    pub fn get(&self, id: KeyId) -> &[u8] {
+        self.keys.get(usize::from(id)).map_or(&[], |key| key)
+    }
+
+    pub fn len(&self) -> usize {
+        self.keys.len()
+    }
+}
+
+#[inline]
+fn bucket(key: &[u8]) -> usize {
+    let (first, last) = (key.first().copied().unwrap_or(0), key.last().copied().unwrap_or(0));
+    (key.len() * 29 + usize::from(first) * 3 + usize::from(last) * 7) % BUCKETS
+}

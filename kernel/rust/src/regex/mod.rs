@@ -1,0 +1,91 @@
+//! Regular expressions in RE2's syntax and meaning, run by `regex-automata`.
+//!
+//! `parse` reads the pattern itself (RE2 and `regex-syntax` differ in dozens of small things) and builds the
+//! high-level form that `regex-automata` compiles.
+
+mod class;
+mod names;
+mod parse;
+
+use regex_automata::meta;
+use regex_automata::nfa::thompson::WhichCaptures;
+use regex_automata::util::captures::Captures;
+use regex_automata::{Anchored, Input};
+use regex_syntax::hir::Hir;
+
+/// Bounds what one pattern may grow to, a little above what RE2 allows itself.
+const NFA_BYTES: usize = 48 << 20;
+
+/// One compiled pattern.
+#[derive(Debug, Clone)]
+pub struct Pattern {
+    regex: meta::Regex,
+    names: Vec<(String, usize)>,
+    groups: usize,
+}
+
+/// Parses a pattern into the form that several patterns are compiled from.
+pub fn hir(pattern: &str) -> Result<Hir, String> {
+    parse::parse(pattern).map(|parsed| parsed.hir)
+}
+
+impl Pattern {
+    /// Compiles; the error says what is wrong with the pattern.
+    pub fn new(pattern: &str) -> Result<Pattern, String> {
+        let parsed = parse::parse(pattern).map_err(|error| format!("pattern {pattern:?}: {error}"))?;
+        let config = meta::Config::new()
+            .utf8_empty(false)
+            .nfa_size_limit(Some(NFA_BYTES))
+            .which_captures(if parsed.groups == 0 { WhichCaptures::Implicit } else { WhichCaptures::All });
+        let regex = meta::Builder::new()
+            .configure(config)
+            .build_from_hir(&parsed.hir)
+            .map_err(|_| format!("pattern {pattern:?}: too large"))?;
+        Ok(Pattern { regex, names: parsed.names, groups: parsed.groups })
+    }
+
+    /// Named groups with their numbers, in the order in which they stand.
+    pub fn names(&self) -> &[(String, usize)] {
+        &self.names
+    }
+
+    /// How many groups there are, group 0 not counted.
+    pub fn groups(&self) -> usize {
+        self.groups
+    }
+
+    /// Whether the pattern is found anywhere.
+    #[inline]
+    pub fn is_match(&self, text: &[u8]) -> bool {
+        self.regex.is_match(Input::new(text).anchored(Anchored::No))
+    }
+
+    /// The first match at or after `from`: its start and end, and those of `group` if it took part.
+    pub fn find(&self, text: &[u8], from: usize, group: usize) -> Option<Match> {
+        let input = Input::new(text).range(from..);
+        if group == 0 {
+            let found = self.regex.find(input)?;
+            return Some(Match { start: found.start(), end: found.end(), group: Some((found.start(), found.end())) });
+        }
+        let mut captures = self.regex.create_captures();
+        self.regex.search_captures(&input, &mut captures);
+        let whole = captures.get_group(0)?;
+        let group = captures.get_group(group).map(|span| (span.start, span.end));
+        Some(Match { start: whole.start, end: whole.end, group })
+    }
+
+    /// The groups of the first match.
+    pub fn captures(&self, text: &[u8]) -> Option<Captures> {
+        let mut captures = self.regex.create_captures();
+        self.regex.search_captures(&Input::new(text), &mut captures);
+        captures.is_match().then_some(captures)
+    }
+}
+
+/// A match: the whole of it, and the group that was asked for.
+#[derive(Debug, Clone, Copy)]
+pub struct Match {
+    pub start: usize,
+    pub end: usize,
+    pub group: Option<(usize, usize)>,
+}

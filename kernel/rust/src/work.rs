@@ -1,0 +1,363 @@
+//! A span, or the header of a resource or scope, while stages work on it.
+//!
+//! The original bytes (`base`) stay where they are. Each field that stages may touch is an `Item`; what a stage writes
+//! goes to an arena. Nothing is put together before the last stage is done.
+
+use crate::keys::{KeyId, Keys, UNKNOWN};
+use crate::wire::{fields, put_field, put_head, Field, Range};
+
+/// Stands where an item has no place in the original bytes.
+pub const NOWHERE: u32 = u32::MAX;
+
+/// Bytes in the original message, or in the arena.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Loc {
+    pub start: u32,
+    pub end: u32,
+    pub arena: bool,
+}
+
+impl Loc {
+    #[inline]
+    pub fn base(range: Range) -> Loc {
+        Loc { start: range.start as u32, end: range.end as u32, arena: false }
+    }
+
+    /// The part of these bytes at `range`, which counts from their start.
+    fn part(self, range: Range) -> Loc {
+        Loc { start: self.start + range.start as u32, end: self.start + range.end as u32, ..self }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    Same,
+    Changed,
+    Gone,
+}
+
+/// A field that stages may touch.
+#[derive(Debug, Clone, Copy)]
+pub struct Item {
+    pub number: u32,
+    /// Which of the owners it stands in; `TOP` for a field of the header itself.
+    pub owner: u32,
+    /// Where the field stands in the base, tag included; `NOWHERE` when it was added.
+    pub start: u32,
+    pub end: u32,
+    pub body: Loc,
+    /// Of an attribute: its key, and its value if it has one.
+    pub key: Loc,
+    pub value: Loc,
+    pub key_id: KeyId,
+    pub attribute: bool,
+    pub state: State,
+}
+
+/// The owner of a field that stands in the header itself.
+pub const TOP: u32 = u32::MAX;
+
+/// A message that holds attributes: the span itself, or an occurrence of the resource or scope.
+#[derive(Debug, Clone, Copy)]
+pub struct Owner {
+    /// Its payload in the base.
+    pub range: Range,
+    pub changed: bool,
+    pub added: bool,
+}
+
+/// See the module. Kept from message to message for its memory.
+#[derive(Default)]
+pub struct Work {
+    pub arena: Vec<u8>,
+    pub items: Vec<Item>,
+    pub owners: Vec<Owner>,
+    /// By key: the first attribute with it.
+    slots: Vec<u32>,
+    /// Field number of attributes.
+    pub attribute: u32,
+    pub changed: bool,
+    /// Whether the slots must be found again.
+    stale: bool,
+}
+
+impl Work {
+    pub fn reset(&mut self, attribute: u32, keys: usize) {
+        self.arena.clear();
+        self.items.clear();
+        self.owners.clear();
+        self.slots.clear();
+        self.slots.resize(keys, NOWHERE);
+        self.attribute = attribute;
+        self.changed = false;
+        self.stale = false;
+    }
+
+    #[inline]
+    pub fn bytes<'a>(&'a self, base: &'a [u8], loc: Loc) -> &'a [u8] {
+        let buf = if loc.arena { self.arena.as_slice() } else { base };
+        buf.get(loc.start as usize..loc.end as usize).unwrap_or(&[])
+    }
+
+    /// Adds an attribute as it stands in the base; `key` and `value` are what is read of it.
+    #[inline]
+    pub fn attribute(&mut self, owner: u32, field: Range, body: Range, key: Range, value: Range, key_id: KeyId) {
+        if let Some(slot @ &mut NOWHERE) = self.slots.get_mut(usize::from(key_id)) {
+            *slot = self.items.len() as u32;
+        }
+        self.items.push(Item {
+            number: self.attribute,
+            owner,
+            start: field.start as u32,
+            end: field.end as u32,
+            body: Loc::base(body),
+            key: Loc::base(key),
+            value: Loc::base(value),
+            key_id,
+            attribute: true,
+            state: State::Same,
+        });
+    }
+
+    /// Adds another field as it stands in the base.
+    #[inline]
+    pub fn field(&mut self, owner: u32, number: u32, start: usize, body: Range) {
+        self.items.push(Item {
+            number,
+            owner,
+            start: start as u32,
+            end: body.end as u32,
+            body: Loc::base(body),
+            key: Loc::default(),
+            value: Loc::default(),
+            key_id: UNKNOWN,
+            attribute: false,
+            state: State::Same,
+        });
+    }
+
+    /// The `AnyValue` of an attribute, at its first place.
+    #[inline]
+    pub fn attr<'a>(&'a self, base: &'a [u8], key: KeyId) -> Option<&'a [u8]> {
+        let slot = *self.slots.get(usize::from(key))?;
+        self.items.get(slot as usize).map(|item| self.bytes(base, item.value))
+    }
+
+    /// Finds the slots again, after attributes went away.
+    pub fn refresh(&mut self) {
+        if !std::mem::take(&mut self.stale) {
+            return;
+        }
+        self.slots.fill(NOWHERE);
+        for (index, item) in self.items.iter().enumerate() {
+            if item.state != State::Gone && item.attribute {
+                if let Some(slot @ &mut NOWHERE) = self.slots.get_mut(usize::from(item.key_id)) {
+                    *slot = index as u32;
+                }
+            }
+        }
+    }
+
+    fn touched(&mut self, owner: u32) {
+        self.changed = true;
+        if let Some(owner) = self.owners.get_mut(owner as usize) {
+            owner.changed = true;
+        }
+    }
+
+    /// Removes an item.
+    pub fn remove(&mut self, index: usize) {
+        if let Some(item) = self.items.get_mut(index) {
+            item.state = State::Gone;
+            let owner = item.owner;
+            self.stale = true;
+            self.touched(owner);
+        }
+    }
+
+    /// Gives an item other contents; `payload` differs from the old ones.
+    pub fn replace(&mut self, index: usize, payload: &[u8]) {
+        let body = self.store(payload);
+        let Some(item) = self.items.get_mut(index) else { return };
+        item.body = body;
+        item.state = State::Changed;
+        if item.attribute {
+            let (key, value) = key_value_parts(payload);
+            item.key = body.part(key);
+            item.value = body.part(value);
+        }
+        let owner = item.owner;
+        self.touched(owner);
+    }
+
+    /// Appends an attribute to the last owner; with none, an empty one is added first.
+    pub fn append(&mut self, key_id: KeyId, pair: &[u8]) {
+        if self.owners.is_empty() {
+            self.owners.push(Owner { range: Range::default(), changed: true, added: true });
+        }
+        let owner = self.owners.len() as u32 - 1;
+        let body = self.store(pair);
+        let (key, value) = key_value_parts(pair);
+        if let Some(slot @ &mut NOWHERE) = self.slots.get_mut(usize::from(key_id)) {
+            *slot = self.items.len() as u32;
+        }
+        self.items.push(Item {
+            number: self.attribute,
+            owner,
+            start: NOWHERE,
+            end: NOWHERE,
+            body,
+            key: body.part(key),
+            value: body.part(value),
+            key_id,
+            attribute: true,
+            state: State::Changed,
+        });
+        self.touched(owner);
+    }
+
+    fn store(&mut self, payload: &[u8]) -> Loc {
+        let start = self.arena.len() as u32;
+        self.arena.extend_from_slice(payload);
+        Loc { start, end: self.arena.len() as u32, arena: true }
+    }
+
+    /// Appends the payload of an owner as it is now.
+    pub fn write_owner(&self, base: &[u8], owner: u32, out: &mut Vec<u8>) {
+        let Some(range) = self.owners.get(owner as usize).map(|owner| owner.range) else { return };
+        let mut copied = range.start;
+        let mine = || self.items.iter().filter(|item| item.owner == owner && item.state != State::Same);
+        for item in mine().filter(|item| item.start != NOWHERE) {
+            out.extend_from_slice(Range { start: copied, end: item.start as usize }.of(base));
+            self.put(base, item, out);
+            copied = item.end as usize;
+        }
+        out.extend_from_slice(Range { start: copied, end: range.end }.of(base));
+        for item in mine().filter(|item| item.start == NOWHERE) {
+            self.put(base, item, out);
+        }
+    }
+
+    /// Appends a changed item with its tag; nothing when it is gone.
+    pub fn put(&self, base: &[u8], item: &Item, out: &mut Vec<u8>) {
+        if item.state == State::Changed {
+            put_field(out, item.number, self.bytes(base, item.body));
+        }
+    }
+
+    /// The number of an attribute's key in the program.
+    pub fn key_id(&self, base: &[u8], item: &Item, keys: &Keys) -> KeyId {
+        keys.find(self.bytes(base, item.key))
+    }
+}
+
+/// Where key and value stand in a `KeyValue`: the last ones.
+pub fn key_value_parts(pair: &[u8]) -> (Range, Range) {
+    let (mut key, mut value) = (Range::default(), Range::default());
+    fields(pair, Range { start: 0, end: pair.len() }, |field| {
+        if field.is(1) {
+            key = field.body;
+        } else if field.is(2) {
+            value = field.body;
+        }
+    });
+    (key, value)
+}
+
+/// Appends a `KeyValue` with both fields.
+pub fn put_key_value(out: &mut Vec<u8>, key: &[u8], value: &[u8]) {
+    put_field(out, 1, key);
+    put_field(out, 2, value);
+}
+
+/// Writes a message anew as soon as a field of it changes; as long as none does, nothing is written.
+pub struct Splice<'a> {
+    old: &'a [u8],
+    copied: usize,
+    pub changed: bool,
+}
+
+impl<'a> Splice<'a> {
+    pub fn new(old: &'a [u8]) -> Self {
+        Splice { old, copied: 0, changed: false }
+    }
+
+    fn up_to(&mut self, field: &Field, out: &mut Vec<u8>) {
+        out.extend_from_slice(Range { start: self.copied, end: field.start }.of(self.old));
+        self.copied = field.body.end;
+        self.changed = true;
+    }
+
+    /// Gives a field another payload, unless it has it already.
+    pub fn replace(&mut self, field: &Field, payload: &[u8], out: &mut Vec<u8>) {
+        if field.body.of(self.old) != payload {
+            self.up_to(field, out);
+            put_head(out, field.tag >> 3, payload.len());
+            out.extend_from_slice(payload);
+        }
+    }
+
+    pub fn remove(&mut self, field: &Field, out: &mut Vec<u8>) {
+        self.up_to(field, out);
+    }
+
+    /// Writes what is left and, if there is one, a field more; true when the message changed.
+    pub fn finish(mut self, more: Option<(u32, &[u8])>, out: &mut Vec<u8>) -> bool {
+        if self.changed || more.is_some() {
+            out.extend_from_slice(Range { start: self.copied, end: self.old.len() }.of(self.old));
+            self.changed = true;
+        }
+        if let Some((number, payload)) = more {
+            put_field(out, number, payload);
+        }
+        self.changed
+    }
+}
+
+/// What a change of a value comes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    Same,
+    /// The new payload was written.
+    New,
+    Drop,
+}
+
+/// Applies `change` to every `AnyValue` of a `KeyValue`; a missing one counts as empty, and is appended when it changes.
+/// The new `KeyValue` is appended to `out` if it is `New`.
+pub fn change_values(
+    pair: &[u8],
+    out: &mut Vec<u8>,
+    mut change: impl FnMut(&[u8], &mut Vec<u8>) -> Change,
+) -> Change {
+    let (mut splice, mut seen, mut dropped) = (Splice::new(pair), false, false);
+    let mut new = Vec::new();
+    fields(pair, Range { start: 0, end: pair.len() }, |field| {
+        if !field.is(2) || dropped {
+            return;
+        }
+        seen = true;
+        new.clear();
+        match change(field.body.of(pair), &mut new) {
+            Change::Same => {}
+            Change::New => splice.replace(&field, &new, out),
+            Change::Drop => dropped = true,
+        }
+    });
+    let mut more = None;
+    if !seen && !dropped {
+        match change(&[], &mut new) {
+            Change::New if !new.is_empty() => more = Some((2, new.as_slice())),
+            Change::Drop => dropped = true,
+            _ => {}
+        }
+    }
+    if dropped {
+        return Change::Drop;
+    }
+    if splice.finish(more, out) {
+        Change::New
+    } else {
+        Change::Same
+    }
+}

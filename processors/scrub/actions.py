@@ -1,0 +1,115 @@
+"""What becomes of what a rule finds: `redact`, `mask`, `hmac` or `drop`, as configured and as the kernel wants it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+
+KernelAction = dict[str, Any]
+"""An ACTION of `docs/kernel.md`."""
+
+MIN_KEY_BYTES = 32
+_FIELDS = {
+    "redact": ("text",),
+    "mask": ("keep_last", "keep_first", "char"),
+    "hmac": ("length", "prefix"),
+    "drop": (),
+}
+
+
+def redact(text: str) -> KernelAction:
+    """Replace by `text`."""
+    return {"do": "redact", "text": text}
+
+
+def mask(keep_last: int = 0, keep_first: int = 0, char: str = "*") -> KernelAction:
+    """Replace letters and digits but the first and last few; separators stay."""
+    return {"do": "mask", "keep_last": keep_last, "keep_first": keep_first, "char": char}
+
+
+class Strict(BaseModel):
+    """A part of the configuration: unknown keys are errors, and no error shows a value."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class HmacConfig(Strict):
+    """The key of the action `hmac`: exactly one of `key`, `key_file`, `key_env`; at least 32 bytes."""
+
+    key: SecretStr | None = Field(None, description="The key itself (its UTF-8 bytes).")
+    key_file: str | None = Field(None, description="A file that holds the key; a line end at its end is no part of it.")
+    key_env: str | None = Field(None, description="The environment variable that holds the key.")
+    length: Annotated[int, Field(ge=1, le=64)] = Field(16, description="Hex digits that are written.")
+
+    @model_validator(mode="after")
+    def _one_key(self) -> HmacConfig:
+        given = [name for name in ("key", "key_file", "key_env") if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise ValueError("hmac needs exactly one of key, key_file and key_env")
+        if self.key is not None:
+            _long_enough(self.key.get_secret_value().encode(), "key")
+        return self
+
+    def read(self, env: Mapping[str, str] = os.environ) -> bytes:
+        """Return the key. Raises ValueError (without the key) when it cannot be read or is too short."""
+        if self.key is not None:
+            return self.key.get_secret_value().encode()
+        if self.key_env is not None:
+            if self.key_env not in env:
+                raise ValueError(f"hmac.key_env: the environment has no {self.key_env}")
+            return _long_enough(env[self.key_env].encode(), "key_env")
+        path = Path(str(self.key_file))
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise ValueError(f"hmac.key_file: {path} cannot be read: {error.strerror}") from None
+        return _long_enough(data.rstrip(b"\r\n"), "key_file")
+
+
+def _long_enough(key: bytes, where: str) -> bytes:
+    if len(key) < MIN_KEY_BYTES:
+        raise ValueError(f"hmac.{where}: the key has {len(key)} bytes, expected at least {MIN_KEY_BYTES}")
+    return key
+
+
+class ActionFields(Strict):
+    """The keys that say what a rule does; a rule without any of them does what it does by default."""
+
+    action: Literal["redact", "mask", "hmac", "drop"] | None = Field(None, description="What becomes of a match.")
+    text: str | None = Field(None, description="redact: the replacement.")
+    keep_last: Annotated[int, Field(ge=0)] | None = Field(None, description="mask: letters and digits kept at the end.")
+    keep_first: Annotated[int, Field(ge=0)] | None = Field(None, description="mask: those kept at the start.")
+    char: Annotated[str, Field(min_length=1, max_length=1)] | None = Field(None, description="mask: what hides the rest.")
+    length: Annotated[int, Field(ge=1, le=64)] | None = Field(None, description="hmac: hex digits that are written.")
+    prefix: str | None = Field(None, description="hmac: what stands before the digits.")
+
+    def given(self) -> dict[str, Any]:
+        """Return the parameters that are set, the action's name aside."""
+        names = [name for fields in _FIELDS.values() for name in fields]
+        return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+
+    def over(self, default: KernelAction, label: str, hmac: HmacConfig | None, key: bytes | None) -> KernelAction:
+        """Return the kernel's action: these keys over the rule's `default`; `label` names what is redacted.
+
+        Raises ValueError when a parameter belongs to another action, or `hmac` has no key.
+        """
+        name, given = self.action or str(default["do"]), self.given()
+        for parameter in given:
+            if parameter not in _FIELDS[name]:
+                owner = next(action for action, fields in _FIELDS.items() if parameter in fields)
+                raise ValueError(f"{parameter} belongs to the action {owner}, not to {name}")
+        base = default if name == default["do"] else _fresh(name, label)
+        if name == "hmac":
+            if hmac is None:
+                raise ValueError("the action hmac needs a key: hmac: {key_file: ...}")
+            base = {"do": "hmac", "key": (key or b"").hex(), "length": hmac.length, "prefix": ""}
+        return {**base, **given}
+
+
+def _fresh(name: str, label: str) -> KernelAction:
+    """Return an action with its parameters unset."""
+    return {"redact": redact(f"[{label}]"), "mask": mask(), "hmac": {"do": "hmac"}, "drop": {"do": "drop"}}[name]

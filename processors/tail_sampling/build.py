@@ -1,0 +1,131 @@
+"""From a validated configuration to a holding part of the pipeline."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ...kernel.contract import Program
+from ...rules.conditions import trace_condition
+from ...rules.facts import ROOT, Always, Bit, FactsBuilder
+from ..base import BuildContext, Holding, Sampler
+from .collector import CollectorEvaluation
+from .config import RESERVED, Burst, CollectorForm, OrderedForm, OrderedPolicy, PolicyLimit, TailSampling
+from .judging import Evaluation
+from .labels import Labels
+from .limits import KeyedBuckets, Limited, TokenBucket
+from .lower import lower
+from .metrics import Origin
+from .ordered import OrderedEvaluation
+from .rules import Rule
+from .sampler import TailSampler, Timing
+from .thresholds import NEVER
+
+KEPT_DECISIONS, DROPPED_DECISIONS = 50_000, 200_000
+"""The decision cache of `sampling.yaml` when it says nothing."""
+
+
+@dataclass
+class _Builder:
+    """What the evaluations of both forms are built with."""
+
+    facts: FactsBuilder
+    labels: Labels
+    origin: Origin
+    too_large: Bit | None = None
+
+    def ordered(self, rules: list[Rule], default: int, total: Limited | None = None) -> OrderedEvaluation:
+        last = Rule(RESERVED, Always(), threshold=default, otherwise="drop", default=True)
+        return OrderedEvaluation(
+            [*rules, last],
+            self.facts,
+            labels=self.labels,
+            origin=self.origin,
+            total=total,
+            too_large=self.too_large,
+        )
+
+    def own(self, config: OrderedForm) -> OrderedEvaluation:
+        """Build `sampling.yaml`."""
+        listed = [policy for policy in config.policies if policy.mode != "off"]
+        rules = [_rule(policy, self.facts, config.max_keys) for policy in listed]
+        return self.ordered(rules, config.default, None if config.total is None else _limited(config.total))
+
+    def collectors(self, config: CollectorForm) -> Evaluation:
+        """Build a collector's block."""
+        votes = [(policy.name, policy.vote(self.facts)) for policy in config.policies]
+        if config.evaluation == "ordered":
+            return self.ordered([rule for name, vote in votes for rule in lower(name, vote)], NEVER)
+        return CollectorEvaluation(
+            votes,
+            self.facts,
+            labels=self.labels,
+            origin=self.origin,
+            first_match=config.sample_on_first_match,
+            record_policy=config.record_policy,
+            too_large=self.too_large,
+        )
+
+
+def build(config: TailSampling, ctx: BuildContext) -> Holding:
+    """Return the part; the table is made when the segment that ends with it has been compiled."""
+    if not isinstance(config, (OrderedForm, CollectorForm)):
+        raise TypeError("validate the configuration as TailSampling first")
+    facts, labels, origin = FactsBuilder(), Labels(ctx.labels, ctx.retentions), Origin(ctx.id, ctx.pipeline)
+    size = config.maximum_trace_size_bytes
+    parts = _Builder(facts, labels, origin, facts.compare(["bytes"], ">", size) if size else None)
+    evaluation = parts.own(config) if isinstance(config, OrderedForm) else parts.collectors(config)
+    kept, dropped = _decisions(config)
+    timing, root = _timing(config), 1 << facts.position(ROOT)
+
+    def start(program: Program) -> Sampler:
+        table = ctx.kernel.table(program, ctx.labels, kept, dropped)
+        return TailSampler(table, evaluation, timing, labels, root=root, origin=origin)
+
+    return Holding(facts.spec(), start)
+
+
+def _timing(config: OrderedForm | CollectorForm) -> Timing:
+    return Timing(
+        decision_wait=config.decision_wait,
+        after_root=config.decision_wait_after_root_received or None,
+        num_traces=config.num_traces,
+        drop_on_shutdown=config.drop_pending_traces_on_shutdown,
+    )
+
+
+def _decisions(config: OrderedForm | CollectorForm) -> tuple[int, int]:
+    """Return the sizes of the decision cache.
+
+    The collector's block has none by default, but there decided traces stay among its `num_traces`, and late spans
+    follow them as long as they do: so that many are remembered.
+    """
+    cache = config.decision_cache
+    if isinstance(config, CollectorForm):
+        return cache.sampled_cache_size or config.num_traces, cache.non_sampled_cache_size or config.num_traces
+    return cache.sampled_cache_size or KEPT_DECISIONS, cache.non_sampled_cache_size or DROPPED_DECISIONS
+
+
+def _rule(policy: OrderedPolicy, facts: FactsBuilder, max_keys: int) -> Rule:
+    return Rule(
+        policy.name,
+        Always() if policy.when is None else trace_condition(policy.when, facts),
+        threshold=policy.rate,
+        otherwise=policy.otherwise,
+        limits=() if policy.limit is None else (_keyed(policy.limit, facts, max_keys),),
+        drop=policy.decision == "drop",
+        shadow=policy.mode == "shadow",
+        retention=policy.retention,
+    )
+
+
+def _limited(limit: Burst) -> Limited:
+    unit, rate, burst = limit.bucket()
+    return Limited(TokenBucket(rate, burst), unit)
+
+
+def _keyed(limit: PolicyLimit, facts: FactsBuilder, max_keys: int) -> Limited:
+    if limit.per is None:
+        return _limited(limit)
+    unit, rate, burst = limit.bucket()
+    key = facts.key(["attr", "any", limit.per])
+    return Limited(KeyedBuckets(lambda: TokenBucket(rate, burst), max_keys), unit, key)

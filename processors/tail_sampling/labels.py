@@ -1,0 +1,83 @@
+"""The labels of verdicts: few, made when they are first needed, and what each of them stands for."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, MutableMapping
+from typing import Any, Literal
+
+from ...kernel.contract import LabelBook
+from ...rules.durations import format_duration
+from ...rules.values import key_value
+from .judging import Cause
+
+POLICY, REASON, PARTIAL = "tailgate.policy", "tailgate.reason", "tailgate.partial"
+COLLECTOR_POLICY = "tailsampling.policy"
+RETENTION_POLICY, RETENTION_TTL = "retention.policy", "retention.ttl"
+
+Drop = Literal["not_sampled", "policy_drop", "total_limit", "too_large", "shutdown"]
+"""Why a trace is dropped, as the ledger names it."""
+
+_CAUSES: dict[Cause, str] = {"num_traces": "pressure", "pressure": "pressure", "shutdown": "shutdown"}
+
+
+def reason(cause: Cause, *, default: bool) -> str:
+    """Return what `tailgate.reason` says: why the trace was judged early, else who kept it."""
+    return _CAUSES.get(cause, "default" if default else "matched")
+
+
+class Labels:
+    """Makes labels in the pipeline's book; `dropped` tells which of them drop, and why."""
+
+    def __init__(self, book: LabelBook, retentions: MutableMapping[int, tuple[str, int]]) -> None:
+        """`retentions`: where labels that carry a retention are noted, as (class name, ns)."""
+        self._book = book
+        self._retentions = retentions
+        self._made: dict[Hashable, int] = {}
+        self.dropped: dict[int, Drop] = {}
+
+    def drop(self, why: Drop) -> int:
+        """Return the label of traces dropped for that reason."""
+        label = self._made.get(why)
+        if label is None:
+            label = self._made[why] = self._add(keep=False, span=[], resource=[], threshold="leave")
+            self.dropped[label] = why
+        return label
+
+    def keep(self, policy: str, why: str, *, partial: bool, exact: bool, retention: int | None) -> int:
+        """Return the label of traces kept by a policy in ordered evaluation; `exact`: the threshold is written."""
+        key = (policy, why, partial, exact, retention)
+        if key not in self._made:
+            span: list[tuple[str, Any]] = [(POLICY, policy), (REASON, why)]
+            span += [(PARTIAL, True)] if partial else []
+            held = (
+                [] if retention is None else [(RETENTION_POLICY, policy), (RETENTION_TTL, format_duration(retention))]
+            )
+            self._made[key] = self._add(keep=True, span=span, resource=held, threshold="set" if exact else "erase")
+            if retention is not None:
+                self._retentions[self._made[key]] = (policy, retention)
+        return self._made[key]
+
+    def keep_plain(self, policy: str | None) -> int:
+        """Return the label of traces kept in the collector's evaluation; None: nothing is written on them."""
+        key = ("plain", policy)
+        if key not in self._made:
+            span = [] if policy is None else [(COLLECTOR_POLICY, policy)]
+            self._made[key] = self._add(keep=True, span=span, resource=[], threshold="leave")
+        return self._made[key]
+
+    def _add(
+        self,
+        *,
+        keep: bool,
+        span: list[tuple[str, Any]],
+        resource: list[tuple[str, Any]],
+        threshold: Literal["leave", "set", "erase"],
+    ) -> int:
+        return self._book.add(
+            {
+                "keep": keep,
+                "span": [key_value(key, value) for key, value in span],
+                "resource": [key_value(key, value) for key, value in resource],
+                "threshold": threshold,
+            }
+        )

@@ -1,0 +1,167 @@
+"""The tail sampler as a pure state machine: a table of traces, an evaluation that judges them, and deadlines."""
+
+from __future__ import annotations
+
+from array import array
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import chain
+
+from ...kernel.contract import Columns, Records, Settled, Table
+from ...telemetry.samples import Sample
+from ..base import Outcome
+from .judging import Evaluation, Moment, Room
+from .labels import Labels
+from .metrics import Origin, SamplerCounts, sampler_samples
+
+SLICE = 2048
+"""Traces that one call judges at most; that takes a few ms."""
+RETRY = 50_000_000
+"""ns after which traces that had no room are looked at again when nobody says that there is room."""
+
+
+@dataclass(frozen=True)
+class Timing:
+    """When traces are judged."""
+
+    decision_wait: int
+    """ns after a trace's first span."""
+    after_root: int | None = None
+    """ns after its root; None: only `decision_wait` counts."""
+    num_traces: int = 0
+    """More than this are judged early, the oldest first; 0: no bound but the byte budget."""
+    drop_on_shutdown: bool = False
+    """Drop what is held at the end instead of judging it."""
+
+
+class TailSampler:
+    """Holds traces, judges them when they are due, and lets late spans follow the verdict of their trace."""
+
+    def __init__(
+        self, table: Table, evaluation: Evaluation, timing: Timing, labels: Labels, *, root: int, origin: Origin
+    ) -> None:
+        """`root`: the bit of a mask that says that the trace has its root."""
+        self._table = table
+        self._evaluation = evaluation
+        self._timing = timing
+        self._labels = labels
+        self._root = root
+        self._origin = origin
+        self._counts = SamplerCounts()
+        self._most_room = 0
+        self._retry_at: int | None = None
+
+    def offer(self, now: int, records: Records) -> Outcome:
+        """Hold these records; late spans follow the verdict of their trace."""
+        filed = self._table.file(records, now)
+        self._counts.new_traces += filed.new_traces
+        late: Counter[bool] = Counter()
+        for label, spans in filed.late.items():
+            late[label not in self._labels.dropped] += spans
+        self._counts.late_spans.update(late)
+        dropped = {"late_not_sampled": late[False]} if late[False] else {}
+        return Outcome(late=filed.late_kept, dropped=dropped, more=self._excess() > 0)
+
+    def tick(self, now: int, room: int) -> Outcome:
+        """Judge one slice of what is due; see `Room` for what happens when there is too little of it."""
+        excess = self._excess()
+        if excess > 0:
+            outcome = self._judge(self._table.due(now, None, min(excess, SLICE)), room, Moment(now, "num_traces"))
+            outcome.more = self._retry_at is None
+            return outcome
+        timing = self._timing
+        since_root = None if timing.after_root is None else now - timing.after_root
+        columns = self._table.due(now - timing.decision_wait, since_root, SLICE)
+        return self._judge(columns, room, Moment(now))
+
+    def relieve(self, now: int, wanted: int, room: int) -> Outcome:
+        """Judge early the heaviest and oldest traces until `wanted` bytes are free (one slice a call)."""
+        before = self._table.stats().held_bytes
+        outcome = self._judge(self._table.heaviest(now, wanted, SLICE), room, Moment(now, "pressure"))
+        stats = self._table.stats()
+        freed = before - stats.held_bytes
+        outcome.more = self._retry_at is None and stats.traces > 0 and 0 < freed < wanted
+        return outcome
+
+    def drain(self, now: int, room: int) -> Outcome:
+        """Judge one slice of everything, due or not."""
+        columns = self._table.due(now, None, SLICE)
+        if not self._timing.drop_on_shutdown:
+            return self._judge(columns, room, Moment(now, "shutdown"))
+        self._counts.early["shutdown"] += columns.count
+        return self._settle(columns, array("I", [self._labels.drop("shutdown")]) * columns.count, None)
+
+    def next_deadline(self) -> int | None:
+        """Return the `now` at which `tick` has something to do, None when nothing is held."""
+        first, root = self._table.next_due()
+        if first is None:
+            return None
+        if self._retry_at is not None:
+            return self._retry_at
+        if self._excess() > 0:
+            return first
+        deadline = first + self._timing.decision_wait
+        if self._timing.after_root is not None and root is not None:
+            deadline = min(deadline, root + self._timing.after_root)
+        return deadline
+
+    def remember(self, records: Records) -> None:
+        """Keep these records' labels for their late spans."""
+        self._table.remember(records)
+
+    def held(self) -> tuple[int, int, int]:
+        """Return the traces, spans and bytes that are held."""
+        stats = self._table.stats()
+        return stats.traces, stats.spans, stats.held_bytes
+
+    def samples(self) -> Iterable[Sample]:
+        """Return its metrics and those of its policies."""
+        return chain(
+            self._evaluation.samples(), sampler_samples(self._counts, self._table.stats().traces, self._origin)
+        )
+
+    def _excess(self) -> int:
+        most = self._timing.num_traces
+        return self._table.stats().traces - most if most else 0
+
+    def _judge(self, columns: Columns, room: int, moment: Moment) -> Outcome:
+        self._retry_at = None
+        if not columns.count:
+            return Outcome()
+        self._most_room = max(self._most_room, room)
+        # A trace larger than all the room there ever was would wait for ever.
+        space = Room(room, whole=room >= self._most_room)
+        judged = self._evaluation.judge(columns, space, moment)
+        if space.shut:
+            self._retry_at = moment.now + RETRY
+        self._count(columns, judged.verdicts, moment)
+        outcome = self._settle(columns, judged.verdicts, judged.thresholds)
+        outcome.more = columns.count == SLICE and not space.shut
+        return outcome
+
+    def _count(self, columns: Columns, verdicts: array[int], moment: Moment) -> None:
+        back = [row for row, label in enumerate(verdicts) if label == 0] if self._retry_at is not None else []
+        if moment.cause != "due":
+            self._counts.early[moment.cause] += columns.count - len(back)
+        rows = Counter(columns.mask_index)
+        rows.subtract(columns.mask_index[row] for row in back)
+        self._counts.without_root += sum(count for at, count in rows.items() if not columns.masks[at] & self._root)
+
+    def _settle(self, columns: Columns, verdicts: array[int], thresholds: array[int] | None) -> Outcome:
+        settled = self._table.settle(columns, verdicts, thresholds)
+        return Outcome(kept=settled.kept, dropped=self._account(settled), more=columns.count == SLICE)
+
+    def _account(self, settled: Settled) -> dict[str, int]:
+        """Count the verdicts; return the spans dropped by reason."""
+        dropped: dict[str, int] = {}
+        for label, tally in settled.tally.items():
+            why = self._labels.dropped.get(label)
+            if why is None:
+                self._counts.traces["sampled"] += tally.traces
+                continue
+            dropped[why] = dropped.get(why, 0) + tally.spans
+            self._counts.traces["dropped" if why == "policy_drop" else "not_sampled"] += tally.traces
+            if why == "too_large":
+                self._counts.traces["too_large"] += tally.traces
+        return dropped

@@ -1,0 +1,155 @@
+"""How the collector's policies vote: first what the mask alone says, then what chance and limiters say of a row."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Sequence
+
+from ...kernel.contract import Columns
+from ...rules.facts import FactsBuilder, compile_test
+from .limits import TokenBucket
+from .thresholds import fnv_threshold
+from .votes import AllOf, Allow, Chance, Composite, Condition, Dropping, Negated, Vote
+
+_SECOND = 1_000_000_000
+
+
+class View:
+    """The rows that are judged now, as votes see them."""
+
+    __slots__ = ("_hashes", "bytes", "columns", "now", "spans")
+
+    def __init__(self, columns: Columns, now: int) -> None:
+        self.columns = columns
+        self.now = now
+        self.spans, self.bytes = columns.spans, columns.bytes
+        self._hashes: dict[str, array[int]] = {}
+
+    def hashes(self, salt: str) -> array[int]:
+        """Return each row's FNV-1a 64 of salt and trace id."""
+        found = self._hashes.get(salt)
+        if found is None:
+            found = self._hashes[salt] = self.columns.fnv(salt.encode())
+        return found
+
+
+Open = Callable[[View, int], bool]
+"""A vote on one row."""
+Ballot = Callable[[int], bool | Open]
+"""A vote by the mask: what it says already, or what is left to ask of the row."""
+
+
+class CompositeWindow:
+    """A composite as the collector runs it, with what is odd about it.
+
+    Policies are asked as they stand under `composite_sub_policy`, whatever `policy_order` says. The first that samples
+    decides alone: when its own count of this second would exceed its allocation, the trace is not sampled, and none
+    after it is asked. The total too is compared with that policy's count, never with the sum. A second is the wall
+    clock's.
+    """
+
+    def __init__(self, composite: Composite) -> None:
+        self._total = composite.spans_per_second
+        self._allocations = [sub.spans_per_second for sub in composite.subs]
+        self._sampled = [0] * len(self._allocations)
+        self._second = 0
+
+    def allow(self, now: int, sub: int, spans: int) -> bool:
+        """Say whether a trace that a policy has sampled has room in this second, and count it."""
+        if now // _SECOND != self._second:
+            self._second = now // _SECOND
+            self._sampled = [0] * len(self._sampled)
+        would = self._sampled[sub] + spans
+        if would > self._allocations[sub] or would > self._total:
+            return False
+        self._sampled[sub] = would
+        return True
+
+
+class VoteMaker:
+    """Makes ballots of votes; `limited` says afterwards whether one of them spends anything."""
+
+    def __init__(self, facts: FactsBuilder) -> None:
+        """`facts` must be complete."""
+        self._facts = facts
+        self.limited = False
+
+    def ballot(self, vote: Vote) -> Ballot:
+        """Return how a vote is cast."""
+        match vote:
+            case Condition():
+                return compile_test(vote.test, self._facts)
+            case Chance():
+                return self._chance(vote)
+            case Allow():
+                return self._allow(vote)
+            case AllOf():
+                return _all_of([self.ballot(part) for part in vote.votes])
+            case Negated():
+                return _negated(self.ballot(vote.vote))
+            case Dropping():
+                return self.ballot(vote.vote)
+            case Composite():
+                return self._composite(vote)
+
+    def _chance(self, vote: Chance) -> Ballot:
+        most, salt = fnv_threshold(vote.percentage), vote.salt
+        return lambda mask: lambda view, row: view.hashes(salt)[row] <= most
+
+    def _allow(self, vote: Allow) -> Ballot:
+        self.limited = True
+        bucket = TokenBucket(vote.rate, vote.burst, debt=False)
+        if vote.unit == "spans":
+            return lambda mask: lambda view, row: bucket.allow(view.now, view.spans[row])
+        return lambda mask: lambda view, row: bucket.allow(view.now, view.bytes[row])
+
+    def _composite(self, vote: Composite) -> Ballot:
+        self.limited = True
+        window = CompositeWindow(vote)
+        ballots = [self.ballot(sub.vote) for sub in vote.subs]
+
+        def under(mask: int) -> bool | Open:
+            cast = [(at, ballot(mask)) for at, ballot in enumerate(ballots)]
+            asked = [(at, part) for at, part in cast if part is not False]
+            return _composite_vote(window, asked) if asked else False
+
+        return under
+
+
+def _composite_vote(window: CompositeWindow, asked: Sequence[tuple[int, bool | Open]]) -> Open:
+    def vote(view: View, row: int) -> bool:
+        for at, part in asked:
+            if part is True or (not isinstance(part, bool) and part(view, row)):
+                return window.allow(view.now, at, view.spans[row])
+        return False
+
+    return vote
+
+
+def _all_of(ballots: list[Ballot]) -> Ballot:
+    def under(mask: int) -> bool | Open:
+        asked: list[Open] = []
+        for ballot in ballots:
+            part = ballot(mask)
+            if part is False and not asked:
+                return False
+            if part is False:
+                asked.append(_no)  # what stands before it is asked all the same, and may spend
+                break
+            if not isinstance(part, bool):
+                asked.append(part)
+        return (lambda view, row: all(part(view, row) for part in asked)) if asked else True
+
+    return under
+
+
+def _no(view: View, row: int) -> bool:
+    return False
+
+
+def _negated(ballot: Ballot) -> Ballot:
+    def under(mask: int) -> bool | Open:
+        part = ballot(mask)
+        return (not part) if isinstance(part, bool) else (lambda view, row: not part(view, row))
+
+    return under

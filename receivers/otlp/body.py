@@ -1,0 +1,84 @@
+"""The body of an HTTP request: read chunk by chunk and inflated under limits, every byte counted as in flight."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from types import TracebackType
+
+import aiohttp
+
+from ...kernel.contract import Malformed
+from ..base import Consumer
+from .inflate import PIECE, inflate
+from .status import TooLarge, TooSlow
+
+
+class Reservation:
+    """Bytes in flight of one request; all are given back on leaving the `with`."""
+
+    def __init__(self, consumer: Consumer) -> None:
+        self._consumer = consumer
+        self.size = 0
+
+    def add(self, size: int) -> None:
+        """Count `size` more bytes. Raises `Refused`."""
+        self._consumer.reserve(size)
+        self.size += size
+
+    def __enter__(self) -> Reservation:
+        return self
+
+    def __exit__(self, _t: type[BaseException] | None, _e: BaseException | None, _b: TracebackType | None) -> None:
+        if self.size:
+            self._consumer.release(self.size)
+
+
+class Body:
+    """One request's body; `wire` is how many bytes of it have come."""
+
+    def __init__(self, limit: int, timeout: float | None, length: int | None) -> None:
+        """`limit` in bytes, as it comes and inflated; `timeout` in seconds for all of it; `length` as announced."""
+        self.wire = 0
+        self._limit = limit
+        self._timeout = timeout
+        self._length = length
+
+    def check_length(self) -> None:
+        """Raise `TooLarge` for a body whose announced length is past the limit."""
+        if self._length is not None and self._length > self._limit:
+            raise self._too_large()
+
+    async def read(self, chunks: AsyncIterator[bytes], encoding: str, reserved: Reservation) -> bytes:
+        """Return the body, inflated. Raises `TooLarge`, `TooSlow`, `Malformed`, `Refused`."""
+        parts = await self._wire_chunks(chunks, reserved)
+        if encoding == "identity":
+            return b"".join(parts)
+        inflated, since_pause = [], 0
+        for piece in inflate(parts, encoding, self._limit):
+            reserved.add(len(piece))
+            inflated.append(piece)
+            since_pause += len(piece)
+            if since_pause >= PIECE:
+                since_pause = 0
+                await asyncio.sleep(0)
+        return b"".join(inflated)
+
+    async def _wire_chunks(self, chunks: AsyncIterator[bytes], reserved: Reservation) -> list[bytes]:
+        parts = []
+        try:
+            async with asyncio.timeout(self._timeout):
+                async for chunk in chunks:
+                    self.wire += len(chunk)
+                    if self.wire > self._limit:
+                        raise self._too_large()
+                    reserved.add(len(chunk))
+                    parts.append(chunk)
+        except TimeoutError:
+            raise TooSlow from None
+        except (aiohttp.ClientPayloadError, aiohttp.http_exceptions.HttpProcessingError, ConnectionError):
+            raise Malformed("the body is shorter than announced, or its chunks are malformed") from None
+        return parts
+
+    def _too_large(self) -> TooLarge:
+        return TooLarge(f"the body is larger than {self._limit} bytes")

@@ -1,0 +1,203 @@
+"""OTLP over HTTP: protobuf or JSON bodies on one path, read only once the pipelines would take them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+from aiohttp import web
+
+from ...telemetry.samples import Sample
+from ..base import Consumer, Refused
+from .body import Body, Reservation
+from .config import SECOND, HttpConfig, split_endpoint
+from .cors import Cors
+from .counters import Counters
+from .inflate import ENCODINGS
+from .json import json_to_protobuf
+from .metadata import Lookup, lookup
+from .status import INVALID_ARGUMENT, JSON, NOT_FOUND, PROTOBUF, UNIMPLEMENTED, Answer, answer_for
+from .tls import ssl_context
+
+_LINGER = 5.0
+"""Seconds in which the rest of a refused body is read and thrown away, so that its sender gets to see the answer."""
+_HANDSHAKE = 10.0
+_JSON_AT_ONCE = 16 << 10
+"""Bytes of JSON that are converted on the event loop; more goes to the thread."""
+_JSON_EXPANSION = 8
+"""Bytes of Python objects, about, that a byte of JSON becomes while it is converted."""
+
+
+class Rejected(Exception):
+    """A request that is answered by what its head says."""
+
+    def __init__(self, answer: Answer, headers: dict[str, str] | None = None) -> None:
+        super().__init__(answer.message)
+        self.answer = answer
+        self.headers = headers or {}
+
+
+class HttpServer:
+    """Listens for OTLP/HTTP and hands every body to `consumer`."""
+
+    def __init__(self, config: HttpConfig, receiver: str, consumer: Consumer) -> None:
+        """`receiver` is the receiver's id, for metrics and messages."""
+        self._config = config
+        self._where = f"receivers::{receiver}::protocols::http"
+        self._consumer = consumer
+        self._counters = Counters(receiver, "http")
+        self._cors = Cors(config.cors)
+        self._running = 0
+        self._server: web.Server | None = None
+        self._listener: asyncio.Server | None = None
+        self._json_thread = ThreadPoolExecutor(1, thread_name_prefix="otlp-json")
+        self._json_turn = asyncio.Lock()
+        self.endpoint = ""
+
+    async def start(self) -> None:
+        """Listen. Raises OSError when the address or the certificates cannot be used."""
+        host, port = split_endpoint(self._config.endpoint)
+        tls = ssl_context(self._config.tls, self._where) if self._config.tls else None
+        self._server = web.Server(
+            self._handle,
+            access_log=None,
+            auto_decompress=False,
+            keepalive_timeout=self._config.idle_seconds,
+            lingering_time=_LINGER,
+        )
+        loop = asyncio.get_running_loop()
+        try:
+            self._listener = await loop.create_server(
+                self._server,
+                host or None,
+                port,
+                ssl=tls,
+                backlog=1024,
+                ssl_handshake_timeout=_HANDSHAKE if tls else None,
+            )
+        except OSError as error:
+            raise OSError(f"{self._where}: cannot listen on {self._config.endpoint}: {error.strerror}") from None
+        port = self._listener.sockets[0].getsockname()[1]
+        self.endpoint = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+    async def stop(self, grace: float) -> None:
+        """Take no new connections or requests, let running requests end within `grace` seconds."""
+        if self._listener is not None:
+            self._listener.close()
+        if self._server is not None:
+            self._server.pre_shutdown()
+            await self._server.shutdown(grace)
+        self._json_thread.shutdown(wait=False, cancel_futures=True)
+
+    def samples(self) -> Iterator[Sample]:
+        """Yield the metrics."""
+        return self._counters.samples()
+
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        if self._cors.is_preflight(request.method, request.headers):
+            return self._response(204, b"", "", self._cors.preflight(request.headers))
+        self._running += 1
+        try:
+            return await self._serve(request)
+        finally:
+            self._running -= 1
+
+    async def _serve(self, request: web.BaseRequest) -> web.Response:
+        body = Body(self._config.max_body_bytes, self._config.read_timeout / SECOND or None, request.content_length)
+        own = self._cors.headers(request.headers)
+        try:
+            spans = await self._take(request, body)
+        except Rejected as rejected:
+            self._counters.refused(rejected.answer.reason, body.wire, str(rejected.answer.http))
+            return self._failure(request, rejected.answer, own | rejected.headers)
+        except Exception as error:
+            answer = answer_for(error)
+            size = body.wire or request.content_length or 0
+            self._counters.refused(answer.reason, size, str(answer.http), getattr(error, "spans", 0))
+            self._counters.report(answer, error)
+            return self._failure(request, answer, own)
+        except asyncio.CancelledError:
+            self._counters.refused("cancelled", body.wire, "499")
+            raise
+        self._counters.accepted(spans, "200")
+        return self._response(200, *_success(request.content_type), own)
+
+    async def _take(self, request: web.BaseRequest, body: Body) -> int:
+        """Take a request into the pipelines and return its span count."""
+        encoding = self._check_head(request)
+        body.check_length()
+        if self._running > self._config.max_concurrent_requests:
+            raise Refused("too_many_requests", exhausted=False)
+        self._consumer.admit(request.content_length or 0)
+        if request.headers.get("Expect", "").lower() == "100-continue":
+            await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            request.writer.output_size = 0
+        with Reservation(self._consumer) as reserved:
+            message = await body.read(request.content.iter_any(), encoding, reserved)
+            if request.content_type == JSON:
+                message = await self._from_json(message, reserved)
+            return self._consumer.consume(message, self._metadata(request))
+
+    def _check_head(self, request: web.BaseRequest) -> str:
+        """Return the body's encoding. Raises `Rejected` for what no body could mend."""
+        if request.path != self._config.traces_url_path:
+            raise Rejected(Answer(NOT_FOUND, 404, self._not_found(request.path), "not_found"))
+        if request.method != "POST":
+            text = "method not allowed, expected POST"
+            raise Rejected(Answer(UNIMPLEMENTED, 405, text, "method_not_allowed"), {"Allow": "POST"})
+        if request.content_type not in (PROTOBUF, JSON):
+            text = f"unsupported content type, expected {PROTOBUF} or {JSON}"
+            raise Rejected(Answer(INVALID_ARGUMENT, 415, text, "unsupported_type"))
+        encoding = request.headers.get("Content-Encoding", "identity").strip().lower() or "identity"
+        encoding = "gzip" if encoding == "x-gzip" else encoding
+        if encoding not in ("identity", *ENCODINGS):
+            text = f"unsupported content encoding, expected {', '.join(ENCODINGS)} or none"
+            answer = Answer(INVALID_ARGUMENT, 415, text, "unsupported_encoding")
+            raise Rejected(answer, {"Accept-Encoding": ", ".join(ENCODINGS)})
+        return encoding
+
+    def _not_found(self, path: str) -> str:
+        traces = self._config.traces_url_path
+        if path in (self._config.metrics_url_path, self._config.logs_url_path):
+            return f"only traces are taken here, at {traces}"
+        return f"no such path; traces are taken at {traces}"
+
+    async def _from_json(self, body: bytes, reserved: Reservation) -> bytes:
+        if len(body) <= _JSON_AT_ONCE:
+            return json_to_protobuf(body)
+        async with self._json_turn:
+            with Reservation(self._consumer) as working:
+                working.add(_JSON_EXPANSION * len(body))
+                loop = asyncio.get_running_loop()
+                message = await loop.run_in_executor(self._json_thread, json_to_protobuf, body)
+        reserved.add(len(message))
+        return message
+
+    def _metadata(self, request: web.BaseRequest) -> Lookup:
+        values: Callable[[str], list[str]] = lambda name: request.headers.getall(name, [])  # noqa: E731
+        address = _address(request)
+        return lookup(values if self._config.include_metadata else lambda _: (), lambda: address)
+
+    def _failure(self, request: web.BaseRequest, answer: Answer, headers: dict[str, str]) -> web.Response:
+        content_type = JSON if request.content_type == JSON else PROTOBUF
+        return self._response(answer.http, answer.body(content_type), content_type, answer.headers() | headers)
+
+    def _response(self, status: int, body: bytes, content_type: str, headers: dict[str, str]) -> web.Response:
+        if content_type:
+            headers = {"Content-Type": content_type, **headers}
+        response = web.Response(status=status, body=body, headers=self._config.response_headers | headers)
+        if not self._config.keep_alives_enabled:
+            response.force_close()
+        return response
+
+
+def _success(content_type: str) -> tuple[bytes, str]:
+    """Return body and type of the empty ExportTraceServiceResponse."""
+    return (b"{}", JSON) if content_type == JSON else (b"", PROTOBUF)
+
+
+def _address(request: web.BaseRequest) -> str | None:
+    transport = request.transport
+    peer = transport.get_extra_info("peername") if transport is not None else None
+    return str(peer[0]) if isinstance(peer, tuple) else None

@@ -19,7 +19,7 @@ from .config.model import Component, Configuration, PipelineConfig
 from .exporters.base import ExportContext, Exporter, ExporterSpec
 from .kernel.contract import Kernel, Records
 from .processors.base import Batching, BuildContext, Limiting, Part
-from .processors.memory_limiter import MemoryGovernor
+from .processors.memory_limiter import MemoryGovernor, default_limits
 from .processors.row import Passed, Row, build_segments
 from .receivers.base import Receiver, Refused
 from .telemetry.logs import get_logger
@@ -54,7 +54,6 @@ class Pipeline:
         self.max_spans, self.max_bytes = MAX_REQUEST_SPANS, MAX_REQUEST_BYTES
         self.accepted = self.out = 0
         self.dropped: Counter[str] = Counter()
-        self.room_again = asyncio.Event()
 
     def digest(self, request: bytes, metadata: Callable[[str], str | None]) -> Records:
         """Walk the request. Raises `Malformed` or `OverLimit`; nothing is taken yet."""
@@ -152,11 +151,11 @@ class Service:
         self.ready = False
         parts = {p.id: _build_parts(p, config, kernel) for p in config.pipelines.values()}
         self.governor = _governor([part for built, _ in parts.values() for _, part in built], self._held_bytes)
-        self.exporters = _build_exporters(config, parts, self._room_again)
+        self.exporters = _build_exporters(config, parts)
         self.pipelines = {
             key: _build_pipeline(config.pipelines[key], built, ctx, self.exporters)
-            for key, (built, ctx) in parts.items()
         }
+            for key, (built, ctx) in parts.items()
         self.receivers = self._build_receivers()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -166,9 +165,10 @@ class Service:
             await exporter.start()
         for receiver in self.receivers:
             await receiver.start()
-        for run in (self._watch_memory, *(self._judging(p) for p in self.pipelines.values() if p.row.holds)):
-            task = asyncio.get_running_loop().create_task(run())
-            self._tasks.add(task)
+        loop = asyncio.get_running_loop()
+        holding = [pipeline for pipeline in self.pipelines.values() if pipeline.row.holds]
+        for work in (self._watch_memory(), *(self._keep_judging(pipeline) for pipeline in holding)):
+            self._tasks.add(loop.create_task(work))
         self.ready = True
 
     async def stop(self, grace: float) -> None:
@@ -218,37 +218,31 @@ class Service:
         held = sum(pipeline.row.held()[2] for pipeline in self.pipelines.values())
         return held + sum(exporter.held_bytes() for exporter in self.exporters.values())
 
-    def _room_again(self) -> None:
-        for pipeline in self.pipelines.values():
-            pipeline.room_again.set()
-
     async def _watch_memory(self) -> None:
         while True:
-            await asyncio.sleep(self.governor.check_interval)
             self.governor.check(self.clock())
-            for pipeline in self.pipelines.values():
-                wanted = self.governor.wanted()
-                while wanted > 0 and pipeline.row.holds and pipeline.judge(self.clock(), "relieve", wanted):
-                    await asyncio.sleep(0)
-                    wanted = self.governor.wanted()
+            await asyncio.sleep(self.governor.bounds.check_interval)
 
-    def _judging(self, pipeline: Pipeline) -> Callable[[], asyncio.Future[None]]:
-        async def judge_for_ever() -> None:
-            while True:
-                await asyncio.sleep(TICK_SECONDS)
+    async def _keep_judging(self, pipeline: Pipeline) -> None:
+        while True:
+            await asyncio.sleep(TICK_SECONDS)
+            try:
                 await self._judge_due(pipeline)
-
-        return judge_for_ever  # type: ignore[return-value]
+                await self._relieve(pipeline)
+            except Exception:
+                log.exception("judging failed", pipeline=pipeline.name)
 
     async def _judge_due(self, pipeline: Pipeline) -> None:
         """Judge all that is due, slice by slice, so that receiving never waits longer than one slice."""
-        try:
-            while (deadline := pipeline.row.next_deadline()) is not None and deadline <= (now := self.clock()):
-                if not pipeline.judge(now):
-                    return
-                await asyncio.sleep(0)
-        except Exception:
-            log.exception("judging failed", pipeline=pipeline.name)
+        while (deadline := pipeline.row.next_deadline()) is not None and deadline <= (now := self.clock()):
+            if not pipeline.judge(now):
+                return
+            await asyncio.sleep(0)
+
+    async def _relieve(self, pipeline: Pipeline) -> None:
+        """When memory is short, judge the heaviest and oldest traces before they are due."""
+        while (wanted := self.governor.wanted()) > 0 and pipeline.judge(self.clock(), "relieve", wanted):
+            await asyncio.sleep(0)
 
     async def _drain(self, pipeline: Pipeline, deadline: float) -> None:
         """Judge everything that is held, as fast as the exporters have room, until `deadline`."""
@@ -286,9 +280,7 @@ def _build_pipeline(
     return built
 
 
-def _build_exporters(
-    config: Configuration, parts: Mapping[str, Built], on_room: Callable[[], None]
-) -> dict[str, Exporter]:
+def _build_exporters(config: Configuration, parts: Mapping[str, Built]) -> dict[str, Exporter]:
     """Build each exporter that some pipeline uses once; a pipeline's batch processor sets how it batches."""
     built: dict[str, Exporter] = {}
     for pipeline in config.pipelines.values():
@@ -297,11 +289,12 @@ def _build_exporters(
         for key in pipeline.exporters:
             if key not in built:
                 component: Component[ExporterSpec] = config.exporters[key]
-                built[key] = component.spec.build(component.config, ExportContext(key, on_room, sizes))
+                built[key] = component.spec.build(component.config, ExportContext(key, lambda: None, sizes))
     return built
 
 
 def _governor(parts: Sequence[Part], held: Callable[[], int]) -> MemoryGovernor:
-    """One governor for the process: the strictest of the memory limiters, or none's defaults."""
+    """One governor for the process: the strictest of the memory limiters, or the defaults."""
     limits = [part for part in parts if isinstance(part, Limiting)]
-    return MemoryGovernor(min(limits, key=lambda limit: limit.hard_bytes) if limits else None, held)
+    bounds = min(limits, key=lambda limit: limit.hard_bytes, default=default_limits())
+    return MemoryGovernor(bounds, held, lambda reason, wait: Refused(reason, wait))

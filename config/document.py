@@ -94,8 +94,8 @@ def _check_references(
             message = f"the {what} {item.value!r} is named twice"
             problems.append(item.place.problem(message) if what == "processor" else item.place.warning(message))
         elif item.value not in defined and complete:
-            message = f"the {what} {item.value!r} is not defined{did_you_mean(item.value, defined)}"
-            problems.append(item.place.problem(f"{message}, expected one of {role}: {one_of(defined)}"))
+            expected = f"expected one of {role}: {one_of(defined)}{did_you_mean(item.value, defined)}"
+            problems.append(item.place.problem(f"the {what} {item.value!r} is not defined, {expected}"))
         seen.add(item.value)
 
 

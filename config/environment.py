@@ -78,7 +78,7 @@ class _Expansion:
         if value == "":
             return replace(self.node, value="", source=self.written)
         read = _typed(value, self.node.place, self.written)
-        if read is None or isinstance(read.value, str):
+        if read is None or isinstance(read.value, str) or (read.value is None and "#" in value):
             return replace(self.node, value=verbatim, source=self.written)
         return replace(read, key=self.node.key, verbatim=verbatim)
 

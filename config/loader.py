@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from .components import check_components
@@ -98,8 +99,7 @@ def _with_rules(root: Node, rules: Node) -> Node:
     block = kind.convert(rules)
     processors = root.child("processors") or Node({}, rules.place)
     entries = {**processors.entries, kind.processor: block}
-    section = Node(entries, processors.place, processors.key, 1 + sum(child.size for child in entries.values()))
-    return merge(root, Node({"processors": section}, root.place))
+    return replace(root, value={**root.entries, "processors": replace(processors, value=entries)})
 
 
 def _is_configuration(tree: Node, problems: list[Problem]) -> bool:

@@ -141,7 +141,8 @@ def parse(text: str, file: str, problems: list[Problem]) -> Node | None:
         problems.append(_syntax_problem(text, file, error))
     except yaml.reader.ReaderError as error:
         line, column = _position(text, error.position)
-        problems.append(Place(file, line, column).problem(f"the character {error.character!r} is not allowed in YAML"))
+        character = repr(chr(error.character)) if isinstance(error.character, int) else "here"
+        problems.append(Place(file, line, column).problem(f"the character {character} is not allowed in YAML"))
     except (ValueError, OverflowError):
         problems.append(Place(file, builder.line, 1).problem("an escape or a number here is out of range"))
     return None

@@ -49,7 +49,7 @@ class Detector:
 _ESCAPE = r"%[0-9A-Fa-f]{2}|\\(?:[nrt]|u[0-9A-Fa-f]{4})"
 _WORD = rf"(?:\b|_|{_ESCAPE})"
 """Before a word: anything but a letter or a digit, also an escaped character of a URL or of JSON."""
-_NUMBER = rf"(?:^|[^0-9A-Za-z.]|[^0-9]\.|^\.|{_ESCAPE})"
+_NUMBER = rf"(?:{_ESCAPE}|^|[^0-9A-Za-z.]|[^0-9]\.|^\.)"
 """Before a number: as before a word, and no decimal point with a digit before it."""
 
 _PRIVATE_KEY = Rule(
@@ -98,19 +98,21 @@ _VENDORS = (
 _API_TOKEN = Rule(rf"{_WORD}({'|'.join(_VENDORS)})")
 _SLACK_HOOK = Rule(r"hooks\.slack(?:-gov)?\.com/(?:services|workflows|triggers)/([A-Za-z0-9/_-]{20,})")
 
+_SHORT = r"""[?&;#](?i:code|key)=[^&;\s#"'<>]{0,15}(?:[&;\s#"'<>]|$)"""
 _QUERY_SECRET = Rule(
-    rf"{query_pattern()}=(?:\[|\*|"
-    r"""([^&\s#"'<>\[*][^&\s#"'<>]*))"""
+    rf"{_SHORT}|{query_pattern()}=(?:[\[*]|"
+    r"""([^&;\s#"'<>\[*][^&;\s#"'<>]*))"""
 )
-_SHORT = r"""[?&;#](?i:code|key)=[^&\s#"'<>]{0,15}(?:[&\s#"'<>]|$)|"""
 
 _NAME = text_pattern()
 _END = r"""(?:[\s,;:.)}\]"'<]|$)"""
-_PLACEHOLDER = rf"(?:\?|\$[0-9]|\$?\{{|:[A-Za-z_]|%[a-z(]|@[A-Za-z]|[*<\[({{=/]|(?i:null|none|nil|true|false){_END})"
+_PLACEHOLDER = rf"(?:(?i:{_SCHEMES})(?:\s|%20|\+)|\?|\$[0-9]|\$?\{{|:[A-Za-z_]|%[a-z(]|@[A-Za-z]|[*<\[({{=/]|(?i:null|none|nil|true|false){_END})"
+_BARE_TOKEN = rf"""(?:^|[\s"'{{(,;|\\])(?i:token)\\*["']?(?:\s*:|\s+=)\s*[^\s"',;]{{0,11}}{_END}"""
 _ASSIGNED = Rule(
+    rf"""{_BARE_TOKEN}|"""  # `unexpected token: 15`
     rf"""{_NAME}\\*["']?(?:"""
-    rf"\s*(?::|=>)\s*[A-Za-z_.-]*{_END}|"  # `password: required` is prose
-    rf"\s+=\s*[A-Za-z_.]*(?:{_END}|[(\[{{])|"  # `token = get_token()` is code
+    rf"\s*(?::|=>)\s*[A-Za-z_.-]+{_END}|"  # `password: required` is prose
+    rf"\s+=\s*[A-Za-z_.]+(?:{_END}|[(\[{{])|"  # `token = get_token()` is code
     r"=[A-Za-z_.]*[(),\[\]{}]|"  # and so is `connect(password=password)`
     rf"\s*(?:=>|:=|[:=]|>)\s*{_PLACEHOLDER}|"  # `password = $1`
     r"(?:\s*(?:=>|:=|[:=])\s*|>)"
@@ -156,7 +158,7 @@ _CARD_APART = Rule(rf"{_NUMBER}(?:{_BLOCKS_APART}(?:[0-9A-Za-z]|[.][0-9])|({_BLO
 
 _SSN_DIGITS = "[0-9]{3}-[0-9]{2}-[0-9]{4}"
 _SSN = Rule(
-    rf"(?:^|[^0-9A-Za-z-]|[^0-9]-|^-|{_ESCAPE})(?:{_SSN_DIGITS}(?:[0-9A-Za-z]|-[0-9])|({_SSN_DIGITS}))",
+    rf"(?:{_ESCAPE}|^|[^0-9A-Za-z-]|[^0-9]-|^-)(?:{_SSN_DIGITS}(?:[0-9A-Za-z]|-[0-9])|({_SSN_DIGITS}))",
     check="us_ssn",
 )
 _SSN_NAMED = Rule(
@@ -166,21 +168,20 @@ _SSN_NAMED = Rule(
 
 _NANP = r"\+1[ .-]?\(?[2-9][0-9]{2}\)?[ .-]?[0-9]{3}[ .-]?[0-9]{4}"
 _PHONE = Rule(
-    rf"(?:^|[^0-9A-Za-z+]|{_ESCAPE})(?:\+[0-9]{{16}}|{_NANP}[0-9]|"
+    rf"(?:{_ESCAPE}|^|[^0-9A-Za-z+])(?:\+[0-9]{{16}}|{_NANP}[0-9]|"
     rf"({_NANP}|\+[2-9][0-9]{{0,2}}(?:(?:[ .-]|[ .-]?[()][ .-]?)?[0-9]){{6,12}}))",
     check="e164",
 )
 _PHONE_ENCODED = Rule(r"(?i:%2B)(?:[0-9]{16}|(1[2-9][0-9]{9}|[2-9][0-9]{7,14}))")
 
 _IPV6 = Rule(
-    rf"(?:^|[^0-9A-Za-z:.]|{_ESCAPE})((?:[23][0-9A-Fa-f]{{3}}|64:ff9b:|::[Ff]{{4}})"
+    rf"(?:{_ESCAPE}|^|[^0-9A-Za-z:.])((?:[23][0-9A-Fa-f]{{3}}|64:ff9b:|::[Ff]{{4}})"
     r"(?:::?[0-9A-Fa-f]{1,4}){1,7}(?:(?:\.[0-9]{1,3}){3}|::)?|[23][0-9A-Fa-f]{3}::)",
     check="public_ipv6",
 )
 _QUAD = r"[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}"
 _IPV4 = Rule(
-    rf"(?:(?i:version|ver|release|build)[\s=:/\"'-]*{_QUAD}|{_NUMBER}(?:"
-    rf"[0-9]{{1,3}}\.0\.0\.0(?:[^0-9]|$)|{_QUAD}(?:[0-9A-Za-z]|\.[0-9])|({_QUAD})))",
+    rf"{_NUMBER}(?:[0-9.]+\.0(?:[^0-9.]|\.[^0-9]|\.?$)|{_QUAD}(?:[0-9A-Za-z]|\.[0-9])|({_QUAD}))",  # .0: a network
     check="public_ipv4",
 )
 
@@ -203,7 +204,7 @@ DETECTORS: tuple[Detector, ...] = (
     Detector("email", "pii", redact("[EMAIL]"), (_EMAIL,)),
     Detector("iban", "financial", mask(keep_last=4, keep_first=2), (Rule(IBAN, check="iban"),)),
     Detector("payment_card", "financial", mask(keep_last=4), (_CARD, _CARD_APART)),
-    Detector("us_ssn", "pii", redact("[SSN]"), (_SSN, _SSN_NAMED)),
+    Detector("us_ssn", "pii", redact("[SSN]"), (_SSN_NAMED, _SSN)),
     Detector("phone", "pii", redact("[PHONE]"), (_PHONE, _PHONE_ENCODED)),
     Detector("ipv6", "network", redact("[IP]"), (_IPV6,)),
     Detector("ipv4", "network", redact("[IP]"), (_IPV4,)),

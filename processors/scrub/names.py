@@ -19,7 +19,7 @@ _TOKENS = (
 )
 _KEYS = (
     "access account api app auth authentication consumer decryption encryption functions license master private "
-    "secret service session sharedaccess signing ssh storage subscription"
+    "secret session sharedaccess signing ssh subscription"
 )
 
 

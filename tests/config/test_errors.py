@@ -7,8 +7,10 @@ IN_SCRUB = [
     (
         "an unknown key, at the key",
         "scrub:\n    pakcs: [pii]",
-        "c.yaml:7:5 processors.scrub.pakcs: unknown key 'pakcs', expected 'detectors', 'hmac_key', 'note', 'packs' or "
-        "'rate'; did you mean 'packs'?",
+        (
+            "c.yaml:7:5 processors.scrub.pakcs: unknown key 'pakcs', expected 'detectors', 'hmac_key', 'note', 'packs' or "
+            "'rate'; did you mean 'packs'?"
+        ),
     ),
     (
         "text where a number belongs, at the value",
@@ -63,26 +65,34 @@ IN_SCRUB = [
     (
         "a bare number as a duration",
         "scrub: {}\n  tail_sampling: {wait: 10}",
-        "c.yaml:7:25 processors.tail_sampling.wait: 10 has no unit: expected a duration such as 500ms, 10s, 1m30s, 72h "
-        "or 30d",
+        (
+            "c.yaml:7:25 processors.tail_sampling.wait: 10 has no unit: expected a duration such as 500ms, 10s, 1m30s, 72h "
+            "or 30d"
+        ),
     ),
     (
         "a duration in words",
         "scrub: {}\n  tail_sampling: {wait: 10 seconds}",
-        "c.yaml:7:25 processors.tail_sampling.wait: '10 seconds' is no duration: expected a duration such as 500ms, "
-        "10s, 1m30s, 72h or 30d",
+        (
+            "c.yaml:7:25 processors.tail_sampling.wait: '10 seconds' is no duration: expected a duration such as 500ms, "
+            "10s, 1m30s, 72h or 30d"
+        ),
     ),
     (
         "an unknown type of policy, at the type",
         "scrub: {}\n  tail_sampling:\n    policies:\n    - name: a\n      type: latenci",
-        "c.yaml:10:13 processors.tail_sampling.policies[0].type: expected 'latency' or 'span_count', found 'latenci'; "
-        "did you mean 'latency'?",
+        (
+            "c.yaml:10:13 processors.tail_sampling.policies[0].type: expected 'latency' or 'span_count', found 'latenci'; "
+            "did you mean 'latency'?"
+        ),
     ),
     (
         "a policy without a type, at the policy",
         "scrub: {}\n  tail_sampling:\n    policies:\n    - name: a",
-        "c.yaml:9:7 processors.tail_sampling.policies[0]: the key 'type' is missing, which says what kind of entry "
-        "this is",
+        (
+            "c.yaml:9:7 processors.tail_sampling.policies[0]: the key 'type' is missing, which says what kind of entry "
+            "this is"
+        ),
     ),
     (
         "a missing key beside one that has the name of the policy's type: the policy lacks it",
@@ -92,13 +102,15 @@ IN_SCRUB = [
     (
         "a value below a key that has the name of the policy's type",
         "scrub: {}\n  tail_sampling:\n    policies:\n    - {name: a, type: latency, threshold: 1, latency: {x: y}}",
-        "c.yaml:9:58 processors.tail_sampling.policies[0].latency.x: expected a whole number, found 'y'",
+        "c.yaml:9:59 processors.tail_sampling.policies[0].latency.x: expected a whole number, found 'y'",
     ),
     (
         "an unknown type of component",
         "scrub: {}\n  scrubb: {}",
-        "c.yaml:7:3 processors.scrubb: unknown processor type 'scrubb', expected 'attributes', 'batch', 'enrich', "
-        "'memory_limiter', 'retention', 'scrub' or 'tail_sampling'; did you mean 'scrub'?",
+        (
+            "c.yaml:7:3 processors.scrubb: unknown processor type 'scrubb', expected 'attributes', 'batch', 'enrich', "
+            "'memory_limiter', 'retention', 'scrub' or 'tail_sampling'; did you mean 'scrub'?"
+        ),
     ),
     (
         "an id without a name after the slash",
@@ -128,8 +140,10 @@ IN_SCRUB = [
     (
         "a tag that is not known",
         "scrub: {note: !env x}",
-        "c.yaml:6:17 processors.scrub.note: the tag '!env' is not supported; expected !!str, !!int, !!float, !!bool "
-        "or !!null",
+        (
+            "c.yaml:6:17 processors.scrub.note: the tag '!env' is not supported; expected !!str, !!int, !!float, !!bool "
+            "or !!null"
+        ),
     ),
     (
         "a list as a key",
@@ -151,8 +165,8 @@ IN_WHOLE = [
         "a pipeline names what is not defined",
         ("processors: [scrub]", "processors: [scrub, scrap]"),
         [
-            "c.yaml:13:27 service.pipelines.traces.processors[1]: the processor 'scrap' is not defined; did you mean "
-            "'scrub'?, expected one of processors: 'scrub'"
+            ("c.yaml:13:27 service.pipelines.traces.processors[1]: the processor 'scrap' is not defined, expected "
+             "one of processors: 'scrub'; did you mean 'scrub'?"),
         ],
     ),
     (
@@ -164,16 +178,16 @@ IN_WHOLE = [
         "a pipeline of another signal",
         ("    traces:", "    metrics:"),
         [
-            "c.yaml:11:5 service.pipelines.metrics: pipelines of metrics are not supported, expected 'traces' or "
-            "'traces/name'"
+            ("c.yaml:11:5 service.pipelines.metrics: pipelines of metrics are not supported, expected 'traces' or "
+             "'traces/name'"),
         ],
     ),
     (
         "a pipeline that is none",
         ("    traces:", "    trace:"),
         [
-            "c.yaml:11:5 service.pipelines.trace: 'trace' is no pipeline, expected 'traces' or 'traces/name'; did you "
-            "mean 'traces'?"
+            ("c.yaml:11:5 service.pipelines.trace: 'trace' is no pipeline, expected 'traces' or 'traces/name'; did you "
+             "mean 'traces'?"),
         ],
     ),
     (
@@ -195,24 +209,24 @@ IN_WHOLE = [
         "an unknown key in the service",
         ("service:\n", "service:\n  pipeline: {}\n"),
         [
-            "c.yaml:10:3 service.pipeline: unknown key 'pipeline', expected 'extensions', 'pipelines', "
-            "'shutdown_grace' or 'telemetry'; did you mean 'pipelines'?"
+            ("c.yaml:10:3 service.pipeline: unknown key 'pipeline', expected 'extensions', 'pipelines', "
+             "'shutdown_grace' or 'telemetry'; did you mean 'pipelines'?"),
         ],
     ),
     (
         "an unknown key at the top",
         ("exporters:\n  debug:\n", "exporters:\n  debug:\nexporter: {}\n"),
         [
-            "c.yaml:9:1 exporter: unknown key 'exporter', expected 'connectors', 'exporters', 'extensions', "
-            "'processors', 'receivers' or 'service'; did you mean 'exporters'?"
+            ("c.yaml:9:1 exporter: unknown key 'exporter', expected 'connectors', 'exporters', 'extensions', "
+             "'processors', 'receivers' or 'service'; did you mean 'exporters'?"),
         ],
     ),
     (
         "an extension that is not defined",
         ("service:\n", "service:\n  extensions: [health_check]\n"),
         [
-            "c.yaml:10:16 service.extensions[0]: the extension 'health_check' is not defined, expected one of "
-            "extensions: none"
+            ("c.yaml:10:16 service.extensions[0]: the extension 'health_check' is not defined, expected one of "
+             "extensions: none"),
         ],
     ),
     (
@@ -229,8 +243,8 @@ IN_WHOLE = [
         "an address without a port",
         ("service:\n", "service:\n  telemetry: {metrics: {address: localhost}}\n"),
         [
-            "c.yaml:10:34 service.telemetry.metrics.address: 'localhost' is no address: expected host:port such as "
-            "0.0.0.0:8888"
+            ("c.yaml:10:34 service.telemetry.metrics.address: 'localhost' is no address: expected host:port such as "
+             "0.0.0.0:8888"),
         ],
     ),
     (
@@ -244,8 +258,8 @@ IN_WHOLE = [
         "both forms of the metrics' address",
         ("service:\n", "service:\n  telemetry:\n    metrics: {address: ':1', readers: []}\n"),
         [
-            "c.yaml:11:5 service.telemetry.metrics: address and readers both say where the metrics are served; "
-            "expected one of them"
+            ("c.yaml:11:5 service.telemetry.metrics: address and readers both say where the metrics are served; "
+             "expected one of them"),
         ],
     ),
     (
@@ -281,11 +295,11 @@ NO_YAML = [
     ("a line without a colon", "a: 1\nb\nc: 2", "3:1 this is no YAML: a line of the form 'key: value' was expected"),
     ("a forbidden character", "a: b\nc: \x01", "2:4 the character '\\x01' is not allowed in YAML"),
     ("a second document", "a: 1\n---\nb: 2", "2:1 a second document begins here, expected one document a file"),
-    ("an open bracket", "a: [1,", "1:7 this is no YAML: while parsing a flow node: expected the node content, but "
-     "found '<stream end>'"),
+    ("an open bracket", "a: [1,", ("1:7 this is no YAML: while parsing a flow node: expected the node content, "
+     "but found '<stream end>'")),
     ("a list at the top", "- a", "1:1 expected a mapping with the keys 'connectors', 'exporters', 'extensions', "
      "'processors', 'receivers' or 'service'"),
-    ("half of a surrogate pair", 'a: "\\ud800"', "1:4 a: half of a surrogate pair is no character"),
+    ("half of a surrogate pair", 'service: "\\ud800"', "1:10 service: half of a surrogate pair is no character"),
     ("an escape that is no character", 'a: "\\UFFFFFFFF"', "1:1 an escape or a number here is out of range"),
 ]  # fmt: skip
 

@@ -22,7 +22,6 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-
 from tailgate.exporters.base import ExportContext, Exporter
 
 
@@ -190,7 +189,9 @@ def http_upstream() -> Callable[..., Any]:
     """Return a factory of HTTP upstreams; an answer is a function that returns an aiohttp response."""
 
     @asynccontextmanager
-    async def serve(port: int = 0, ssl_context: Any = None, answers: list[Any] | None = None) -> AsyncIterator[Upstream]:
+    async def serve(
+        port: int = 0, ssl_context: Any = None, answers: list[Any] | None = None
+    ) -> AsyncIterator[Upstream]:
         upstream = Upstream(answers=answers or [])
 
         async def export(request: web.Request) -> web.StreamResponse:
@@ -308,8 +309,6 @@ def _leaf(folder: Path, name: str, ca: x509.Certificate, ca_key: Any, hosts: lis
     paths = folder / f"{name}.pem", folder / f"{name}.key"
     paths[0].write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
     paths[1].write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     )
     return paths

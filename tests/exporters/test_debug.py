@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 import structlog
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-
 from tailgate.exporters.debug import SPEC, UNBOUNDED, DebugSettings, describe
 
 

@@ -13,7 +13,6 @@ from google.protobuf.duration_pb2 import Duration
 from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
-
 from tailgate.exporters.otlp_grpc import SPEC, OtlpGrpcSettings, failure, retry_info, success
 from tailgate.exporters.retry import Delivered, Permanent, Retryable
 
@@ -84,7 +83,9 @@ def test_merged(grpc_upstream, context, make_request, until) -> None:
     asyncio.run(main())
 
 
-@pytest.mark.parametrize("code", ["CANCELLED", "DEADLINE_EXCEEDED", "ABORTED", "OUT_OF_RANGE", "UNAVAILABLE", "DATA_LOSS"])
+@pytest.mark.parametrize(
+    "code", ["CANCELLED", "DEADLINE_EXCEEDED", "ABORTED", "OUT_OF_RANGE", "UNAVAILABLE", "DATA_LOSS"]
+)
 def test_passing_failures_are_retried(grpc_upstream, context, make_request, until, code: str) -> None:
     """The codes that OTLP calls retryable lose nothing."""
 
@@ -101,7 +102,9 @@ def test_passing_failures_are_retried(grpc_upstream, context, make_request, unti
     asyncio.run(main())
 
 
-@pytest.mark.parametrize("code", ["INVALID_ARGUMENT", "UNAUTHENTICATED", "UNIMPLEMENTED", "INTERNAL", "RESOURCE_EXHAUSTED"])
+@pytest.mark.parametrize(
+    "code", ["INVALID_ARGUMENT", "UNAUTHENTICATED", "UNIMPLEMENTED", "INTERNAL", "RESOURCE_EXHAUSTED"]
+)
 def test_permanent_failures_are_not(grpc_upstream, context, make_request, until, code: str) -> None:
     """The others (RESOURCE_EXHAUSTED without RetryInfo among them) are tried once and counted as permanent."""
 

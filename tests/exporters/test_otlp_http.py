@@ -14,7 +14,6 @@ from aiohttp import web
 from google.protobuf.json_format import MessageToJson
 from google.rpc.status_pb2 import Status
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
-
 from tailgate.exporters.otlp_http import MAX_ANSWER, SPEC, OtlpHttpSettings, judge
 from tailgate.exporters.retry import Delivered, Permanent, Retryable
 
@@ -45,9 +44,7 @@ def unpack(body: bytes, encoding: str | None) -> bytes:
 
 @pytest.mark.parametrize("compression", ["none", "gzip", "zstd", "deflate"])
 @pytest.mark.parametrize("padding", [0, 1000])
-def test_bytes_arrive_as_they_are(
-    http_upstream, context, make_request, until, compression: str, padding: int
-) -> None:
+def test_bytes_arrive_as_they_are(http_upstream, context, make_request, until, compression: str, padding: int) -> None:
     """Small and large bodies, each compression: really compressed on the wire, and byte for byte the same inside."""
 
     async def main() -> None:

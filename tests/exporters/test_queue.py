@@ -5,7 +5,6 @@ from __future__ import annotations
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-
 from tailgate.exporters.batch import Batch, BatchBounds
 from tailgate.exporters.queue import QueueLimits, SendQueue
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from tailgate.exporters.retry import LONGEST_WAIT, Backoff, RetryPolicy, retry_after
 
 POLICY = RetryPolicy(initial=1.0, maximum=10.0, max_elapsed=100.0, multiplier=2.0, randomization=0.0)

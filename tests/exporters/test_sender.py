@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-
 from tailgate.exporters.base import ExportContext
 from tailgate.exporters.batch import BatchBounds
 from tailgate.exporters.queue import QueueLimits

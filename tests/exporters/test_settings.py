@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 from pydantic import ValidationError
-
 from tailgate.exporters import EXPORTERS
 from tailgate.exporters.base import ExportContext
 from tailgate.exporters.debug import DebugSettings
@@ -29,7 +28,13 @@ def test_the_table() -> None:
 def test_a_whole_collector_block() -> None:
     """What people write for the collector's exporter is accepted as it stands."""
     settings = grpc_settings(
-        tls={"insecure": False, "ca_file": "/ca.pem", "cert_file": "/c.pem", "key_file": "/k.pem", "min_version": "1.2"},
+        tls={
+            "insecure": False,
+            "ca_file": "/ca.pem",
+            "cert_file": "/c.pem",
+            "key_file": "/k.pem",
+            "min_version": "1.2",
+        },
         headers={"X-Tenant": "shop", "x-number": 5},
         compression="gzip",
         timeout="10s",

@@ -9,7 +9,6 @@ from typing import Any
 
 import grpc
 import pytest
-
 from tailgate.exporters import otlp_grpc, otlp_http
 from tailgate.exporters.tls import TlsSettings, read_material, ssl_context
 

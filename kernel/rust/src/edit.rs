@@ -304,7 +304,6 @@ fn hash(value: Value<'_>, new: &mut Vec<u8>) -> Option<()> {
 
 fn to_int(value: Value<'_>) -> Option<i64> {
     match value {
-        Value::Int(number) => i64::try_from(number).ok(),
         Value::Bool(flag) => Some(flag.into()),
         // 2^63 is exact as a double, and the first one out of range.
         Value::Double(number) if (-9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0).contains(&number) => {
@@ -326,7 +325,6 @@ fn to_double(value: Value<'_>) -> Option<f64> {
     match value {
         Value::Int(number) => Some(number as f64),
         Value::Bool(flag) => Some(f64::from(u8::from(flag))),
-        Value::Double(number) => Some(number),
         Value::Str(text) => {
             let text = std::str::from_utf8(text).ok()?;
             // Rust also reads `inf` and `nan`, and otherwise the same numbers.

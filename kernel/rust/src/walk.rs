@@ -1,0 +1,280 @@
+//! One pass over a message: everything is validated as upb would, and what the stages may touch is noted.
+
+use crate::env::SpanFields;
+use crate::keys::Keys;
+use crate::wire::{Bad, Range, Reader, I64, LEN, VARINT};
+use crate::work::{Loc, Owner, Work};
+
+/// Why a request is refused.
+#[derive(Debug, Clone, Copy)]
+pub enum Refusal {
+    Malformed(Bad),
+    OverLimit { limit: &'static str, value: usize },
+}
+
+impl From<Bad> for Refusal {
+    fn from(bad: Bad) -> Self {
+        Refusal::Malformed(bad)
+    }
+}
+
+pub type Walked<T> = Result<T, Refusal>;
+
+/// Bounds of one request.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    pub max_bytes: usize,
+    pub max_spans: usize,
+    pub max_attributes: usize,
+    pub max_depth: usize,
+}
+
+impl Limits {
+    pub const NONE: Limits = Limits {
+        max_bytes: usize::MAX,
+        max_spans: usize::MAX,
+        max_attributes: usize::MAX,
+        max_depth: usize::MAX,
+    };
+
+    fn attributes(&self, count: usize) -> Walked<()> {
+        if count > self.max_attributes {
+            return Err(Refusal::OverLimit { limit: "max_attributes", value: self.max_attributes });
+        }
+        Ok(())
+    }
+}
+
+/// How deep the messages stand in a request (the request itself is 0).
+pub const RESOURCE_SPANS: u32 = 1;
+pub const SCOPE_SPANS: u32 = 2;
+pub const SPAN: u32 = 3;
+
+const fn tag(number: u32, wire: u32) -> u32 {
+    number << 3 | wire
+}
+
+/// What is noted of a span besides its attributes.
+#[derive(Debug, Clone, Copy)]
+pub struct Notes {
+    /// All attributes, or only the number of those the program knows by key.
+    pub attributes: bool,
+    /// Strings, events and links as well.
+    pub fields: bool,
+}
+
+/// Validates a span and notes what stages and facts need.
+pub fn span(
+    mut reader: Reader<'_>,
+    keys: &Keys,
+    limits: &Limits,
+    notes: Notes,
+    work: &mut Work,
+) -> Walked<SpanFields> {
+    let mut fields = SpanFields::default();
+    let mut attributes = 0usize;
+    work.reset(9, keys.len());
+    work.owners.push(Owner {
+        range: Range { start: reader.pos, end: reader.buf.len() },
+        changed: false,
+        added: false,
+    });
+    while !reader.done() {
+        let start = reader.pos;
+        let tag_read = reader.tag()?;
+        match tag_read {
+            0x4a => {
+                attributes += 1;
+                let body = reader.len()?;
+                let pair = key_value(reader.sub(body), SPAN + 1, limits)?;
+                let id = keys.find(pair.key.of(reader.buf));
+                if notes.attributes || id != crate::keys::UNKNOWN {
+                    work.attribute(0, Range { start, end: body.end }, body, pair.key, pair.value, id);
+                }
+            }
+            0x0a => fields.trace_id = Loc::base(reader.len()?),
+            0x12 => fields.span_id = Loc::base(reader.len()?),
+            0x22 => fields.parent = Loc::base(reader.len()?),
+            0x1a | 0x2a => {
+                let body = reader.string()?;
+                let place = if tag_read == 0x2a { &mut fields.name } else { &mut fields.trace_state };
+                *place = Loc::base(body);
+                if notes.fields {
+                    work.field(0, tag_read >> 3, start, body);
+                }
+            }
+            0x30 => fields.kind = reader.varint()? as i32,
+            0x39 => fields.start = reader.fixed64()?,
+            0x41 => fields.end = reader.fixed64()?,
+            0x5a | 0x6a | 0x7a => {
+                let body = reader.len()?;
+                let inner = reader.sub(body);
+                match tag_read {
+                    0x5a => part(inner, SPAN + 1, 3, 2, limits)?,
+                    0x6a => part(inner, SPAN + 1, 4, 3, limits)?,
+                    _ => status(inner, &mut fields)?,
+                }
+                if notes.fields {
+                    work.field(0, tag_read >> 3, start, body);
+                }
+            }
+            _ => reader.skip(tag_read, SPAN)?,
+        }
+    }
+    limits.attributes(attributes)?;
+    Ok(fields)
+}
+
+fn status(mut reader: Reader<'_>, fields: &mut SpanFields) -> Walked<()> {
+    while !reader.done() {
+        match reader.tag()? {
+            0x12 => fields.status_message = Loc::base(reader.string()?),
+            0x18 => fields.status_code = reader.varint()? as i32,
+            other => reader.skip(other, SPAN + 1)?,
+        }
+    }
+    Ok(())
+}
+
+/// An event or a link: attributes in field `attributes`, one string in field `text`.
+fn part(mut reader: Reader<'_>, level: u32, attributes: u32, text: u32, limits: &Limits) -> Walked<()> {
+    let mut count = 0;
+    while !reader.done() {
+        let read = reader.tag()?;
+        if read == tag(attributes, LEN) {
+            let body = reader.len()?;
+            key_value(reader.sub(body), level + 1, limits)?;
+            count += 1;
+        } else if read == tag(text, LEN) {
+            reader.string()?;
+        } else {
+            reader.skip(read, level)?;
+        }
+    }
+    limits.attributes(count)
+}
+
+/// Key and value as they are read: the last ones.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Pair {
+    pub key: Range,
+    pub value: Range,
+}
+
+/// Validates a `KeyValue` that stands at `level`.
+#[inline]
+pub fn key_value(mut reader: Reader<'_>, level: u32, limits: &Limits) -> Walked<Pair> {
+    let mut pair = Pair::default();
+    while !reader.done() {
+        match reader.tag()? {
+            0x0a => pair.key = reader.string()?,
+            0x12 => {
+                pair.value = reader.message(level)?;
+                any_value(reader.sub(pair.value), level + 1, 0, limits)?;
+            }
+            other => reader.skip(other, level)?,
+        }
+    }
+    Ok(pair)
+}
+
+/// Validates an `AnyValue` that stands at `level`, inside `nesting` arrays and maps.
+#[inline]
+fn any_value(mut reader: Reader<'_>, level: u32, nesting: usize, limits: &Limits) -> Walked<()> {
+    while !reader.done() {
+        match reader.tag()? {
+            0x0a => drop(reader.string()?),
+            read @ (0x2a | 0x32) => {
+                let body = reader.message(level)?;
+                if nesting >= limits.max_depth {
+                    over_depth(limits)?;
+                }
+                collection(reader.sub(body), level + 1, nesting + 1, read == 0x32, limits)?;
+            }
+            other => reader.skip(other, level)?,
+        }
+    }
+    Ok(())
+}
+
+#[cold]
+fn over_depth(limits: &Limits) -> Walked<()> {
+    Err(Refusal::OverLimit { limit: "max_depth", value: limits.max_depth })
+}
+
+fn collection(mut reader: Reader<'_>, level: u32, nesting: usize, map: bool, limits: &Limits) -> Walked<()> {
+    while !reader.done() {
+        let read = reader.tag()?;
+        if read != tag(1, LEN) {
+            reader.skip(read, level)?;
+            continue;
+        }
+        let body = reader.message(level)?;
+        let inner = reader.sub(body);
+        if map {
+            map_entry(inner, level + 1, nesting, limits)?;
+        } else {
+            any_value(inner, level + 1, nesting, limits)?;
+        }
+    }
+    Ok(())
+}
+
+fn map_entry(mut reader: Reader<'_>, level: u32, nesting: usize, limits: &Limits) -> Walked<()> {
+    while !reader.done() {
+        match reader.tag()? {
+            0x0a => drop(reader.string()?),
+            0x12 => {
+                let body = reader.message(level)?;
+                any_value(reader.sub(body), level + 1, nesting, limits)?;
+            }
+            other => reader.skip(other, level)?,
+        }
+    }
+    Ok(())
+}
+
+/// Validates a `Resource` (attributes in field 1) or an `InstrumentationScope` (in field 3); returns how many it has.
+pub fn owner(mut reader: Reader<'_>, level: u32, scope: bool, limits: &Limits) -> Walked<usize> {
+    let mut count = 0;
+    while !reader.done() {
+        match (reader.tag()?, scope) {
+            (0x0a, false) | (0x1a, true) => {
+                let body = reader.len()?;
+                key_value(reader.sub(body), level + 1, limits)?;
+                count += 1;
+            }
+            (0x0a | 0x12, true) => drop(reader.string()?),
+            (0x1a, false) => {
+                let body = reader.len()?;
+                entity_ref(reader.sub(body), level + 1)?;
+            }
+            (other, _) => reader.skip(other, level)?,
+        }
+    }
+    Ok(count)
+}
+
+fn entity_ref(mut reader: Reader<'_>, level: u32) -> Walked<()> {
+    while !reader.done() {
+        match reader.tag()? {
+            0x0a | 0x12 | 0x1a | 0x22 => drop(reader.string()?),
+            other => reader.skip(other, level)?,
+        }
+    }
+    Ok(())
+}
+
+/// Checks the number of attributes of a resource or scope.
+pub fn check_attributes(limits: &Limits, count: usize) -> Walked<()> {
+    limits.attributes(count)
+}
+
+/// Whether these bytes are an `AnyValue`.
+pub fn is_any_value(payload: &[u8]) -> bool {
+    any_value(Reader::new(payload), 0, 0, &Limits::NONE).is_ok()
+}
+
+// The wire types of the members that are no messages and no strings need no code of their own: whatever their wire
+// type, they are skipped, and `value::read` looks at them again.
+const _: () = assert!(tag(2, VARINT) == 0x10 && tag(4, I64) == 0x21);

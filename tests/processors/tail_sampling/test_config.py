@@ -1,0 +1,222 @@
+"""Both forms are read with their defaults, and mistakes are reported at their places."""
+
+import pytest
+import yaml
+from pydantic import ValidationError
+from tailgate.processors.tail_sampling import SPEC
+from tailgate.processors.tail_sampling.config import CollectorForm, OrderedForm
+from tailgate.processors.tail_sampling.policies import POLICIES
+from tailgate.processors.tail_sampling.thresholds import NEVER
+
+S = 1_000_000_000
+
+OWN = """
+decision_wait: 10s
+policies:
+  - name: forced
+    when: span(debug or exists(http.request.header.x-force-trace))
+  - name: errors
+    when: error
+    limit: {spans_per_second: 500, per: service.name}
+    retention: 30d
+  - name: slow-checkout
+    when: root(service == "checkout" and duration > 500ms)
+    rate: 50%
+  - name: new-idea
+    mode: shadow
+    when: sum(cost.total) > 10
+default: 1%
+total: {traces_per_second: 1000}
+tests:
+  - name: an error is kept for thirty days
+    trace: [{name: GET /, status: error}]
+    expect: {verdict: keep, policy: errors, retention: 30d}
+"""
+
+COLLECTORS = """
+decision_wait: 10s
+num_traces: 100000
+policies:
+  - {name: errors-policy, type: status_code, status_code: {status_codes: [ERROR]}}
+  - {name: slow-traces-policy, type: latency, latency: {threshold_ms: 1000}}
+  - {name: probabilistic-policy, type: probabilistic, probabilistic: {sampling_percentage: 10}}
+"""
+
+
+def read(text):
+    return SPEC.config.model_validate(yaml.safe_load(text))
+
+
+def test_our_form():
+    """The worked example of sampling.yaml is read, with its units."""
+    config = read(OWN)
+    assert isinstance(config, OrderedForm)
+    assert config.decision_wait == 10 * S
+    assert config.policies[1].retention == 30 * 24 * 3600 * S
+    assert config.policies[1].limit.bucket() == ("spans", 500, 500)
+    assert config.policies[2].rate == NEVER // 2
+    assert (config.num_traces, config.max_keys, config.policies[3].mode) == (0, 10_000, "shadow")
+
+
+def test_the_collectors_form():
+    """A block as people run it is read with the collector's defaults."""
+    config = read(COLLECTORS)
+    assert isinstance(config, CollectorForm)
+    assert (config.evaluation, config.num_traces) == ("collector", 100_000)
+    other = read("policies: [{name: a, type: always_sample}]")
+    assert (other.decision_wait, other.num_traces, other.sample_on_first_match) == (30 * S, 50_000, False)
+
+
+EVERY_OPTION = """
+decision_wait: 20s
+decision_wait_after_root_received: 2s
+num_traces: 10
+block_on_overflow: true
+expected_new_traces_per_sec: 10
+decision_cache: {sampled_cache_size: 5, non_sampled_cache_size: 6}
+sample_on_first_match: true
+drop_pending_traces_on_shutdown: true
+maximum_trace_size_bytes: 1000
+sampling_strategy: trace-complete
+num_shards: 4
+policies:
+  - {name: a, type: always_sample, always_sample: {}}
+  - {name: b, type: latency, latency: {threshold_ms: 5, upper_threshold_ms: 10}}
+  - {name: c, type: numeric_attribute, numeric_attribute: {key: k, min_value: 1, max_value: 2, invert_match: true}}
+  - {name: d, type: probabilistic, probabilistic: {sampling_percentage: 1.5, hash_salt: s}}
+  - {name: e, type: status_code, status_code: {status_codes: [OK, ERROR, UNSET]}}
+  - name: f
+    type: string_attribute
+    string_attribute: {key: k, values: [a.*], enabled_regex_matching: true, cache_max_size: 10, invert_match: false}
+  - {name: g, type: rate_limiting, rate_limiting: {spans_per_second: 35, burst_capacity: 100}}
+  - {name: h, type: bytes_limiting, bytes_limiting: {bytes_per_second: 35, burst_capacity: 100}}
+  - {name: i, type: span_count, span_count: {min_spans: 2, max_spans: 20}}
+  - {name: j, type: boolean_attribute, boolean_attribute: {key: k, value: true, invert_match: true}}
+  - {name: k, type: not, not: {not_sub_policy: {name: x, type: latency, latency: {threshold_ms: 1}}}}
+  - {name: l, type: drop, drop: {drop_sub_policy: [{name: x, type: always_sample}]}}
+  - name: m
+    type: and
+    and: {and_sub_policy: [{name: x, type: always_sample}, {name: y, type: not, not: {not_sub_policy:
+      {name: z, type: status_code, status_code: {status_codes: [OK]}}}}]}
+  - name: n
+    type: composite
+    composite:
+      max_total_spans_per_second: 1000
+      policy_order: [x, y]
+      composite_sub_policy:
+        - {name: x, type: always_sample}
+        - {name: y, type: and, and: {and_sub_policy: [{name: z, type: always_sample}]}}
+      rate_allocation: [{policy: x, percent: 50}, {policy: y, percent: 25}]
+"""
+
+
+def test_every_option_of_the_collector():
+    """Each key of the block and of the fourteen policy types is accepted as it stands."""
+    config = read(EVERY_OPTION)
+    assert {policy.type for policy in config.policies} == set(POLICIES)
+    assert config.decision_wait_after_root_received == 2 * S
+
+
+def test_blocks_of_other_types_are_passed_over():
+    """The collector ignores the block of a type that the entry does not have; so do we."""
+    text = (
+        "policies: [{name: a, type: rate_limiting, rate_limiting: {spans_per_second: 1}, string_attribute: {key: a}}]"
+    )
+    assert read(text).policies[0].options.spans_per_second == 1
+
+
+ORDERED = "evaluation: ordered, policies: "
+MISTAKES = [
+    # what is written, where it is wrong, a part of the message
+    ('{policies: [{name: a, when: "error ("}], default: 1%}', ("policies", 0, "when"), "column 8"),
+    ("{policies: []}", ("default",), "required"),
+    ("{policies: [], default: 1%, decison_wait: 1s}", ("decison_wait",), "Extra"),
+    ("{policies: [], default: maybe}", ("default",), "expected a rate"),
+    ("{policies: [], default: 1%, decision_wait: 10}", ("decision_wait",), "no unit"),
+    ("{policies: [{name: a, rate: 150%}], default: 1%}", ("policies", 0, "rate"), "between"),
+    ("{policies: [{name: a}, {name: a}], default: 1%}", ("policies", 1, "name"), "two policies"),
+    ("{policies: [{name: default}], default: 1%}", ("policies", 0, "name"), "choose another"),
+    ("{policies: [{name: a, limit: {burst: 3}}], default: 1%}", ("policies", 0, "limit"), "one of traces_per"),
+    (
+        "{policies: [{name: a, limit: {spans_per_second: 1, traces_per_second: 1}}], default: 1%}",
+        ("policies", 0, "limit"),
+        "one of traces_per",
+    ),
+    ("{policies: [{name: a, limit: {spans_per_second: 0}}], default: 1%}", ("policies", 0, "limit", "spans_per_second"), "0"),
+    ("{policies: [{name: a, limit: {spans_per_second: .inf}}], default: 1%}", ("policies", 0, "limit", "spans_per_second"), "finite"),
+    ("{policies: [{name: a, decision: drop, rate: 5%}], default: 1%}", ("policies", 0), "no rate"),
+    ("{policies: [{name: a, otherwise: pass}], default: 1%}", ("policies", 0), "no rate"),
+    ("{policies: [{name: a, retention: 0s}], default: 1%}", ("policies", 0), "keeps nothing"),
+    ("{policies: [{name: a, mode: dry-run}], default: 1%}", ("policies", 0, "mode"), "shadow"),
+    ("{policies: [{name: a, type: latensy}]}", ("policies", 0, "type"), "did you mean latency"),
+    ("{policies: [{name: a, type: always_sample}, {name: a, type: always_sample}]}", ("policies", 1, "name"), "two"),
+    ("{policies: [{type: always_sample}]}", ("policies", 0, "name"), "required"),
+    ("{policies: [{name: '', type: always_sample}]}", ("policies", 0, "name"), "at least 1"),
+    ("{policies: [{name: a, type: latency}]}", ("policies", 0, "latency"), "required"),
+    ("{policies: [{name: a, type: latency, latency: {threshold: 3}}]}", ("policies", 0, "latency", "threshold"), "Extra"),
+    ("{policies: [{name: a, type: latency, latency: {threshold_ms: 9, upper_threshold_ms: 9}}]}", ("policies", 0, "latency"), "above"),
+    ("{policies: [{name: a, type: numeric_attribute, numeric_attribute: {key: k}}]}", ("policies", 0, "numeric_attribute"), "min_value or"),
+    ("{policies: [{name: a, type: status_code, status_code: {status_codes: []}}]}", ("policies", 0, "status_code", "status_codes"), "at least 1"),
+    ("{policies: [{name: a, type: status_code, status_code: {status_codes: [error]}}]}", ("policies", 0, "status_code", "status_codes", 0), "ERROR"),
+    (
+        "{policies: [{name: a, type: string_attribute, string_attribute: {key: k, values: [a, '('], enabled_regex_matching: true}}]}",
+        ("policies", 0, "string_attribute", "values", 1),
+        "RE2",
+    ),
+    (
+        "{policies: [{name: a, type: and, and: {and_sub_policy: [{name: b, type: drop}]}}]}",
+        ("policies", 0, "and", "and_sub_policy", 0, "type"),
+        "cannot stand inside and",
+    ),
+    (
+        "{policies: [{name: a, type: composite, composite: {composite_sub_policy: [{name: b, type: always_sample}], policy_order: [c]}}]}",
+        ("policies", 0, "composite"),
+        "the name 'c'",
+    ),
+    ("{policies: [{name: a, type: always_sample}], sampling_strategy: span-ingest}", ("sampling_strategy",), "not supported"),
+    ("{policies: [{name: a, type: always_sample}], num_traces: 0}", ("num_traces",), "1"),
+    (
+        "{" + ORDERED + "[{name: a, type: not, not: {not_sub_policy: {name: b, type: rate_limiting, rate_limiting: {spans_per_second: 1}}}}]}",
+        ("policies", 0, "not"),
+        "conditions only",
+    ),
+    (
+        "{" + ORDERED + "[{name: a, type: drop, drop: {drop_sub_policy: [{name: b, type: probabilistic, probabilistic: {}}]}}]}",
+        ("policies", 0, "drop"),
+        "conditions only",
+    ),
+    ("{policies: 3, default: 1%}", ("policies",), "list"),
+    ("{policies: [3], default: 1%}", ("policies", 0), "dictionary"),
+    ("[]", (), "dictionary"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "loc", "message"), MISTAKES)
+def test_mistakes_stand_where_they_were_made(text, loc, message):
+    """Each mistake is one error, at the key where it was made, in words that help."""
+    with pytest.raises(ValidationError) as caught:
+        read(text)
+    (error,) = caught.value.errors()
+    assert error["loc"] == loc
+    assert message in error["msg"]
+
+
+def test_all_mistakes_come_at_once():
+    """Three mistakes in three policies give three errors."""
+    with pytest.raises(ValidationError) as caught:
+        read("{policies: [{name: a, type: latency}, {name: b, type: x}, {name: c, type: status_code}]}")
+    assert [error["loc"][:2] for error in caught.value.errors()] == [("policies", 0), ("policies", 1), ("policies", 2)]
+
+
+def test_off_survives_yaml():
+    """A bare `off`, which YAML 1.1 reads as false, is the mode `off`."""
+    assert read("{policies: [{name: a, mode: off}], default: drop}").policies[0].mode == "off"
+
+
+def test_the_schema_for_editors_has_both_forms():
+    """The JSON Schema of the processor describes our form and the collector's."""
+    schema = SPEC.config.model_json_schema()
+    assert len(schema["anyOf"]) == 2
+    text = str(schema)
+    assert "sample_on_first_match" in text
+    assert "max_keys" in text

@@ -154,8 +154,8 @@ class Service:
         self.exporters = _build_exporters(config, parts)
         self.pipelines = {
             key: _build_pipeline(config.pipelines[key], built, ctx, self.exporters)
-        }
             for key, (built, ctx) in parts.items()
+        }
         self.receivers = self._build_receivers()
         self._tasks: set[asyncio.Task[None]] = set()
 

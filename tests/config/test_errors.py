@@ -8,8 +8,8 @@ IN_SCRUB = [
         "an unknown key, at the key",
         "scrub:\n    pakcs: [pii]",
         (
-            "c.yaml:7:5 processors.scrub.pakcs: unknown key 'pakcs', expected 'detectors', 'hmac_key', 'note', 'packs' or "
-            "'rate'; did you mean 'packs'?"
+            "c.yaml:7:5 processors.scrub.pakcs: unknown key 'pakcs', expected 'detectors', 'hmac_key', 'note', 'packs' "
+            "or 'rate'; did you mean 'packs'?"
         ),
     ),
     (
@@ -66,24 +66,24 @@ IN_SCRUB = [
         "a bare number as a duration",
         "scrub: {}\n  tail_sampling: {wait: 10}",
         (
-            "c.yaml:7:25 processors.tail_sampling.wait: 10 has no unit: expected a duration such as 500ms, 10s, 1m30s, 72h "
-            "or 30d"
+            "c.yaml:7:25 processors.tail_sampling.wait: 10 has no unit: expected a duration such as 500ms, 10s, 1m30s, "
+            "72h or 30d"
         ),
     ),
     (
         "a duration in words",
         "scrub: {}\n  tail_sampling: {wait: 10 seconds}",
         (
-            "c.yaml:7:25 processors.tail_sampling.wait: '10 seconds' is no duration: expected a duration such as 500ms, "
-            "10s, 1m30s, 72h or 30d"
+            "c.yaml:7:25 processors.tail_sampling.wait: '10 seconds' is no duration: expected a duration such as "
+            "500ms, 10s, 1m30s, 72h or 30d"
         ),
     ),
     (
         "an unknown type of policy, at the type",
         "scrub: {}\n  tail_sampling:\n    policies:\n    - name: a\n      type: latenci",
         (
-            "c.yaml:10:13 processors.tail_sampling.policies[0].type: expected 'latency' or 'span_count', found 'latenci'; "
-            "did you mean 'latency'?"
+            "c.yaml:10:13 processors.tail_sampling.policies[0].type: expected 'latency' or 'span_count', found "
+            "'latenci'; did you mean 'latency'?"
         ),
     ),
     (
@@ -141,8 +141,8 @@ IN_SCRUB = [
         "a tag that is not known",
         "scrub: {note: !env x}",
         (
-            "c.yaml:6:17 processors.scrub.note: the tag '!env' is not supported; expected !!str, !!int, !!float, !!bool "
-            "or !!null"
+            "c.yaml:6:17 processors.scrub.note: the tag '!env' is not supported; expected !!str, !!int, !!float, "
+            "!!bool or !!null"
         ),
     ),
     (
@@ -297,8 +297,8 @@ NO_YAML = [
     ("a second document", "a: 1\n---\nb: 2", "2:1 a second document begins here, expected one document a file"),
     ("an open bracket", "a: [1,", ("1:7 this is no YAML: while parsing a flow node: expected the node content, "
      "but found '<stream end>'")),
-    ("a list at the top", "- a", "1:1 expected a mapping with the keys 'connectors', 'exporters', 'extensions', "
-     "'processors', 'receivers' or 'service'"),
+    ("a list at the top", "- a", ("1:1 expected a mapping with the keys 'connectors', 'exporters', 'extensions', "
+     "'processors', 'receivers' or 'service'")),
     ("half of a surrogate pair", 'service: "\\ud800"', "1:10 service: half of a surrogate pair is no character"),
     ("an escape that is no character", 'a: "\\UFFFFFFFF"', "1:1 an escape or a number here is out of range"),
 ]  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import datetime
+import datetime as dt
 import ipaddress
 import selectors
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
@@ -109,9 +109,9 @@ def make_request() -> Callable[..., bytes]:
 def context() -> Callable[..., ExportContext]:
     """Return an export context that counts calls of `on_room` in `.rooms`."""
 
-    def make(id: str = "otlp", batch: tuple[int, int, float] | None = (0, 0, 0.0)) -> ExportContext:
+    def make(name: str = "otlp", batch: tuple[int, int, float] | None = (0, 0, 0.0)) -> ExportContext:
         rooms: list[None] = []
-        made = ExportContext(id, lambda: rooms.append(None), batch)
+        made = ExportContext(name, lambda: rooms.append(None), batch)
         made.rooms = rooms  # type: ignore[attr-defined]
         return made
 
@@ -124,7 +124,7 @@ def until() -> Callable[..., Awaitable[None]]:
 
     async def wait(condition: Callable[[], bool], seconds: float = 10.0) -> None:
         async with asyncio.timeout(seconds):
-            while not condition():
+            while not condition():  # noqa: ASYNC110 - what it watches announces nothing
                 await asyncio.sleep(0.005)
 
     return wait
@@ -279,15 +279,15 @@ def _name(text: str) -> x509.Name:
 
 
 def _builder(subject: str, issuer: x509.Name, key: Any) -> x509.CertificateBuilder:
-    now = datetime.datetime.now(datetime.UTC)
+    now = dt.datetime.now(dt.UTC)
     return (
         x509.CertificateBuilder()
         .subject_name(_name(subject))
         .issuer_name(issuer)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(hours=1))
-        .not_valid_after(now + datetime.timedelta(hours=1))
+        .not_valid_before(now - dt.timedelta(hours=1))
+        .not_valid_after(now + dt.timedelta(hours=1))
     )
 
 

@@ -159,7 +159,7 @@ def test_partial_success(grpc_upstream, context, make_request, until) -> None:
 
 
 def test_dead_upstream_that_comes_back(grpc_upstream, context, make_request, until, balanced) -> None:
-    """While nobody listens requests wait, up to the queue's bound; what is past it is counted; then all of it arrives."""
+    """While nobody listens requests wait up to the queue's bound; beyond it they are counted; then all arrives."""
 
     async def main() -> None:
         async with grpc_upstream() as upstream:

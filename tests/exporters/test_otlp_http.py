@@ -118,7 +118,7 @@ def test_retry_after_is_honoured(http_upstream, context, make_request, until) ->
 
 
 def test_dead_upstream_that_comes_back(http_upstream, context, make_request, until, balanced) -> None:
-    """While nobody listens requests wait, up to the queue's bound; what is past it is counted; then all of it arrives."""
+    """While nobody listens requests wait up to the queue's bound; beyond it they are counted; then all arrives."""
 
     async def main() -> None:
         async with http_upstream() as upstream:

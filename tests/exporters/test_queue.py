@@ -49,7 +49,7 @@ def test_in_flight_counts_as_held() -> None:
 
 
 def test_room_keeps_a_reserve_and_is_announced_once() -> None:
-    """`room` is 0 before the bound is met, what comes all the same still fits, and room is announced when it is back."""
+    """`room` is 0 before the bound is met, what comes all the same fits, and room is announced when it is back."""
     q, rooms = queue(QueueLimits("bytes", 80, 80))
     assert q.room() == 70
     for _ in range(7):

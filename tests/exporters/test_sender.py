@@ -274,7 +274,7 @@ def test_stop_cuts_a_wait_short(virtual) -> None:
 
 
 def test_stop_keeps_its_deadline(virtual, balanced) -> None:
-    """What cannot be sent by the deadline (hanging, waiting, queued) is counted under shutdown, and so are late offers."""
+    """What cannot be sent by the deadline (in flight or queued) is counted under shutdown, and so are late offers."""
 
     async def main() -> None:
         script = Script([(10_000, Delivered())] * 10)

@@ -95,7 +95,7 @@ def test_queue_sizes(queue: dict[str, Any], expected: tuple[str, int, int]) -> N
 
 
 def test_who_sets_the_batch() -> None:
-    """`sending_queue.batch` before the pipeline's `batch` processor before the default; send_batch_size 0 never waits."""
+    """`sending_queue.batch` goes before the `batch` processor, that before defaults; send_batch_size 0 never waits."""
     context = ExportContext("otlp", lambda: None, (100, 200, 1.0))
     bounds = sender_options(grpc_settings(), context).bounds
     assert (bounds.min_spans, bounds.max_spans, bounds.timeout) == (100, 200, 1.0)

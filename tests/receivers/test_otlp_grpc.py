@@ -12,7 +12,6 @@ from typing import Any
 import grpc
 import pytest
 from google.rpc import error_details_pb2, status_pb2
-
 from tailgate.kernel.contract import Malformed, OverLimit
 from tailgate.receivers.base import Refused
 
@@ -158,7 +157,7 @@ def test_what_the_pipelines_say(
 
 
 def test_metadata(serve: Any, consumer: Any) -> None:
-    """Guarantees: headers in any case, several values joined by `;`, binary ones and absent ones None, the peer's IP."""
+    """Guarantees: headers in any case, several values joined by `;`, binary and absent ones None, the peer's IP."""
     consumer.keys = ("metadata.X-Tenant", "metadata.none", "metadata.b-bin", "client.address", "other")
     sent = (("x-tenant", "a"), ("x-tenant", "b"), ("b-bin", b"\xff"))
     serve(grpc={}).export(b"", metadata=sent)

@@ -12,7 +12,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
-
 from tailgate.kernel.contract import Malformed
 from tailgate.receivers.otlp.json import json_to_protobuf
 
@@ -34,7 +33,7 @@ def refusal(data: bytes) -> str:
 
 
 def test_whole_request() -> None:
-    """Scenario: the example that the OTLP documentation gives its readers, by meaning. Guarantees: every field arrives."""
+    """Scenario: a request with every kind of field. Guarantees: each arrives with its value."""
     text = f"""{{"resourceSpans": [{{
       "resource": {{"attributes": [{{"key": "service.name", "value": {{"stringValue": "my.service"}}}}]}},
       "schemaUrl": "https://opentelemetry.io/schemas/1.27.0",
@@ -45,7 +44,8 @@ def test_whole_request() -> None:
           "name": "I am a server span", "kind": 2,
           "startTimeUnixNano": "1544712660000000000", "endTimeUnixNano": 1544712661000000000,
           "attributes": [
-            {{"key": "s", "value": {{"stringValue": "x"}}}}, {{"key": "i", "value": {{"intValue": "-9007199254740993"}}}},
+            {{"key": "s", "value": {{"stringValue": "x"}}}},
+            {{"key": "i", "value": {{"intValue": "-9007199254740993"}}}},
             {{"key": "j", "value": {{"intValue": 5}}}}, {{"key": "d", "value": {{"doubleValue": 0.5}}}},
             {{"key": "n", "value": {{"doubleValue": "NaN"}}}}, {{"key": "b", "value": {{"boolValue": true}}}},
             {{"key": "y", "value": {{"bytesValue": "3q0="}}}}, {{"key": "e", "value": {{}}}},
@@ -140,15 +140,6 @@ def test_deep_values() -> None:
 
     assert parsed(nested(20)).attributes[0].key == "k"
     assert "no OTLP trace request" in refusal(nested(200))
-    assert "nested too deeply" in refusal(nested(20_000)) if deep_json_fails() else True
-
-
-def deep_json_fails() -> bool:
-    try:
-        json.loads("[" * 40_000 + "]" * 40_000)
-    except RecursionError:
-        return True
-    return False
 
 
 values = st.recursive(

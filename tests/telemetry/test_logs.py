@@ -88,11 +88,11 @@ def test_a_task_that_fails_unseen(stream: io.StringIO) -> None:
 def test_exceptions(stream: io.StringIO) -> None:
     """`log.exception` keeps one line: the traceback is a field."""
     try:
-        raise ValueError("a bug")
+        int("a bug")
     except ValueError:
         get_logger("tailgate.test").exception("crashed")
     (line,) = lines(stream)
-    assert line["exception"].endswith("ValueError: a bug")
+    assert line["exception"].endswith("'a bug'")
 
 
 def test_secrets_never_show(stream: io.StringIO) -> None:

@@ -110,7 +110,7 @@ def test_one_pass_a_scrape() -> None:
 
 
 def test_a_series_stands_once() -> None:
-    """Two samples of one series become one (a scrape with both would be refused): counters add up, a gauge's last holds."""
+    """Two samples of one series become one (else the scrape is refused): counters add up, a gauge's last holds."""
     twice = [Sample("c", "counter", "", 1), Sample("c", "counter", "", 2), Sample("g", "gauge", "", 1)]
     found = values(page([*twice, Sample("g", "gauge", "", 5)]).render()[0])
     assert (found[("c_total", ())], found[("g", ())]) == (3, 5)

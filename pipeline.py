@@ -250,7 +250,7 @@ class Service:
         while pipeline.row.held()[0] and loop.time() < deadline:
             before = pipeline.row.held()[0]
             pipeline.judge(self.clock(), "drain")
-            await asyncio.sleep(0 if pipeline.row.held()[0] < before else 0.05)
+            await asyncio.sleep(0 if pipeline.row.held()[0] < before else 0.05)  # noqa: ASYNC110 - bounded
         if pipeline.row.held()[1]:
             log.warning("spans given up at shutdown", pipeline=pipeline.name, spans=pipeline.row.held()[1])
             pipeline.give_up()

@@ -9,6 +9,11 @@ from typing import Any
 
 from ..config.loader import ConfigErrors, load, shipped_paths
 from ..config.model import Configuration, PipelineConfig
+from ..kernel import KernelUnavailable
+from ..kernel import load as load_kernel
+from ..kernel.contract import BadProgram
+from ..pipeline import Service
+from ..processors.row import RowError
 from .tables import TABLES
 
 
@@ -33,13 +38,30 @@ def run(args: argparse.Namespace) -> int:
     except ConfigErrors as errors:
         print(errors, file=sys.stderr)
         return 1
-    for warning in configuration.warnings:
+    files = ", ".join(args.config or [str(path) for path in shipped_paths(os.environ)])
+    for warning in (*configuration.warnings, *held_before_scrubbed(configuration)):
         print(warning, file=sys.stderr)
-    files = args.config or [str(path) for path in shipped_paths(os.environ)]
-    print(f"{', '.join(files)}: OK")
+    try:
+        Service(configuration, load_kernel())
+    except (OSError, RowError, BadProgram, KernelUnavailable) as error:
+        print(f"{files}: {error}", file=sys.stderr)
+        return 1
+    print(f"{files}: OK")
     for line in summary(configuration):
         print(line)
     return 0
+
+
+def held_before_scrubbed(configuration: Configuration) -> list[str]:
+    """Return a warning for each pipeline that holds spans before their secrets are taken out."""
+    warnings = []
+    for pipeline in configuration.pipelines.values():
+        types = [configuration.processors[id_].type for id_ in pipeline.processors]
+        scrubbers = [types.index(type_) for type_ in ("scrub", "redaction") if type_ in types]
+        if scrubbers and "tail_sampling" in types[: min(scrubbers)]:
+            message = "tail_sampling stands before the scrubber, so spans are held with what is scrubbed later"
+            warnings.append(f"service.pipelines.{pipeline.id}: warning: {message}")
+    return warnings
 
 
 def summary(configuration: Configuration) -> list[str]:

@@ -172,7 +172,8 @@ def _problem(model: type[BaseModel], finding: Finding) -> Problem:
     if error["type"] == "union_tag_invalid":
         tag = node.child(error["ctx"]["discriminator"].strip("'"))
         node = tag if tag is not None else node
-    known = known_keys(model, steps[:-1]) if error["type"] == "extra_forbidden" else ()
+    present = finding.trail[-2].entries if len(finding.trail) > 1 else {}
+    known = known_keys(model, steps[:-1], present) if error["type"] == "extra_forbidden" else ()
     return _place(error, node).problem(describe(error, node, known, secret))
 
 

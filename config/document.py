@@ -69,6 +69,10 @@ def _entries(root: Node, *path: str) -> Mapping[str, Node]:
     return node.entries if node is not None else {}
 
 
+def _names(listed: Node | None) -> set[str]:
+    return {item.value for item in (listed.items if listed is not None else ()) if isinstance(item.value, str)}
+
+
 def _check_pipeline(id_: str, node: Node, components: Components, problems: list[Problem], complete: bool) -> None:
     signal, slash, name = id_.partition("/")
     if signal in _SIGNALS:
@@ -110,8 +114,7 @@ def _health(root: Node, components: Components, problems: list[Problem], complet
                 valid[id_] = HealthConfig(*config.endpoint, config.path)
     named = _find(root, "service", "extensions")
     _check_references("extensions", named, defined, problems, complete)
-    listed = [item.value for item in (named.items if named is not None else ())]
-    return next((health for id_, health in valid.items() if id_ in listed), None)
+    return next((health for id_, health in valid.items() if id_ in _names(named)), None)
 
 
 def _metrics(metrics: Metrics) -> MetricsConfig:
@@ -133,10 +136,12 @@ def _warn(root: Node, components: Components, pipelines: Mapping[str, Node], pro
     readers = _find(root, "service", "telemetry", "metrics", "readers")
     pushing = [reader.child("periodic") for reader in (readers.items if readers is not None else ())]
     problems.extend(n.head.warning("metrics are not pushed: this has no effect") for n in pushing if n is not None)
+    if any(problem.severity == "error" for problem in problems):
+        return  # what is unused may be so only for a mistake that has been named
     for role in (*_ROLES, "extensions"):
         lists = [row.child(role) for row in pipelines.values()]
         lists.append(_find(root, "service", role))
-        used = {item.value for names in lists if names is not None for item in names.items}
+        used = {name for names in lists for name in _names(names)}
         for id_, node in components.defined.get(role, {}).items():
             # what ships is made to be overlaid, so an unused part of it is nobody's mistake
             if id_ not in used and pipelines and not node.head.file.startswith(_SHIPPED):

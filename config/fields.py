@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import types
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import AliasChoices, BaseModel, SecretBytes, SecretStr
@@ -20,9 +20,14 @@ _SECRET_NAME = re.compile(
 )
 
 
-def known_keys(model: type[BaseModel], steps: Sequence[Step]) -> set[str]:
-    """Return the keys that may stand in the mapping at this location; empty when any may."""
-    return {name for found in _models(_at(model, steps)) for name in _fields(found)}
+def known_keys(model: type[BaseModel], steps: Sequence[Step], present: Collection[str]) -> set[str]:
+    """Return the keys that may stand in the mapping at this location; empty when that is not known.
+
+    Where the mapping may be one of several models, it is taken for the one that shares most keys with `present`.
+    """
+    candidates = [set(_fields(found)) for found in _models(_at(model, steps))]
+    best = max((len(keys.intersection(present)) for keys in candidates), default=0)
+    return {key for keys in candidates if len(keys.intersection(present)) == best for key in keys}
 
 
 def is_secret(model: type[BaseModel], steps: Sequence[Step]) -> bool:
@@ -55,8 +60,16 @@ def _members(annotations: Iterable[Any]) -> Iterator[Any]:
             yield from _members(get_args(annotation)[:1])
         elif hasattr(annotation, "__value__"):
             yield from _members([annotation.__value__])
+        elif isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            yield from _forms(annotation)
         else:
             yield annotation
+
+
+def _forms(model: type[BaseModel]) -> list[type[BaseModel]]:
+    """Return the model, with its subclasses if it is one that chooses among them (it wraps its own validation)."""
+    wraps = any(found.info.mode == "wrap" for found in model.__pydantic_decorators__.model_validators.values())
+    return [model, *(model.__subclasses__() if wraps else ())]
 
 
 def _models(annotations: Iterable[Any]) -> list[type[BaseModel]]:
@@ -66,9 +79,6 @@ def _models(annotations: Iterable[Any]) -> list[type[BaseModel]]:
 def _fields(model: type[BaseModel]) -> dict[str, FieldInfo]:
     """Return the fields by every name under which they may be written."""
     named: dict[str, FieldInfo] = {}
-    if any(decorator.info.mode == "wrap" for decorator in model.__pydantic_decorators__.model_validators.values()):
-        for form in model.__subclasses__():  # such a model stands for its subclasses and chooses one
-            named |= _fields(form) if form.__module__ == model.__module__ else {}
     for name, field in model.model_fields.items():
         alias = field.validation_alias or field.alias
         choices = alias.choices if isinstance(alias, AliasChoices) else [alias] if alias else []

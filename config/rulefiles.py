@@ -45,7 +45,7 @@ def _is_retention(rules: Node) -> bool:
 RULE_FILES: tuple[RuleFile, ...] = (
     RuleFile("retention.yaml", "retention", _is_retention),
     RuleFile("sampling.yaml", "tail_sampling", _has("policies", "decision_wait")),
-    RuleFile("scrubbing.yaml", "scrub", _has("packs", "detectors", "patterns")),
+    RuleFile("scrubbing.yaml", "scrub", _has("packs", "detectors", "patterns", "default_keys", "skip_keys")),
     RuleFile("enrichment.yaml", "enrich", _has("actions")),
 )
 

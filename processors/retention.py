@@ -99,10 +99,13 @@ class RetentionDecider:
         tests = [trace_condition(policy.when, builder) for policy in config.policies]
         self.facts = builder.spec()
         self._config = config
-        self._context = context
+        self._book = context.labels
+        self._said = context.retentions
+        # Taken now: the context is the pipeline's, and its id is another's once this is built.
+        self._origin = {"pipeline": context.pipeline, "processor": context.id}
         self._tests = [compile_test(test, builder) for test in tests]
-        self._of_policy = [self._register(config, policy) for policy in config.policies]
-        self._of_default = self._register(config, config.default) if config.default else 0
+        self._of_policy = [self._register(policy) for policy in config.policies]
+        self._of_default = self._register(config.default) if config.default else 0
         self._class_of: dict[int, str] = {}
         self._neutral: dict[str, int] = {}
         for label, class_ in zip(self._of_policy, config.policies, strict=True):
@@ -131,13 +134,13 @@ class RetentionDecider:
     def samples(self) -> Iterable[Sample]:
         """Return how many traces and spans were tagged, by class."""
         for name, count in self._counts.items():
-            labels = {"pipeline": self._context.pipeline, "processor": self._context.id, "class": name}
+            labels = {**self._origin, "class": name}
             yield Sample("tailgate_retention_traces", "counter", "Traces tagged, by class.", count.traces, labels)
             yield Sample("tailgate_retention_spans", "counter", "Spans tagged, by class.", count.spans, labels)
 
-    def _register(self, config: Config, class_: Class) -> int:
-        attributes = [key_value(key, value) for key, value in _attributes(config, class_).items()]
-        return self._context.labels.add({"keep": True, "span": [], "resource": attributes, "threshold": "leave"})
+    def _register(self, class_: Class) -> int:
+        attributes = [key_value(key, value) for key, value in _attributes(self._config, class_).items()]
+        return self._book.add({"keep": True, "span": [], "resource": attributes, "threshold": "leave"})
 
     def _find(self, mask: int) -> int | None:
         """Return the index of the policy that wins; None when none applies."""
@@ -147,7 +150,7 @@ class RetentionDecider:
         return max(applying, key=lambda index: (self._config.policies[index].ttl, -index))
 
     def _choose(self, mask: int, verdict: int) -> int:
-        best, said = self._best(mask), self._context.retentions.get(verdict)
+        best, said = self._best(mask), self._said.get(verdict)
         if said is not None:
             name, ttl = said
             if best is None or self._config.choose == "first" or self._config.policies[best].ttl <= ttl:
@@ -159,7 +162,7 @@ class RetentionDecider:
     def _leave(self, name: str) -> int:
         """Return a label that changes nothing but records the decision, so that late spans follow it."""
         if name not in self._neutral:
-            label = self._context.labels.add({"keep": True, "span": [], "resource": [], "threshold": "leave"})
+            label = self._book.add({"keep": True, "span": [], "resource": [], "threshold": "leave"})
             self._neutral[name] = label
             self._class_of[label] = name
         return self._neutral[name]

@@ -1,0 +1,13 @@
+"""Scrubbing: `scrub`, with its shipped detectors (docs/scrubbing.md), and the collector's `redaction`."""
+
+from __future__ import annotations
+
+from ..base import ProcessorSpec
+from . import compile as scrub
+from . import redaction
+from .config import ScrubConfig
+from .redaction import RedactionConfig
+
+SPEC = ProcessorSpec("scrub", ScrubConfig, scrub.build)
+REDACTION = ProcessorSpec("redaction", RedactionConfig, redaction.build)
+SPECS = (SPEC, REDACTION)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
@@ -81,35 +81,36 @@ class ActionFields(Strict):
 
     action: Literal["redact", "mask", "hmac", "drop"] | None = Field(None, description="What becomes of a match.")
     text: str | None = Field(None, description="redact: the replacement.")
-    keep_last: Annotated[int, Field(ge=0)] | None = Field(None, description="mask: letters and digits kept at the end.")
+    keep_last: Annotated[int, Field(ge=0)] | None = Field(None, description="mask: characters kept at the end.")
     keep_first: Annotated[int, Field(ge=0)] | None = Field(None, description="mask: those kept at the start.")
-    char: Annotated[str, Field(min_length=1, max_length=1)] | None = Field(None, description="mask: what hides the rest.")
+    char: Annotated[str, Field(min_length=1, max_length=1)] | None = Field(
+        None, description="mask: what hides the others."
+    )
     length: Annotated[int, Field(ge=1, le=64)] | None = Field(None, description="hmac: hex digits that are written.")
     prefix: str | None = Field(None, description="hmac: what stands before the digits.")
 
-    def given(self) -> dict[str, Any]:
-        """Return the parameters that are set, the action's name aside."""
+    def default(self) -> KernelAction:
+        """Return what the rule does by default."""
+        raise NotImplementedError
+
+    def does(self) -> str:
+        """Return the action's name."""
+        return self.action or str(self.default()["do"])
+
+    @model_validator(mode="after")
+    def _parameters_belong(self) -> Self:
+        for parameter in self._given():
+            if parameter not in _FIELDS[self.does()]:
+                owner = next(action for action, fields in _FIELDS.items() if parameter in fields)
+                raise ValueError(f"{parameter} belongs to the action {owner}, not to {self.does()}")
+        return self
+
+    def _given(self) -> dict[str, Any]:
         names = [name for fields in _FIELDS.values() for name in fields]
         return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
 
-    def over(self, default: KernelAction, label: str, hmac: HmacConfig | None, key: bytes | None) -> KernelAction:
-        """Return the kernel's action: these keys over the rule's `default`; `label` names what is redacted.
-
-        Raises ValueError when a parameter belongs to another action, or `hmac` has no key.
-        """
-        name, given = self.action or str(default["do"]), self.given()
-        for parameter in given:
-            if parameter not in _FIELDS[name]:
-                owner = next(action for action, fields in _FIELDS.items() if parameter in fields)
-                raise ValueError(f"{parameter} belongs to the action {owner}, not to {name}")
-        base = default if name == default["do"] else _fresh(name, label)
-        if name == "hmac":
-            if hmac is None:
-                raise ValueError("the action hmac needs a key: hmac: {key_file: ...}")
-            base = {"do": "hmac", "key": (key or b"").hex(), "length": hmac.length, "prefix": ""}
-        return {**base, **given}
-
-
-def _fresh(name: str, label: str) -> KernelAction:
-    """Return an action with its parameters unset."""
-    return {"redact": redact(f"[{label}]"), "mask": mask(), "hmac": {"do": "hmac"}, "drop": {"do": "drop"}}[name]
+    def kernel_action(self, hmac: KernelAction | None) -> KernelAction:
+        """Return the kernel's action: the keys given, over the default; `hmac` is that action with its key."""
+        default, name = self.default(), self.does()
+        fresh = {"redact": redact("[REDACTED]"), "mask": mask(), "hmac": hmac or {}, "drop": {"do": "drop"}}
+        return {**(default if name == default["do"] else fresh[name]), **self._given()}

@@ -1,8 +1,8 @@
 """The names under which people store secrets: `password`, `api_key`, `http.request.header.authorization`, ...
 
 One table serves the key rules (an attribute's key ends in the name) and the detectors that find `name=value` in text.
-A name is matched as whole words, in any spelling: `api key` stands for `api_key`, `API-KEY`, `api.key`, `apikey` and, after
-a lower-case letter, `ApiKey`. So `user.pin` is found and `mapping` is not, `access_token` is found and neither
+A name is matched as whole words, in any spelling: `api key` stands for `api_key`, `API-KEY`, `api.key`, `apikey` and,
+after a lower-case letter, `ApiKey`. So `user.pin` is found and `mapping` is not, `access_token` is found and neither
 `gen_ai.usage.input_tokens` nor `time_to_first_token` is: `token` needs a word before it that makes it a secret.
 """
 
@@ -11,16 +11,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-_TOKENS = (
-    "access account admin api app auth authentication authorization bearer bot client csrf csrfmiddleware customer "
-    "deploy device fcm github gitlab hf id identity invite jwt login magic mfa npm oauth oauth2 payment personal private "
-    "push refresh registration reset sas secret security service session slack sso stripe user vault verification "
-    "webhook xsrf"
-)
-_KEYS = (
-    "access account api app auth authentication consumer decryption encryption functions license master private "
-    "secret session sharedaccess signing ssh subscription"
-)
+_TOKENS = """access account admin api app auth authentication authorization bearer bot client csrf csrfmiddleware
+customer deploy device fcm github gitlab hf id identity invite jwt login magic mfa npm oauth oauth2 payment personal
+private push refresh registration reset sas secret security service session slack sso stripe user vault verification
+webhook xsrf""".split()
+_KEYS = """access account api app auth authentication consumer decryption encryption functions license master private
+secret session sharedaccess signing ssh subscription""".split()
 
 
 @dataclass(frozen=True)
@@ -28,7 +24,7 @@ class Name:
     """A kind of secret and the words under which it is stored."""
 
     kind: str
-    phrases: tuple[str, ...]
+    phrases: tuple[str, ...] = ()
     """Found as whole words."""
     glued: tuple[str, ...] = ()
     """Found also at the end of a longer word (`dbpassword`)."""
@@ -38,40 +34,38 @@ class Name:
     """Whether `name=value` and `name: value` inside a text count; else attribute keys only."""
 
 
+_CARD = (
+    "card number",
+    "card no",
+    "card num",
+    "card pan",
+    "credit card",
+    "credit card number",
+    "debit card",
+    "cc number",
+)
+_IDENTITY = (
+    *("ssn", "social security", "social security number", "national id", "tax id", "passport number", "passport no"),
+    *("drivers? licen[cs]e", "drivers? licen[cs]e number", "date of birth", "birth ?date", "dob"),
+)
+_SESSIONS = ("jsessionid", "phpsessid", "bearer", "jwt", "access token secret")
+
 NAMES: tuple[Name, ...] = (
     Name(
         "password",
-        ("pwd", "db pass", "user pass", "smtp pass", "admin pass", "root pass", "mysql pass", "ftp pass", "passcode"),
+        ("pwd", "passcode", *(f"{word} pass" for word in ("db", "user", "smtp", "admin", "root", "mysql", "ftp"))),
         glued=("passwords?", "passwords? ?(?:hash|digest|value|confirmation)", "passwd", "passphrase"),
     ),
     Name("secret", ("secrets",), glued=("secret", "secret ?(?:value|string|text)")),
-    Name(
-        "token",
-        tuple(f"{word} token" for word in _TOKENS.split()) + ("access token secret", "jwt", "jsessionid", "phpsessid"),
-        alone=("token", "x-[a-z0-9-]*token"),
-    ),
-    Name(
-        "api_key",
-        tuple(f"{word} key" for word in _KEYS.split()) + ("api keys", "access key id", "ocp apim subscription key"),
-    ),
-    Name("authorization", ("authorization", "proxy authorization", "x-amz-security-token")),
-    Name("credentials", (), alone=("credentials?", "[a-z0-9]+_credentials?"), in_text=False),
+    Name("token", (*(f"{word} token" for word in _TOKENS), *_SESSIONS), alone=("token", "x-[a-z0-9-]*token")),
+    Name("api_key", (*(f"{word} key" for word in _KEYS), "api keys", "access key id", "apim subscription key")),
+    Name("authorization", ("authorization",)),
+    Name("credentials", alone=("credentials?", "[a-z0-9]+_credentials?"), in_text=False),
     Name("cookie", ("set cookie2?", "cookies?"), in_text=False),
-    Name(
-        "card",
-        ("card number", "card no", "card num", "credit card", "debit card", "credit card number", "cc num", "cc number")
-        + ("card pan",),
-        alone=("pan",),
-        in_text=False,
-    ),
+    Name("card", _CARD, alone=("pan",), in_text=False),
     Name("card_code", ("cvv2?", "cvc2?", "cvn", "card security code", "card verification value")),
     Name("bank_account", ("iban", "account number", "bank account", "routing number", "sort code"), in_text=False),
-    Name(
-        "personal_id",
-        ("ssn", "social security", "social security number", "national id", "tax id", "passport number", "passport no")
-        + ("drivers? licen[cs]e", "drivers? licen[cs]e number", "date of birth", "birth ?date", "dob"),
-        in_text=False,
-    ),
+    Name("personal_id", _IDENTITY, in_text=False),
     Name("phone", ("phone number", "mobile number", "telephone", "msisdn"), alone=("phone",), in_text=False),
     Name("code", ("pin", "otp", "totp", "otp code", "mfa code", "verification code"), in_text=False),
 )

@@ -168,26 +168,28 @@ class _Slice:
                 if rule.otherwise == "drop":
                     break
                 continue
-            if not self.room.fits(self.bytes[row]):
-                self.verdicts[row] = 0
-                return
             limited = limited or bool(rule.limits or self.total)
             if not all(self._ready(limit, row) for limit in rule.limits):
                 over.append(number)
                 continue
-            self._commit(number, plan, row, limited=limited)
+            if not self._commit(number, plan, row, limited=limited):
+                return
             break
         self._count(row, asked, over)
 
-    def _commit(self, number: int, plan: Plan, row: int, *, limited: bool) -> None:
-        """Keep a row that its rule's limits have room for, unless the total has none: then nothing is spent."""
+    def _commit(self, number: int, plan: Plan, row: int, *, limited: bool) -> bool:
+        """Keep a row that its rule's limits have room for, or drop it when the total has none; say if it is decided."""
         if self.total and not self._ready(self.total, row):
             self.verdicts[row] = self.labels.drop("total_limit")
-            return
+            return True
+        if not self.room.fits(self.bytes[row]):
+            self.verdicts[row] = 0
+            return False
         limits = self.rules[number].limits
         self._take((*limits, self.total) if self.total else limits, row)
         self.room.use(self.bytes[row])
         self._keep(number, plan, (row,), limited=limited)
+        return True
 
     def _count(self, row: int, asked: list[int], over: list[int]) -> None:
         for number in asked:

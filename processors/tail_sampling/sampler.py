@@ -126,10 +126,10 @@ class TailSampler:
         return self._table.stats().traces - most if most else 0
 
     def _judge(self, columns: Columns, room: int, moment: Moment) -> Outcome:
+        self._most_room = max(self._most_room, room)
         self._retry_at = None
         if not columns.count:
             return Outcome()
-        self._most_room = max(self._most_room, room)
         # A trace larger than all the room there ever was would wait for ever.
         space = Room(room, whole=room >= self._most_room)
         judged = self._evaluation.judge(columns, space, moment)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 from aiohttp import web
 
@@ -23,6 +24,8 @@ from .tls import ssl_context
 _LINGER = 5.0
 """Seconds in which the rest of a refused body is read and thrown away, so that its sender gets to see the answer."""
 _HANDSHAKE = 10.0
+_CUT = 0.1
+"""Seconds that aiohttp waits for a request that outlived the grace, before it cancels it (0 would be: for ever)."""
 _JSON_AT_ONCE = 16 << 10
 """Bytes of JSON that are converted on the event loop; more goes to the thread."""
 _JSON_EXPANSION = 8
@@ -48,7 +51,9 @@ class HttpServer:
         self._consumer = consumer
         self._counters = Counters(receiver, "http")
         self._cors = Cors(config.cors)
-        self._running = 0
+        self._running: set[web.RequestHandler] = set()
+        self._done = asyncio.Event()
+        self._stopping = False
         self._server: web.Server | None = None
         self._listener: asyncio.Server | None = None
         self._json_thread = ThreadPoolExecutor(1, thread_name_prefix="otlp-json")
@@ -83,12 +88,23 @@ class HttpServer:
 
     async def stop(self, grace: float) -> None:
         """Take no new connections or requests, let running requests end within `grace` seconds."""
+        self._stopping = True
         if self._listener is not None:
             self._listener.close()
         if self._server is not None:
-            self._server.pre_shutdown()
-            await self._server.shutdown(grace)
+            await self._drain(self._server, grace)
+            await self._server.shutdown(_CUT)
         self._json_thread.shutdown(wait=False, cancel_futures=True)
+
+    async def _drain(self, server: web.Server, grace: float) -> None:
+        """Close idle connections and wait for running requests; aiohttp's own way would drop what is left of bodies."""
+        for connection in set(server.connections).difference(self._running):
+            connection.close()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(grace):
+                while self._running:
+                    self._done.clear()
+                    await self._done.wait()
 
     def samples(self) -> Iterator[Sample]:
         """Yield the metrics."""
@@ -97,11 +113,13 @@ class HttpServer:
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         if self._cors.is_preflight(request.method, request.headers):
             return self._response(204, b"", "", self._cors.preflight(request.headers))
-        self._running += 1
+        connection = request.protocol  # which has one request at a time
+        self._running.add(connection)
         try:
             return await self._serve(request)
         finally:
-            self._running -= 1
+            self._running.discard(connection)
+            self._done.set()
 
     async def _serve(self, request: web.BaseRequest) -> web.Response:
         body = Body(self._config.max_body_bytes, self._config.read_timeout / SECOND or None, request.content_length)
@@ -127,7 +145,7 @@ class HttpServer:
         """Take a request into the pipelines and return its span count."""
         encoding = self._check_head(request)
         body.check_length()
-        if self._running > self._config.max_concurrent_requests:
+        if len(self._running) > self._config.max_concurrent_requests:
             raise Refused("too_many_requests", exhausted=False)
         self._consumer.admit(request.content_length or 0)
         if request.headers.get("Expect", "").lower() == "100-continue":
@@ -187,7 +205,7 @@ class HttpServer:
         if content_type:
             headers = {"Content-Type": content_type, **headers}
         response = web.Response(status=status, body=body, headers=self._config.response_headers | headers)
-        if not self._config.keep_alives_enabled:
+        if self._stopping or not self._config.keep_alives_enabled:
             response.force_close()
         return response
 

@@ -76,13 +76,15 @@ def _descend(node: dict[str, Any], path: str, names: tuple[str, ...]) -> Iterato
 
 
 def _items(node: dict[str, Any], path: str, name: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the objects of a list under either spelling; what is none is left for the parser to refuse."""
+    """Yield the objects of a list under either spelling. A text there would pass for an object with unknown fields."""
     for key in (name, re.sub(r"([A-Z])", lambda m: f"_{m[0].lower()}", name)):
         children = node.get(key)
         if isinstance(children, list):
             for index, child in enumerate(children):
-                if isinstance(child, dict):
-                    yield f"{path}.{name}[{index}]", child
+                where = f"{path}.{name}[{index}]"
+                if not isinstance(child, dict):
+                    raise Malformed(f"{where[1:]} is no JSON object")
+                yield where, child
         if key == name.lower():
             return
 

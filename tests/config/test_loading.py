@@ -110,7 +110,7 @@ def test_errors_in_rule_files_stand_in_the_rule_files(tree, whole):
     errors = [line for line in failure(["c.yaml"]) if "warning" not in line]
     assert errors == [
         "c.yaml:8:11 processors.batch.a: unknown key 'a'",
-        "s.yaml:2:7 note: expected text, found a list",
+        "s.yaml:2:1 note: expected text, found a list",
         "t.yaml:3:5 policies[0]: the key 'threshold' is missing",
     ]
 

@@ -9,7 +9,6 @@ from typing import Any
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, Span
-
 from tailgate.kernel.contract import Kernel
 
 LIMITS = {"max_bytes": 1 << 24, "max_spans": 10_000, "max_attributes": 1_000, "max_depth": 32}

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from tailgate import kernel as kernels
 from tailgate.kernel.contract import RETENTION, VERDICT
 from tailgate.processors.base import BuildContext, Deciding, Fused
-from tailgate.processors.retention import SPEC
+from tailgate.processors.retention import NO_POLICY, SPEC
 from tailgate.rules.durations import parse_duration
 from tailgate.rules.values import any_value, key_value
 
@@ -67,6 +67,7 @@ class Row:
         self.context = BuildContext("retention", "traces", kernel, self.labels, [])
         part = SPEC.build(SPEC.config.model_validate(config), self.context)
         self.decider = part.decider
+        self.context.id = "another"  # the pipeline goes on to the next processor with the same context
         self.program = kernel.compile({"stages": [], "facts": self.decider.facts, "limits": LIMITS, "context": 0})
         self.table = kernel.table(self.program, self.labels, 100, 100)
 
@@ -173,6 +174,18 @@ def test_late_spans_follow_the_decision(kernel, said):
     assert row.counts("tailgate_retention_spans") == {name: 2}
 
 
+def test_late_spans_of_an_untagged_trace_stay_untagged(kernel):
+    """That no policy applied is a decision, too: a late span that matches one does not split the trace."""
+    row = Row(kernel, {"policies": [{"name": "e", "when": "error", "ttl": "2h"}]})
+    records = row.keep([[{}]], row.verdict())
+    row.decider.decide(records)
+    row.table.remember(records)
+    late = row.table.file(row.program.digest(request_bytes([[{"error": True}]])), 2).late_kept
+    row.decider.decide(late)
+    assert tags([message for message, _ in late.requests(0, 0)]) == [()]
+    assert row.counts() == {NO_POLICY: 1}
+
+
 def test_labels_of_the_other_slot_stay(kernel):
     """Retention never touches the sampler's verdict."""
     row = Row(kernel, THREE)
@@ -180,6 +193,17 @@ def test_labels_of_the_other_slot_stay(kernel):
     records = row.keep([[{}], [{"error": True}]], label)
     row.decider.decide(records)
     assert list(records.labels(VERDICT)) == [label, label]
+
+
+def test_counts_name_their_origin(kernel):
+    """Every class is there from the start, so that dashboards see zeros; each sample names pipeline and processor."""
+    samples = list(Row(kernel, THREE).decider.samples())
+    origin = {"pipeline": "traces", "processor": "retention"}
+    classes = ["errors", "vip", "slow", "noise", "standard"]
+    assert [s.labels for s in samples if s.name == "tailgate_retention_traces"] == [
+        origin | {"class": c} for c in classes
+    ]
+    assert {s.name for s in samples} == {"tailgate_retention_traces", "tailgate_retention_spans"}
 
 
 def test_many_masks(kernel):

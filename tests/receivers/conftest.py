@@ -112,13 +112,15 @@ class Served:
     def post(self, body: Any, headers: dict[str, str] | None = None) -> tuple[int, dict[str, str], bytes]:
         return self.request("POST", "/v1/traces", body, {**PROTOBUF, **(headers or {})})
 
-    def raw(self, data: bytes, shut: bool = False) -> bytes:
-        """Send bytes as they are and return all that comes back."""
+    def raw(self, data: bytes, shut: bool = False, once: bool = False) -> bytes:
+        """Send bytes as they are and return all that comes back, or the first of it; `shut`: close our half first."""
         host, _, port = self.http.rpartition(":")
         with socket.create_connection((host, int(port)), timeout=10) as sock:
             sock.sendall(data)
             if shut:
                 sock.shutdown(socket.SHUT_WR)
+            if once:
+                return sock.recv(65536)
             out = b""
             while chunk := sock.recv(65536):
                 out += chunk

@@ -8,10 +8,17 @@ from typing import Any
 
 import aiohttp
 import pytest
-from tailgate.config.model import HealthConfig, MetricsConfig
 from tailgate.telemetry.server import TelemetryServer
 
 LOCAL = "127.0.0.1"
+
+
+def metrics_site(port: int = 0, enabled: bool = True) -> SimpleNamespace:
+    return SimpleNamespace(host=LOCAL, port=port, enabled=enabled)
+
+
+def health_site(port: int = 0, path: str = "/") -> SimpleNamespace:
+    return SimpleNamespace(host=LOCAL, port=port, path=path)
 
 
 def page(accept: str | None) -> tuple[bytes, str]:
@@ -27,7 +34,7 @@ def test_metrics() -> None:
     """`/metrics` gives the page as rendered, with its content type, at the port that was bound."""
 
     async def main() -> None:
-        server = TelemetryServer(MetricsConfig(LOCAL, 0), None, page, lambda: True)
+        server = TelemetryServer(metrics_site(), None, page, lambda: True)
         await server.start()
         assert set(server.endpoints) == {"metrics"}
         status, body, kind = await get(server.endpoints["metrics"], "/metrics")
@@ -49,7 +56,7 @@ def test_a_scrape_that_fails() -> None:
         return page(accept)
 
     async def main() -> None:
-        server = TelemetryServer(MetricsConfig(LOCAL, 0), None, render, lambda: True)
+        server = TelemetryServer(metrics_site(), None, render, lambda: True)
         await server.start()
         status, body, _ = await get(server.endpoints["metrics"], "/metrics")
         assert status == 500
@@ -66,7 +73,7 @@ def test_health(path: str) -> None:
     state = SimpleNamespace(ready=False, live=True)
 
     async def main() -> None:
-        health = HealthConfig(LOCAL, 0, path)
+        health = health_site(0, path)
         server = TelemetryServer(None, health, page, lambda: state.ready, lambda: state.live)
         await server.start()
         address = server.endpoints["health"]
@@ -91,7 +98,7 @@ def test_nothing_listens_when_it_is_off() -> None:
     """Metrics that are not enabled and health that is not configured have no endpoint."""
 
     async def main() -> None:
-        server = TelemetryServer(MetricsConfig(LOCAL, 0, enabled=False), None, page, lambda: True)
+        server = TelemetryServer(metrics_site(enabled=False), None, page, lambda: True)
         await server.start()
         assert server.endpoints == {}
         await server.stop()
@@ -105,7 +112,7 @@ def test_an_address_that_is_taken() -> None:
     async def main() -> None:
         taken = await asyncio.start_server(lambda _reader, writer: writer.close(), LOCAL, 0)
         port = taken.sockets[0].getsockname()[1]
-        server = TelemetryServer(MetricsConfig(LOCAL, 0), HealthConfig(LOCAL, port), page, lambda: True)
+        server = TelemetryServer(metrics_site(), health_site(port), page, lambda: True)
         async with taken:
             with pytest.raises(OSError, match=str(port)):
                 await server.start()
@@ -119,7 +126,7 @@ def test_gzip_for_who_asks() -> None:
     """A client that takes gzip is given it."""
 
     async def main() -> None:
-        server = TelemetryServer(MetricsConfig(LOCAL, 0), None, lambda _accept: (b"a 1\n" * 999, "text/plain"), bool)
+        server = TelemetryServer(metrics_site(), None, lambda _accept: (b"a 1\n" * 999, "text/plain"), bool)
         await server.start()
         url = f"http://{server.endpoints['metrics']}/metrics"
         async with aiohttp.ClientSession() as session, session.get(url, headers={"Accept-Encoding": "gzip"}) as got:

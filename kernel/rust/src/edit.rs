@@ -63,6 +63,11 @@ impl Edit {
         Ok(Edit { on, when, actions, uses_context })
     }
 
+    /// Whether an action chooses keys by a pattern.
+    pub fn uses_patterns(&self) -> bool {
+        self.actions.iter().any(|one| matches!(one, Action::Each { pattern: Some(_), .. }))
+    }
+
     /// Applies the actions, whatever the condition says.
     pub fn apply(&self, work: &mut Work, base: &[u8], around: &Around<'_>, scratch: &mut Vec<u8>) {
         for action in &self.actions {

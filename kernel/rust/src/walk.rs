@@ -2,7 +2,7 @@
 
 use crate::env::SpanFields;
 use crate::keys::Keys;
-use crate::wire::{Bad, Range, Reader, I64, LEN, VARINT};
+use crate::wire::{Bad, Range, Reader, LEN};
 use crate::work::{Loc, Owner, Work};
 
 /// Why a request is refused.
@@ -274,7 +274,3 @@ pub fn check_attributes(limits: &Limits, count: usize) -> Walked<()> {
 pub fn is_any_value(payload: &[u8]) -> bool {
     any_value(Reader::new(payload), 0, 0, &Limits::NONE).is_ok()
 }
-
-// The wire types of the members that are no messages and no strings need no code of their own: whatever their wire
-// type, they are skipped, and `value::read` looks at them again.
-const _: () = assert!(tag(2, VARINT) == 0x10 && tag(4, I64) == 0x21);

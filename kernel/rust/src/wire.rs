@@ -209,6 +209,16 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// All that is left, which must be UTF-8.
+    pub fn rest_as_string(&self) -> Result<(), Bad> {
+        let rest = Range { start: self.pos, end: self.buf.len() };
+        if is_utf8(rest.of(self.buf)) {
+            Ok(())
+        } else {
+            Err(Bad { what: "string is not UTF-8", at: self.pos })
+        }
+    }
+
     /// The payload of a message field inside a message of `level`.
     #[inline]
     pub fn message(&mut self, level: u32) -> Result<Range, Bad> {

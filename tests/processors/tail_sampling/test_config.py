@@ -125,70 +125,71 @@ def test_blocks_of_other_types_are_passed_over():
     assert read(text).policies[0].options.spans_per_second == 1
 
 
-ORDERED = "evaluation: ordered, policies: "
+def own(*policies, more=""):
+    """A file of ours with these policies."""
+    return f"{{policies: [{', '.join(policies)}], default: 1%{more}}}"
+
+
+def theirs(kind, options=None, more=""):
+    """A block of the collector with one policy."""
+    block = "" if options is None else f", {kind}: {options}"
+    return f"{{policies: [{{name: a, type: {kind}{block}}}]{more}}}"
+
+
+ORDERED = ", evaluation: ordered"
+CHANCE = "{name: b, type: probabilistic, probabilistic: {}}"
+AT = ("policies", 0)
 MISTAKES = [
     # what is written, where it is wrong, a part of the message
-    ('{policies: [{name: a, when: "error ("}], default: 1%}', ("policies", 0, "when"), "column 8"),
+    (own('{name: a, when: "error ("}'), (*AT, "when"), "column 8"),
+    (own("{name: a, rate: 150%}"), (*AT, "rate"), "between"),
+    (own("{name: a}", "{name: a}"), ("policies", 1, "name"), "two policies"),
+    (own("{name: default}"), (*AT, "name"), "choose another"),
+    (own("{name: a, limit: {burst: 3}}"), (*AT, "limit"), "one of traces_per"),
+    (own("{name: a, limit: {spans_per_second: 1, traces_per_second: 1}}"), (*AT, "limit"), "one of traces_per"),
+    (own("{name: a, limit: {spans_per_second: 0}}"), (*AT, "limit", "spans_per_second"), "greater than 0"),
+    (own("{name: a, limit: {spans_per_second: .inf}}"), (*AT, "limit", "spans_per_second"), "finite"),
+    (own("{name: a, decision: drop, rate: 5%}"), AT, "no rate"),
+    (own("{name: a, otherwise: pass}"), AT, "no rate"),
+    (own("{name: a, retention: 0s}"), AT, "keeps nothing"),
+    (own("{name: a, retention: 30}"), (*AT, "retention"), "no unit"),
+    (own("{name: a, mode: dry-run}"), (*AT, "mode"), "shadow"),
+    (own("3"), AT, "dictionary"),
+    (own(more=", decison_wait: 1s"), ("decison_wait",), "Extra"),
+    (own(more=", decision_wait: 10"), ("decision_wait",), "no unit"),
     ("{policies: []}", ("default",), "required"),
-    ("{policies: [], default: 1%, decison_wait: 1s}", ("decison_wait",), "Extra"),
     ("{policies: [], default: maybe}", ("default",), "expected a rate"),
-    ("{policies: [], default: 1%, decision_wait: 10}", ("decision_wait",), "no unit"),
-    ("{policies: [{name: a, rate: 150%}], default: 1%}", ("policies", 0, "rate"), "between"),
-    ("{policies: [{name: a}, {name: a}], default: 1%}", ("policies", 1, "name"), "two policies"),
-    ("{policies: [{name: default}], default: 1%}", ("policies", 0, "name"), "choose another"),
-    ("{policies: [{name: a, limit: {burst: 3}}], default: 1%}", ("policies", 0, "limit"), "one of traces_per"),
+    ("{policies: 3, default: 1%}", ("policies",), "list"),
+    ("[]", (), "dictionary"),
+    (theirs("latensy"), (*AT, "type"), "did you mean latency"),
+    (theirs("latency"), (*AT, "latency"), "required"),
+    (theirs("latency", "{threshold: 3}"), (*AT, "latency", "threshold"), "Extra"),
+    (theirs("latency", "{threshold_ms: 9, upper_threshold_ms: 9}"), (*AT, "latency"), "not above"),
+    (theirs("numeric_attribute", "{key: k}"), (*AT, "numeric_attribute"), "min_value or"),
+    (theirs("status_code", "{status_codes: []}"), (*AT, "status_code", "status_codes"), "at least 1"),
+    (theirs("status_code", "{status_codes: [error]}"), (*AT, "status_code", "status_codes", 0), "ERROR"),
     (
-        "{policies: [{name: a, limit: {spans_per_second: 1, traces_per_second: 1}}], default: 1%}",
-        ("policies", 0, "limit"),
-        "one of traces_per",
-    ),
-    ("{policies: [{name: a, limit: {spans_per_second: 0}}], default: 1%}", ("policies", 0, "limit", "spans_per_second"), "0"),
-    ("{policies: [{name: a, limit: {spans_per_second: .inf}}], default: 1%}", ("policies", 0, "limit", "spans_per_second"), "finite"),
-    ("{policies: [{name: a, decision: drop, rate: 5%}], default: 1%}", ("policies", 0), "no rate"),
-    ("{policies: [{name: a, otherwise: pass}], default: 1%}", ("policies", 0), "no rate"),
-    ("{policies: [{name: a, retention: 0s}], default: 1%}", ("policies", 0), "keeps nothing"),
-    ("{policies: [{name: a, mode: dry-run}], default: 1%}", ("policies", 0, "mode"), "shadow"),
-    ("{policies: [{name: a, type: latensy}]}", ("policies", 0, "type"), "did you mean latency"),
-    ("{policies: [{name: a, type: always_sample}, {name: a, type: always_sample}]}", ("policies", 1, "name"), "two"),
-    ("{policies: [{type: always_sample}]}", ("policies", 0, "name"), "required"),
-    ("{policies: [{name: '', type: always_sample}]}", ("policies", 0, "name"), "at least 1"),
-    ("{policies: [{name: a, type: latency}]}", ("policies", 0, "latency"), "required"),
-    ("{policies: [{name: a, type: latency, latency: {threshold: 3}}]}", ("policies", 0, "latency", "threshold"), "Extra"),
-    ("{policies: [{name: a, type: latency, latency: {threshold_ms: 9, upper_threshold_ms: 9}}]}", ("policies", 0, "latency"), "above"),
-    ("{policies: [{name: a, type: numeric_attribute, numeric_attribute: {key: k}}]}", ("policies", 0, "numeric_attribute"), "min_value or"),
-    ("{policies: [{name: a, type: status_code, status_code: {status_codes: []}}]}", ("policies", 0, "status_code", "status_codes"), "at least 1"),
-    ("{policies: [{name: a, type: status_code, status_code: {status_codes: [error]}}]}", ("policies", 0, "status_code", "status_codes", 0), "ERROR"),
-    (
-        "{policies: [{name: a, type: string_attribute, string_attribute: {key: k, values: [a, '('], enabled_regex_matching: true}}]}",
-        ("policies", 0, "string_attribute", "values", 1),
+        theirs("string_attribute", "{key: k, values: [a, '('], enabled_regex_matching: true}"),
+        (*AT, "string_attribute", "values", 1),
         "RE2",
     ),
     (
-        "{policies: [{name: a, type: and, and: {and_sub_policy: [{name: b, type: drop}]}}]}",
-        ("policies", 0, "and", "and_sub_policy", 0, "type"),
+        theirs("and", "{and_sub_policy: [{name: b, type: drop}]}"),
+        (*AT, "and", "and_sub_policy", 0, "type"),
         "cannot stand inside and",
     ),
     (
-        "{policies: [{name: a, type: composite, composite: {composite_sub_policy: [{name: b, type: always_sample}], policy_order: [c]}}]}",
-        ("policies", 0, "composite"),
+        theirs("composite", "{composite_sub_policy: [{name: b, type: always_sample}], policy_order: [c]}"),
+        (*AT, "composite"),
         "the name 'c'",
     ),
-    ("{policies: [{name: a, type: always_sample}], sampling_strategy: span-ingest}", ("sampling_strategy",), "not supported"),
-    ("{policies: [{name: a, type: always_sample}], num_traces: 0}", ("num_traces",), "1"),
-    (
-        "{" + ORDERED + "[{name: a, type: not, not: {not_sub_policy: {name: b, type: rate_limiting, rate_limiting: {spans_per_second: 1}}}}]}",
-        ("policies", 0, "not"),
-        "conditions only",
-    ),
-    (
-        "{" + ORDERED + "[{name: a, type: drop, drop: {drop_sub_policy: [{name: b, type: probabilistic, probabilistic: {}}]}}]}",
-        ("policies", 0, "drop"),
-        "conditions only",
-    ),
-    ("{policies: 3, default: 1%}", ("policies",), "list"),
-    ("{policies: [3], default: 1%}", ("policies", 0), "dictionary"),
-    ("[]", (), "dictionary"),
-]  # fmt: skip
+    (theirs("always_sample", more=", sampling_strategy: span-ingest"), ("sampling_strategy",), "not supported"),
+    (theirs("always_sample", more=", num_traces: 0"), ("num_traces",), "greater than"),
+    (theirs("not", f"{{not_sub_policy: {CHANCE}}}", ORDERED), (*AT, "not"), "conditions only"),
+    (theirs("drop", f"{{drop_sub_policy: [{CHANCE}]}}", ORDERED), (*AT, "drop"), "conditions only"),
+    ("{policies: [{type: always_sample}]}", (*AT, "name"), "required"),
+    ("{policies: [{name: '', type: always_sample}]}", (*AT, "name"), "at least 1"),
+]
 
 
 @pytest.mark.parametrize(("text", "loc", "message"), MISTAKES)

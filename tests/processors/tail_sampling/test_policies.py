@@ -22,6 +22,9 @@ def lasting(*spans):
     return [{"start": start * MS, "end": end * MS} for start, end in spans]
 
 
+ERRORS = "{name: x, type: status_code, status_code: {status_codes: [ERROR]}}"
+S_IS_A = "{name: y, type: string_attribute, string_attribute: {key: s, values: [a]}}"
+S_IS_NOT_A = f"{{name: z, type: not, not: {{not_sub_policy: {S_IS_A}}}}}"
 CASES = [
     # type, options, spans of the trace, sampled
     ("always_sample", "{}", [{}], True),
@@ -90,21 +93,10 @@ CASES = [
     ("span_count", "{min_spans: 2, max_spans: 3}", [{}, {}, {}], True),
     ("span_count", "{min_spans: 2, max_spans: 3}", [{}] * 4, False),
     # and, not: different spans may satisfy the parts
-    (
-        "and",
-        "{and_sub_policy: [{name: x, type: status_code, status_code: {status_codes: [ERROR]}},"
-        " {name: y, type: string_attribute, string_attribute: {key: s, values: [a]}}]}",
-        [{"status": 2}, attrs(s="a")],
-        True,
-    ),
-    (
-        "and",
-        "{and_sub_policy: [{name: x, type: status_code, status_code: {status_codes: [ERROR]}},"
-        " {name: y, type: not, not: {not_sub_policy:"
-        " {name: z, type: string_attribute, string_attribute: {key: s, values: [a]}}}}]}",
-        [{"status": 2}, attrs(s="a")],
-        False,
-    ),
+    ("and", f"{{and_sub_policy: [{ERRORS}, {S_IS_A}]}}", [{"status": 2}, attrs(s="a")], True),
+    ("and", f"{{and_sub_policy: [{ERRORS}, {S_IS_A}]}}", [{"status": 2}, attrs(s="b")], False),
+    ("and", f"{{and_sub_policy: [{ERRORS}, {S_IS_NOT_A}]}}", [{"status": 2}, attrs(s="a")], False),
+    ("and", f"{{and_sub_policy: [{ERRORS}, {S_IS_NOT_A}]}}", [{"status": 2}, attrs(s="b")], True),
     ("not", "{not_sub_policy: {name: x, type: span_count, span_count: {min_spans: 2}}}", [{}], True),
     ("not", "{not_sub_policy: {name: x, type: span_count, span_count: {min_spans: 2}}}", [{}, {}], False),
     # limiters, within what they have

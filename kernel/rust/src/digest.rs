@@ -1,0 +1,274 @@
+//! The way of a request: walk, stages, facts.
+
+use std::sync::Arc;
+
+use crate::edit::Around;
+use crate::env::{Env, SpanView, Where};
+use crate::header::{compute, memo_key, Header};
+use crate::program::{Program, Scratch, Stage};
+use crate::rows::Rows;
+use crate::walk::{self, check_attributes, owner, Limits, Refusal, Walked, RESOURCE_SPANS, SCOPE_SPANS};
+use crate::wire::{Range, Reader, LEN};
+use crate::index::{trace_id, TraceIndex};
+
+/// A span after the stages.
+#[derive(Debug, Clone, Copy)]
+pub struct SpanAt {
+    pub start: u32,
+    pub len: u32,
+    /// It stands among the changed ones, not in the request.
+    pub changed: bool,
+    pub pair: u32,
+    pub row: u32,
+}
+
+/// What a request came to.
+#[derive(Default)]
+pub struct Digested {
+    /// Bytes of the spans that changed.
+    pub changed: Vec<u8>,
+    pub spans: Vec<SpanAt>,
+    pub rows: Rows,
+    pub ids: Vec<[u8; 16]>,
+    /// Each `ResourceSpans` with the number of its `ScopeSpans`, and each of those with the number of its spans.
+    pub resources: Vec<(Arc<Header>, u32)>,
+    pub scopes: Vec<(Arc<Header>, u32)>,
+    /// For each `ScopeSpans` that has spans: its resource and itself.
+    pub pairs: Vec<(Arc<Header>, Arc<Header>)>,
+    pub is_changed: bool,
+}
+
+/// The parts of a `ResourceSpans` or `ScopeSpans`.
+#[derive(Default)]
+struct Parts {
+    children: Vec<Range>,
+    /// Length-delimited fields that are not children, with their tags.
+    fields: Vec<(u32, Range)>,
+    header: Vec<u8>,
+}
+
+impl Parts {
+    fn read(&mut self, mut reader: Reader<'_>, level: u32) -> Walked<()> {
+        self.children.clear();
+        self.fields.clear();
+        self.header.clear();
+        while !reader.done() {
+            let start = reader.pos;
+            let tag = reader.tag()?;
+            if tag == 0x12 {
+                self.children.push(reader.len()?);
+                continue;
+            }
+            if tag & 7 == LEN {
+                let body = reader.len()?;
+                self.fields.push((tag, body));
+            } else {
+                reader.skip(tag, level)?;
+            }
+            self.header.extend_from_slice(Range { start, end: reader.pos }.of(reader.buf));
+        }
+        Ok(())
+    }
+
+    fn validate(&self, reader: &Reader<'_>, level: u32, scope: bool, limits: &Limits) -> Walked<()> {
+        let mut attributes = 0;
+        for &(tag, body) in &self.fields {
+            match tag {
+                0x0a => attributes += owner(reader.sub(body), level + 1, scope, limits)?,
+                0x1a => reader.sub(body).rest_as_string()?,
+                _ => {}
+            }
+        }
+        check_attributes(limits, attributes)
+    }
+}
+
+/// Walks a whole request.
+pub fn digest(program: &Program, request: &[u8], context: &[Option<String>]) -> Walked<Digested> {
+    if request.len() > program.limits.max_bytes {
+        return Err(Refusal::OverLimit { limit: "max_bytes", value: program.limits.max_bytes });
+    }
+    if request.len() > i32::MAX as usize {
+        return Err(Refusal::Malformed(crate::wire::Bad { what: "over 2 GiB", at: 0 }));
+    }
+    let mut scratch = program.scratch();
+    let result = Walk::new(program, request, context, &mut scratch, &program.limits).run();
+    program.done(scratch, result.is_ok());
+    match result {
+        // What is malformed anywhere is malformed, whatever limit was passed before.
+        Err(over @ Refusal::OverLimit { .. }) => {
+            let mut scratch = program.scratch();
+            let unlimited = Walk::new(program, request, context, &mut scratch, &Limits::NONE).run();
+            program.done(scratch, false);
+            Err(unlimited.err().unwrap_or(over))
+        }
+        other => other,
+    }
+}
+
+struct Walk<'a> {
+    program: &'a Program,
+    request: &'a [u8],
+    context: &'a [Option<String>],
+    /// The context, if headers depend on it.
+    header_context: &'a [Option<String>],
+    scratch: &'a mut Scratch,
+    limits: &'a Limits,
+    index: TraceIndex,
+    out: Digested,
+}
+
+impl<'a> Walk<'a> {
+    fn new(
+        program: &'a Program,
+        request: &'a [u8],
+        context: &'a [Option<String>],
+        scratch: &'a mut Scratch,
+        limits: &'a Limits,
+    ) -> Self {
+        Walk {
+            program,
+            request,
+            context,
+            header_context: if program.headers_use_context { context } else { &[] },
+            scratch,
+            limits,
+            index: TraceIndex::default(),
+            out: Digested { rows: Rows::new(program.facts.shape()), ..Digested::default() },
+        }
+    }
+
+    fn run(mut self) -> Walked<Digested> {
+        let mut reader = Reader::new(self.request);
+        let (mut outer, mut inner) = (Parts::default(), Parts::default());
+        while !reader.done() {
+            let tag = reader.tag()?;
+            if tag != 0x0a {
+                reader.skip(tag, 0)?;
+                continue;
+            }
+            let body = reader.len()?;
+            let here = reader.sub(body);
+            outer.read(here, RESOURCE_SPANS)?;
+            let resource = self.header(&here, &outer, None)?;
+            self.out.resources.push((Arc::clone(&resource), outer.children.len() as u32));
+            for &child in &outer.children {
+                let here = reader.sub(child);
+                inner.read(here, SCOPE_SPANS)?;
+                let scope = self.header(&here, &inner, Some(&resource))?;
+                self.out.scopes.push((Arc::clone(&scope), inner.children.len() as u32));
+                self.spans(&reader, &inner.children, &resource, &scope)?;
+            }
+        }
+        Ok(self.out)
+    }
+
+    fn header(&mut self, reader: &Reader<'_>, parts: &Parts, resource: Option<&Arc<Header>>) -> Walked<Arc<Header>> {
+        let resource = resource.map(AsRef::as_ref);
+        let mut key = std::mem::take(&mut self.scratch.key);
+        memo_key(&mut key, &parts.header, resource, self.header_context);
+        let known = self.program.memo().get(&key);
+        let header = match known {
+            Some(header) => header,
+            None => {
+                let level = if resource.is_some() { SCOPE_SPANS } else { RESOURCE_SPANS };
+                parts.validate(reader, level, resource.is_some(), self.limits)?;
+                compute(self.program, &parts.header, resource, self.header_context, self.scratch, &key)
+            }
+        };
+        self.scratch.key = key;
+        header.count(&mut self.scratch.counts);
+        self.out.is_changed |= header.changed;
+        Ok(header)
+    }
+
+    fn spans(
+        &mut self,
+        reader: &Reader<'_>,
+        spans: &[Range],
+        resource: &Arc<Header>,
+        scope: &Arc<Header>,
+    ) -> Walked<()> {
+        if spans.len() > self.limits.max_spans.saturating_sub(self.out.spans.len()) {
+            return Err(Refusal::OverLimit { limit: "max_spans", value: self.limits.max_spans });
+        }
+        if spans.is_empty() {
+            return Ok(());
+        }
+        let pair = self.out.pairs.len() as u32;
+        self.out.pairs.push((Arc::clone(resource), Arc::clone(scope)));
+        self.out.spans.reserve(spans.len());
+        for &range in spans {
+            let place = Place { resource, scope, context: self.context };
+            let done = one_span(self.program, reader.sub(range), self.limits, place, self.scratch)?;
+            let start = self.out.changed.len();
+            let work = &self.scratch.work;
+            if work.changed {
+                work.write_owner(self.request, 0, &mut self.out.changed);
+                self.out.is_changed = true;
+            }
+            let size = if work.changed { self.out.changed.len() - start } else { range.end - range.start };
+            let id = trace_id(work.bytes(self.request, done.trace_id));
+            let row = self.index.row(&mut self.out.ids, &mut self.out.rows, id);
+            let env = env(place, work, self.request, &done);
+            self.program.facts.add(&mut self.out.rows, row, &env, size);
+            self.out.spans.push(SpanAt {
+                start: if work.changed { start } else { range.start } as u32,
+                len: size as u32,
+                changed: work.changed,
+                pair,
+                row: row as u32,
+            });
+        }
+        Ok(())
+    }
+}
+
+/// Where a span stands.
+#[derive(Clone, Copy)]
+pub struct Place<'a> {
+    pub resource: &'a Header,
+    pub scope: &'a Header,
+    pub context: &'a [Option<String>],
+}
+
+/// What conditions see after the last stage.
+pub fn env<'a>(
+    place: Place<'a>,
+    work: &'a crate::work::Work,
+    base: &'a [u8],
+    fields: &'a crate::env::SpanFields,
+) -> Env<'a> {
+    Env {
+        resource: place.resource.last(),
+        scope: place.scope.last(),
+        span: Some(SpanView { work, base, fields }),
+    }
+}
+
+/// Walks one span and takes it through the stages; it is left in the scratch's work.
+pub fn one_span(
+    program: &Program,
+    reader: Reader<'_>,
+    limits: &Limits,
+    place: Place<'_>,
+    scratch: &mut Scratch,
+) -> Walked<crate::env::SpanFields> {
+    let base = reader.buf;
+    let mut fields = walk::span(reader, &program.keys, limits, program.notes, &mut scratch.work)?;
+    for &index in &program.span_stages {
+        match program.stages.get(index) {
+            Some(Stage::Edit(edit)) if edit.on == Where::Span => {
+                let (resource, scope) = (place.resource.level(index), place.scope.level(index));
+                let span = Some(SpanView { work: &scratch.work, base, fields: &fields });
+                if edit.when.holds(&Env { resource, scope, span }) {
+                    let around = Around { resource, scope, context: place.context, keys: &program.keys };
+                    edit.apply(&mut scratch.work, base, &around, &mut scratch.text);
+                }
+            }
+            Some(Stage::Scrub(scrub)) => scrub.span(base, &mut fields, index, scratch),
+            _ => {}
+        }
+    }
+    Ok(fields)
+}

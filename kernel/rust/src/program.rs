@@ -1,0 +1,158 @@
+//! A compiled program: stages, facts, limits, and what is kept between requests for speed.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use serde_json::Value as Json;
+
+use crate::edit::Edit;
+use crate::env::Where;
+use crate::facts::Facts;
+use crate::header::Memo;
+use crate::keys::Keys;
+use crate::scrub::{self, Scrub};
+use crate::spec::{listed, natural, only, shown, Outcome};
+use crate::walk::{Limits, Notes};
+use crate::work::Work;
+
+pub enum Stage {
+    Edit(Edit),
+    Scrub(Box<Scrub>),
+}
+
+pub struct Program {
+    pub keys: Keys,
+    pub stages: Vec<Stage>,
+    pub facts: Facts,
+    pub limits: Limits,
+    pub notes: Notes,
+    /// The stages that touch spans, by their place.
+    pub span_stages: Vec<usize>,
+    /// Whether headers depend on the values that come with a request.
+    pub headers_use_context: bool,
+    /// Replacements by scrub rule since the start.
+    pub counters: Vec<AtomicU64>,
+    memo: Mutex<Memo>,
+    pool: Mutex<Vec<Box<Scratch>>>,
+}
+
+/// Memory for the walk of one request, used again for later ones.
+#[derive(Default)]
+pub struct Scratch {
+    pub work: Work,
+    pub header_work: Work,
+    pub text: Vec<u8>,
+    pub key: Vec<u8>,
+    /// Replacements of this request by scrub rule.
+    pub counts: Vec<u64>,
+    /// For each stage; empty where a stage is no scrub.
+    pub scrub: Vec<scrub::Cache>,
+}
+
+/// More idle scratches than this are not kept.
+const POOLED: usize = 8;
+
+/// A mutex's content, also after a panic elsewhere: nothing here is left half done.
+pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Program {
+    /// Compiles a program from its data.
+    pub fn compile(spec: &Json) -> Outcome<Program> {
+        let spec = only(Some(spec), &["stages", "facts", "limits", "context"], "program")?;
+        let contexts = natural(spec.get("context"), "context")?;
+        let mut keys = Keys::default();
+        let (mut stages, mut rules) = (Vec::new(), 0);
+        for stage in listed(spec.get("stages"), "stages")? {
+            stages.push(match stage.get("kind").and_then(Json::as_str) {
+                Some("edit") => Stage::Edit(Edit::compile(stage, contexts, &mut keys)?),
+                Some("scrub") => {
+                    let scrub = Scrub::compile(stage, rules)?;
+                    rules += scrub.rules();
+                    Stage::Scrub(Box::new(scrub))
+                }
+                _ => return Err(format!("unknown stage {}", shown(stage.get("kind")))),
+            });
+        }
+        let facts = Facts::compile(spec.get("facts"), &mut keys)?;
+        let limits = limits(spec.get("limits"))?;
+        Ok(Program {
+            notes: notes(&stages),
+            span_stages: span_stages(&stages),
+            headers_use_context: stages
+                .iter()
+                .any(|stage| matches!(stage, Stage::Edit(edit) if edit.uses_context && edit.on != Where::Span)),
+            counters: (0..rules).map(|_| AtomicU64::new(0)).collect(),
+            memo: Mutex::default(),
+            pool: Mutex::default(),
+            keys,
+            stages,
+            facts,
+            limits,
+        })
+    }
+
+    pub fn memo(&self) -> MutexGuard<'_, Memo> {
+        lock(&self.memo)
+    }
+
+    /// A scratch, to be given back with `done`.
+    pub fn scratch(&self) -> Box<Scratch> {
+        let pooled = lock(&self.pool).pop();
+        let mut scratch = pooled.unwrap_or_default();
+        scratch.counts.clear();
+        scratch.counts.resize(self.counters.len(), 0);
+        if scratch.scrub.len() != self.stages.len() {
+            scratch.scrub = self.stages.iter().map(|stage| match stage {
+                Stage::Scrub(scrub) => scrub.cache(),
+                Stage::Edit(_) => scrub::Cache::default(),
+            }).collect();
+        }
+        scratch
+    }
+
+    /// Takes a scratch back and, if the request was accepted, counts what was replaced in it.
+    pub fn done(&self, scratch: Box<Scratch>, accepted: bool) {
+        if accepted {
+            for (counter, count) in self.counters.iter().zip(&scratch.counts) {
+                if *count > 0 {
+                    counter.fetch_add(*count, Ordering::Relaxed);
+                }
+            }
+        }
+        let mut pool = lock(&self.pool);
+        if pool.len() < POOLED {
+            pool.push(scratch);
+        }
+    }
+}
+
+fn limits(spec: Option<&Json>) -> Outcome<Limits> {
+    let spec = only(spec, &["max_bytes", "max_spans", "max_attributes", "max_depth"], "limits")?;
+    let limit = |name: &str| natural(spec.get(name), name);
+    Ok(Limits {
+        max_bytes: limit("max_bytes")?,
+        max_spans: limit("max_spans")?,
+        max_attributes: limit("max_attributes")?,
+        max_depth: limit("max_depth")?,
+    })
+}
+
+fn on_spans(stage: &Stage) -> bool {
+    match stage {
+        Stage::Edit(edit) => edit.on == Where::Span,
+        Stage::Scrub(scrub) => scrub.on_spans(),
+    }
+}
+
+fn notes(stages: &[Stage]) -> Notes {
+    let scrubs = stages.iter().any(|stage| matches!(stage, Stage::Scrub(_)) && on_spans(stage));
+    let edits = |stage: &Stage| matches!(stage, Stage::Edit(edit) if edit.on == Where::Span && edit.uses_patterns());
+    Notes { attributes: scrubs || stages.iter().any(edits), fields: scrubs }
+}
+
+fn span_stages(stages: &[Stage]) -> Vec<usize> {
+    let chosen = stages.iter().enumerate().filter(|(_, stage)| on_spans(stage));
+    chosen.map(|(index, _)| index).collect()
+}

@@ -1,0 +1,232 @@
+//! The facts of traces, a row each, in flat vectors: a few dozen bytes a trace.
+
+/// How much a program computes of a trace.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Shape {
+    pub leaves: usize,
+    pub numbers: usize,
+    pub keys: usize,
+}
+
+impl Shape {
+    fn leaf_bytes(self) -> usize {
+        self.leaves.div_ceil(4)
+    }
+}
+
+/// What every trace has.
+#[derive(Debug, Clone, Copy)]
+pub struct Row {
+    pub bytes: u64,
+    /// Earliest start in ns; `u64::MAX` when there is none (0 is left out).
+    pub start: u64,
+    /// Latest end in ns, 0 when there is none.
+    pub end: u64,
+    /// One more than the largest `rv`, 0 when there is none.
+    randomness: u64,
+    pub spans: u32,
+    pub root: bool,
+}
+
+const EMPTY: Row = Row { bytes: 0, start: u64::MAX, end: 0, randomness: 0, spans: 0, root: false };
+
+impl Row {
+    /// Latest end less earliest start in ns, 0 when either is missing.
+    pub fn duration(&self) -> u64 {
+        self.end.saturating_sub(self.start)
+    }
+
+    pub fn randomness(&self) -> Option<u64> {
+        self.randomness.checked_sub(1)
+    }
+
+    fn merge(&mut self, other: &Row) {
+        self.bytes += other.bytes;
+        self.start = self.start.min(other.start);
+        self.end = self.end.max(other.end);
+        self.randomness = self.randomness.max(other.randomness);
+        self.spans = self.spans.saturating_add(other.spans);
+        self.root |= other.root;
+    }
+}
+
+/// Sum, minimum and maximum in units of 10^-6.
+#[derive(Debug, Clone, Copy)]
+pub struct Number {
+    pub sum: i128,
+    pub min: i128,
+    pub max: i128,
+}
+
+/// A candidate for the value of a key; the smallest one wins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct KeyFact<'a> {
+    pub not_root: bool,
+    pub start: u64,
+    pub span_id: &'a [u8],
+    pub text: &'a [u8],
+}
+
+#[derive(Debug, Clone)]
+struct OwnedKey {
+    start: u64,
+    id: u32,
+    not_root: bool,
+    /// Span id, then text.
+    data: Box<[u8]>,
+}
+
+impl OwnedKey {
+    fn of(fact: KeyFact<'_>) -> OwnedKey {
+        let data = [fact.span_id, fact.text].concat().into_boxed_slice();
+        OwnedKey { start: fact.start, id: fact.span_id.len() as u32, not_root: fact.not_root, data }
+    }
+
+    fn get(&self) -> KeyFact<'_> {
+        let (span_id, text) = self.data.split_at_checked(self.id as usize).unwrap_or((&[], &[]));
+        KeyFact { not_root: self.not_root, start: self.start, span_id, text }
+    }
+}
+
+/// The facts of many traces.
+#[derive(Debug, Clone, Default)]
+pub struct Rows {
+    shape: Shape,
+    rows: Vec<Row>,
+    /// For each leaf two bits, `any` and `not all`.
+    bits: Vec<u8>,
+    numbers: Vec<Option<Number>>,
+    keys: Vec<Option<OwnedKey>>,
+}
+
+impl Rows {
+    pub fn new(shape: Shape) -> Rows {
+        Rows { shape, ..Rows::default() }
+    }
+
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Adds a row without spans.
+    pub fn push(&mut self) -> usize {
+        self.rows.push(EMPTY);
+        self.bits.resize(self.rows.len() * self.shape.leaf_bytes(), 0);
+        self.numbers.resize(self.rows.len() * self.shape.numbers, None);
+        self.keys.resize(self.rows.len() * self.shape.keys, None);
+        self.rows.len() - 1
+    }
+
+    /// Empties a row.
+    pub fn clear(&mut self, row: usize) {
+        if let Some(fixed) = self.rows.get_mut(row) {
+            *fixed = EMPTY;
+        }
+        fill(&mut self.bits, row, self.shape.leaf_bytes(), 0);
+        fill(&mut self.numbers, row, self.shape.numbers, None);
+        fill(&mut self.keys, row, self.shape.keys, None);
+    }
+
+    #[inline]
+    pub fn get(&self, row: usize) -> &Row {
+        self.rows.get(row).unwrap_or(&EMPTY)
+    }
+
+    /// Counts a span: its bytes, start, end and whether it is a root.
+    #[inline]
+    pub fn span(&mut self, row: usize, (bytes, start, end, root): (u64, u64, u64, bool), randomness: Option<u64>) {
+        if let Some(fixed) = self.rows.get_mut(row) {
+            let start = if start == 0 { u64::MAX } else { start };
+            let randomness = randomness.map_or(0, |value| value + 1);
+            fixed.merge(&Row { bytes, start, end, randomness, spans: 1, root });
+        }
+    }
+
+    #[inline]
+    pub fn leaf(&mut self, row: usize, leaf: usize, holds: bool) {
+        let at = row * self.shape.leaf_bytes() + leaf / 4;
+        if let Some(byte) = self.bits.get_mut(at) {
+            *byte |= (if holds { 1 } else { 2 }) << (leaf % 4 * 2);
+        }
+    }
+
+    /// Whether any span, and whether all spans satisfy a leaf.
+    pub fn leaves(&self, row: usize, leaf: usize) -> (bool, bool) {
+        let at = row * self.shape.leaf_bytes() + leaf / 4;
+        let bits = self.bits.get(at).map_or(0, |byte| byte >> (leaf % 4 * 2));
+        (bits & 1 != 0, bits & 2 == 0)
+    }
+
+    pub fn number(&mut self, row: usize, index: usize, value: i128) {
+        if let Some(place) = self.numbers.get_mut(row * self.shape.numbers + index) {
+            merge_number(place, &Number { sum: value, min: value, max: value });
+        }
+    }
+
+    pub fn number_of(&self, row: usize, index: usize) -> Option<Number> {
+        self.numbers.get(row * self.shape.numbers + index).copied().flatten()
+    }
+
+    pub fn key(&mut self, row: usize, index: usize, fact: KeyFact<'_>) {
+        if let Some(place) = self.keys.get_mut(row * self.shape.keys + index) {
+            if place.as_ref().is_none_or(|mine| fact < mine.get()) {
+                *place = Some(OwnedKey::of(fact));
+            }
+        }
+    }
+
+    pub fn key_of(&self, row: usize, index: usize) -> Option<&[u8]> {
+        self.keys.get(row * self.shape.keys + index)?.as_ref().map(|key| key.get().text)
+    }
+
+    /// Merges a row of other facts of the same program into one of these.
+    pub fn merge(&mut self, row: usize, other: &Rows, from: usize) {
+        if let Some(mine) = self.rows.get_mut(row) {
+            mine.merge(other.get(from));
+        }
+        let size = self.shape.leaf_bytes();
+        for index in 0..size {
+            if let (Some(mine), Some(its)) =
+                (self.bits.get_mut(row * size + index), other.bits.get(from * size + index))
+            {
+                *mine |= its;
+            }
+        }
+        for index in 0..self.shape.numbers {
+            if let (Some(mine), Some(its)) =
+                (self.numbers.get_mut(row * self.shape.numbers + index), other.number_of(from, index))
+            {
+                merge_number(mine, &its);
+            }
+        }
+        for index in 0..self.shape.keys {
+            if let Some(Some(its)) = other.keys.get(from * self.shape.keys + index) {
+                self.key(row, index, its.get());
+            }
+        }
+    }
+
+    /// Adds a copy of a row of other facts of the same program.
+    pub fn push_copy(&mut self, other: &Rows, from: usize) -> usize {
+        let row = self.push();
+        self.merge(row, other, from);
+        row
+    }
+}
+
+fn merge_number(mine: &mut Option<Number>, its: &Number) {
+    *mine = Some(match *mine {
+        None => *its,
+        Some(mine) => Number {
+            sum: mine.sum.saturating_add(its.sum),
+            min: mine.min.min(its.min),
+            max: mine.max.max(its.max),
+        },
+    });
+}
+
+fn fill<T: Clone>(values: &mut [T], row: usize, size: usize, value: T) {
+    if let Some(part) = values.get_mut(row * size..(row + 1) * size) {
+        part.fill(value);
+    }
+}

@@ -1,0 +1,69 @@
+"""From the configuration of `scrub` to the kernel's stage."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ...kernel.contract import Scrub, ScrubRule
+from ..base import BuildContext, Fused
+from .actions import KernelAction, redact
+from .config import ScrubConfig
+from .detector import Detector
+from .detectors import DETECTORS
+from .names import NAMES, key_pattern
+
+Named = tuple[str, ScrubRule]
+"""What a rule is counted as, and the rule."""
+
+
+def build(config: ScrubConfig, ctx: BuildContext) -> Fused:
+    """Return the stage. Raises ValueError when the key of `hmac` cannot be read."""
+    hmac = _hmac(config)
+    keys, values = list(_keys(config, hmac)), list(_values(config, hmac))
+    if not keys and not values:
+        return Fused([])
+    stage: Scrub = {
+        "kind": "scrub",
+        "positions": list(config.positions),
+        "skip": any_of(config.skip_keys),
+        "keys": [rule for _, rule in keys],
+        "values": [rule for _, rule in values],
+    }
+    return Fused([stage], [(ctx.id, name) for name, _ in (*keys, *values)])
+
+
+def any_of(patterns: list[str]) -> str | None:
+    """Return one pattern for several, None for none."""
+    return "|".join(f"(?:{pattern})" for pattern in patterns) or None
+
+
+def _hmac(config: ScrubConfig) -> KernelAction | None:
+    if config.hmac is None:
+        return None
+    return {"do": "hmac", "key": config.hmac.read().hex(), "length": config.hmac.length, "prefix": ""}
+
+
+def _keys(config: ScrubConfig, hmac: KernelAction | None) -> Iterator[Named]:
+    for one in config.keys:
+        yield f"key:{one.name or one.pattern}", {"pattern": one.pattern, "action": one.kernel_action(hmac)}
+    for name in NAMES if config.default_keys else ():
+        yield f"key:{name.kind}", {"pattern": key_pattern(name), "action": redact(f"[{name.kind.upper()}]")}
+
+
+def _values(config: ScrubConfig, hmac: KernelAction | None) -> Iterator[Named]:
+    for own in config.patterns:
+        action = own.kernel_action(hmac)
+        yield own.name, {"pattern": own.pattern, "group": own.group, "check": own.check, "action": action}
+    tuned = {one.name: one for one in config.detectors}
+    for detector in DETECTORS:
+        one = tuned.get(detector.name)
+        if one is None and detector.pack in config.packs:
+            yield from _rules(detector, detector.action)
+        elif one is not None and one.enabled:
+            yield from _rules(detector, one.kernel_action(hmac))
+
+
+def _rules(detector: Detector, action: KernelAction) -> Iterator[Named]:
+    for rule in detector.rules:
+        name = ".".join(filter(None, (detector.name, rule.variant)))
+        yield name, {"pattern": rule.pattern, "group": rule.group, "check": rule.check, "action": action}

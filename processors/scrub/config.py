@@ -1,0 +1,170 @@
+"""The configuration of `scrub`: which detectors, which keys, and what becomes of what they find."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import Annotated, Any
+
+import re2
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
+
+from .actions import ActionFields, HmacConfig, KernelAction, Strict, redact
+from .detectors import BY_NAME, PACKS
+
+POSITIONS = (
+    "resource",
+    "scope",
+    "span",
+    "event",
+    "link",
+    "span_name",
+    "status",
+    "event_name",
+    "trace_state",
+    "scope_name",
+    "schema_url",
+)
+"""Every string position of a trace, as `docs/kernel.md` names them."""
+
+CHECKS = (
+    "payment_card",
+    "iban",
+    "us_ssn",
+    "e164",
+    "ipv4",
+    "ipv6",
+    "public_ipv4",
+    "public_ipv6",
+    "jwt",
+    "basic_credentials",
+)
+"""The kernel's validators."""
+
+
+def one_of(kind: str, names: Iterable[str]) -> tuple[Any, Any]:
+    """Return what makes a string field accept these names only, with a did-you-mean for any other."""
+    allowed = tuple(names)
+
+    def known(value: str) -> str:
+        if value in allowed:
+            return value
+        close = get_close_matches(value, allowed, 1)
+        hint = f"did you mean {close[0]!r}?" if close else f"expected one of {', '.join(allowed)}"
+        raise ValueError(f"unknown {kind} {value!r}: {hint}")
+
+    return AfterValidator(known), WithJsonSchema({"type": "string", "enum": list(allowed)})
+
+
+DetectorName = Annotated[str, *one_of("detector", BY_NAME)]
+PackName = Annotated[str, *one_of("pack", PACKS)]
+PositionName = Annotated[str, *one_of("position", POSITIONS)]
+CheckName = Annotated[str, *one_of("check", CHECKS)]
+
+
+def compiled(pattern: str) -> Any:
+    """Return the pattern compiled by RE2. Raises ValueError with RE2's message."""
+    options = re2.Options()
+    options.log_errors = False
+    try:
+        return re2.compile(pattern, options)
+    except re2.error as error:
+        message = error.args[0]
+        reason = message.decode(errors="replace") if isinstance(message, bytes) else message
+        raise ValueError(f"{pattern!r} is no RE2 pattern: {reason}") from None
+
+
+def _pattern(value: Any) -> Any:
+    if isinstance(value, str):
+        compiled(value)
+    return value
+
+
+Pattern = Annotated[str, BeforeValidator(_pattern)]
+"""A configuration field that holds an RE2 pattern."""
+
+
+class DetectorConfig(ActionFields):
+    """A shipped detector with another action, or switched off."""
+
+    name: DetectorName = Field(description="The detector's name, see docs/scrubbing.md.")
+    enabled: bool = True
+
+    def default(self) -> KernelAction:
+        """Return the detector's own action."""
+        return BY_NAME[self.name].action
+
+
+class PatternConfig(ActionFields):
+    """A detector of one's own."""
+
+    name: Annotated[str, Field(min_length=1)] = Field(description="What the matches are counted and redacted as.")
+    pattern: Pattern = Field(description="RE2; found anywhere in a string.")
+    group: Annotated[int, Field(ge=0)] = Field(0, description="The capturing group that is replaced; 0: all.")
+    check: CheckName | None = Field(None, description="A validator that the group's text must pass.")
+
+    def default(self) -> KernelAction:
+        """Redact by the name: `[EMPLOYEE_ID]`."""
+        return redact(f"[{self.name.upper()}]")
+
+    @model_validator(mode="after")
+    def _has_group(self) -> PatternConfig:
+        groups = compiled(self.pattern).groups
+        if self.group > groups:
+            raise ValueError(f"group {self.group}: the pattern has {groups} capturing groups")
+        return self
+
+
+class KeyConfig(ActionFields):
+    """A rule for whole values by the key of their attribute."""
+
+    name: str | None = Field(None, description="What it is counted as; default: the pattern.")
+    pattern: Pattern = Field(description="RE2; found anywhere in the key of an attribute or of a nested map.")
+
+    def default(self) -> KernelAction:
+        """Redact."""
+        return redact("[REDACTED]")
+
+
+def _named(value: Any) -> Any:
+    return {"name": value} if isinstance(value, str) else value
+
+
+class ScrubConfig(Strict):
+    """Replace personal data and secrets in every string of a span, its scope and its resource."""
+
+    packs: list[PackName] = Field(default_factory=lambda: list(PACKS), description="Groups of detectors; default: all.")
+    detectors: list[Annotated[DetectorConfig, BeforeValidator(_named)]] = Field(
+        default_factory=list,
+        description="More detectors, by name; as a mapping with another action, or with `enabled: false`.",
+    )
+    patterns: list[PatternConfig] = Field(default_factory=list, description="Detectors of one's own; they go first.")
+    keys: list[KeyConfig] = Field(default_factory=list, description="Rules by key; they go before the shipped ones.")
+    default_keys: bool = Field(True, description="Whether the shipped deny-list of keys (password, ...) applies.")
+    skip_keys: list[Pattern] = Field(
+        default_factory=list, description="Attributes whose key matches are left alone, with all that is in them."
+    )
+    positions: list[PositionName] = Field(
+        default_factory=lambda: list(POSITIONS), description="Where to look; default: everywhere."
+    )
+    hmac: HmacConfig | None = Field(None, description="The key of the action hmac.")
+
+    @model_validator(mode="after")
+    def _names(self) -> ScrubConfig:
+        _unique("detector", (one.name for one in self.detectors))
+        _unique("pattern", (one.name for one in self.patterns))
+        _unique("key rule", (one.name or one.pattern for one in self.keys))
+        for one in self.patterns:
+            if one.name in BY_NAME:
+                raise ValueError(f"pattern {one.name!r} has the name of a shipped detector")
+        if self.hmac is None and any(one.does() == "hmac" for one in (*self.detectors, *self.patterns, *self.keys)):
+            raise ValueError("the action hmac needs a key: hmac: {key_file: ...}")
+        return self
+
+
+def _unique(kind: str, names: Iterable[str]) -> None:
+    seen = set()
+    for name in names:
+        if name in seen:
+            raise ValueError(f"{kind} {name!r} stands twice")
+        seen.add(name)

@@ -1,0 +1,159 @@
+"""The pack `credentials`: keys, tokens and passwords, by their form or by the name that stands before them."""
+
+from __future__ import annotations
+
+from .actions import redact
+from .detector import WORD, Detector, Rule
+from .names import query_pattern, text_pattern
+
+PACK = "credentials"
+
+_OF_KEY = r"[ A-Z0-9%+_]*PRIVATE(?: |%20|\+|_)KEY"
+PRIVATE_KEY = Detector(
+    "private_key",
+    PACK,
+    redact("[PRIVATE_KEY]"),
+    # Without an end (a text that was cut) everything behind the beginning is the key.
+    (Rule(rf"(?s)-{{4,5}} ?BEGIN{_OF_KEY}.*?(?:-{{4,5}} ?END{_OF_KEY}[ A-Z0-9%+_]*-{{4,5}}|\z)", group=0),),
+)
+
+JWT = Detector(
+    "jwt",
+    PACK,
+    redact("[JWT]"),
+    # Base64 of `{"`, `{ `, `{\n`, `{\t`; then two more parts, or four (encrypted), or fewer where the text was cut.
+    (Rule(r"ey[JA][\w-]+=*\.[\w-]*=*(?:\.[\w-]*=*(?:\.[\w-]+\.[\w-]+)?)?", group=0, check="jwt"),),
+)
+
+_PORTS = r"[^\s/?#@:]*(?::[0-9]+(?:,[^\s/?#@:]*)?)*"
+URL_USERINFO = Detector(
+    "url_userinfo",
+    PACK,
+    redact("[CREDENTIALS]"),
+    (
+        Rule(
+            rf"://(?:git@|\[|{_PORTS}[/?#]|"  # none: a repository, an IPv6 address, hosts and ports before a path
+            r"""(?:[^\s/?#@:"'<>\[]*:)?([^\s/?#"'<>\[][^\s/?#"'<>]*|[^\s"'<>\[][^\s"'<>]*?)@)"""
+        ),
+        Rule(
+            r"""\b[\w.%+-]+:([^\s:/"'<>()\[][^\s/"'<>()]*)@(?:tcp6?|unix|udp)\(""",  # Go's MySQL driver
+            variant="dsn",
+        ),
+    ),
+)
+
+_SCHEMES = "bearer|basic|token|digest|negotiate|ntlm|api-?key|hmac|aws4-hmac-sha256|oauth|jwt|key|hawk|sso-key"
+AUTHORIZATION = Detector(
+    "authorization",
+    PACK,
+    redact("[TOKEN]"),
+    (
+        Rule(
+            rf"""(?i)authorization\\*["']?\s*(?::|=>|=|%3A|%3D)[\s"'\\\[]*(?:{_SCHEMES})(?:\s|%20|\+)+"""
+            r"""((?:\w+="[^"]*"|[^\s"',;<>\\\[\]][^\s"',;<>\\\]]*)(?:, ?\w+=(?:"[^"]*"|[^\s",;]+))*)"""
+        ),
+    ),
+)
+
+_GAP = r"(?:\s|%20|%3A|[+:=]|\\[nrt])+"
+_T = r"[A-Za-z0-9._~+/-]"
+BEARER_TOKEN = Detector(
+    "bearer_token",
+    PACK,
+    redact("[TOKEN]"),
+    # `bearer` is followed by prose as well: a digit, two dots or 32 characters make a token of what follows.
+    (
+        Rule(
+            rf"(?i)bearer{_GAP}((?:{_T}{{5,}}[0-9]{_T}*|{_T}*[0-9]{_T}{{5,}}|{_T}{{32,}}"
+            r"|[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+)=*)"
+        ),
+    ),
+)
+
+BASIC_CREDENTIALS = Detector(
+    "basic_credentials",
+    PACK,
+    redact("[CREDENTIALS]"),
+    (Rule(rf"(?i)basic{_GAP}([A-Za-z0-9+/_-]{{4,}}={{0,2}})", check="basic_credentials"),),
+)
+
+COOKIE_HEADER = Detector(
+    "cookie_header",
+    PACK,
+    redact("[COOKIE]"),
+    (Rule(r"""(?i)cookie2?\\*["']?\s*(?::|=>|=)\s*\\*["']?([^\s;,"'=<>]+=[^\r\n"'<>\\]+)"""),),
+)
+
+GITHUB_TOKEN = Detector(
+    "github_token",
+    PACK,
+    redact("[GITHUB_TOKEN]"),
+    (Rule(r"gh[pousr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{22,}", group=0),),
+)
+
+_AWS = "(?:A3T[A-Z0-9]|AKIA|ASIA|ABIA|ACCA)[A-Z0-9]"
+AWS_ACCESS_KEY = Detector(
+    "aws_access_key",
+    PACK,
+    redact("[AWS_ACCESS_KEY]"),
+    (Rule(rf"{WORD}(?:{_AWS}{{17}}|({_AWS}{{16}}))"),),
+)
+
+_VENDORS = (
+    r"glpat-[\w-]{20,}",  # GitLab
+    r"xox[abeoprs]-[A-Za-z0-9-]{10,}|xapp-[A-Za-z0-9-]{10,}",  # Slack
+    r"[rs]k_(?:live|test|prod)_[A-Za-z0-9]{10,}|whsec_[A-Za-z0-9+/]{24,}",  # Stripe
+    r"sk-(?:proj|svcacct|admin|ant|or|lf)-[\w-]{16,}|sk-[A-Za-z0-9]{20,}",  # OpenAI, Anthropic, OpenRouter, Langfuse
+    r"AIza[\w-]{30,}|ya29\.[\w-]{20,}",  # Google
+    r"npm_[A-Za-z0-9]{36}|pypi-[\w-]{40,}",
+    r"SG\.[\w-]{16,}\.[\w-]{16,}",  # SendGrid
+    r"hf_[A-Za-z0-9]{30,}",  # Hugging Face
+    r"dop_v1_[a-f0-9]{64}",  # DigitalOcean
+    r"shp(?:at|ca|pa|ss)_[A-Fa-f0-9]{32}",  # Shopify
+    r"hvs\.[\w-]{24,}",  # Vault
+    r"sq0(?:atp|csp)-[\w-]{22,}",  # Square
+)
+API_TOKEN = Detector(
+    "api_token",
+    PACK,
+    redact("[API_TOKEN]"),
+    (
+        Rule(rf"{WORD}({'|'.join(_VENDORS)})"),
+        Rule(r"hooks\.slack(?:-gov)?\.com/(?:services|workflows|triggers)/([A-Za-z0-9/_-]{20,})", variant="hook"),
+    ),
+)
+
+_SHORT = r"""[?&;#](?i:code|key)=[^&;\s#"'<>]{0,15}(?:[&;\s#"'<>]|$)"""
+URL_QUERY_SECRET = Detector(
+    "url_query_secret",
+    PACK,
+    redact("[SECRET]"),
+    (Rule(rf"{_SHORT}|{query_pattern()}=(?:[\[*]|" + r"""([^&;\s#"'<>\[*][^&;\s#"'<>]*))"""),),
+)
+
+_NAME = text_pattern()
+_END = r"""(?:[\s,;:.)}\]"'<]|$)"""
+_HOLES = r"\$?\{|[\[<]|%[a-z(]"
+"""What stands for a value that is filled in elsewhere, or was taken out before: `${X}`, `{}`, `<x>`, `[X]`, `%s`."""
+
+_QUOTED = Rule(rf"""{_NAME}"?\s*(?:=>|:=|[:=])\s*"(?:\*+"|{_HOLES}|""" + r"""((?:[^"\\]|\\.)+))""", variant="json")
+_ESCAPED = Rule(
+    rf"""{_NAME}(?:\\+["']|["'])?\s*(?:=>|:=|[:=])\s*(?:\\+["']|')(?:\*+["'\\]|{_HOLES}|""" + r"""([^"'\\]+))""",
+    variant="quoted",
+)
+_ENCODED = Rule(
+    rf"{_NAME}(?:%22|%27|%5D)*(?i:%3A|%3D)(?:%22|%27|%20)*" + r"""([^&\s#"'<>%][^&\s#"'<>]*)""",
+    variant="encoded",
+)
+_PLAIN = Rule(
+    rf"""(?:^|[\s"'{{(,;|\\])(?i:token)\\*["']?(?:\s*:|\s+=)\s*[^\s"',;]{{1,11}}{_END}|"""  # `unexpected token: 15`
+    rf"""{_NAME}\\*["']?(?:"""
+    rf"\s*(?::|=>)\s*[A-Za-z_.-]+{_END}|"  # `password: required` is prose
+    rf"\s+=\s*[A-Za-z_.]+(?:{_END}|[(\[{{])|"  # `token = get_token()` is code
+    r"=[A-Za-z_.]*[(),\[\]{}]|"  # and so is `connect(password=password)`
+    rf"\s*(?:=>|:=|[:=]|>)\s*(?:{_HOLES}|\?|\$[0-9]|:[A-Za-z_]|@[A-Za-z]|[*(=/]|"  # `password = $1`
+    rf"(?i:null|none|nil|true|false){_END}|(?i:{_SCHEMES})(?:\s|%20|\+))|"
+    r"(?:\s*(?:=>|:=|[:=])\s*|>)"
+    r"""([^\s,;&"'<>)}\]\\][^\s,;&"'<>)}\]\\]*))"""
+)
+ASSIGNED_SECRET = Detector("assigned_secret", PACK, redact("[SECRET]"), (_QUOTED, _ESCAPED, _ENCODED, _PLAIN))

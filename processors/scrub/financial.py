@@ -1,0 +1,47 @@
+"""The pack `financial`: card and account numbers."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from .actions import mask
+from .detector import NUMBER, WORD, Detector, Rule
+
+PACK = "financial"
+
+_IBAN_LENGTHS = """AD24 AE23 AL28 AT20 AZ28 BA20 BE16 BG22 BH22 BI27 BR29 BY28 CH21 CR22 CY28 CZ24 DE22 DJ27 DK18 DO28
+EE20 EG29 ES24 FI18 FK18 FO18 FR27 GB22 GE22 GI23 GL18 GR27 GT28 HN28 HR21 HU28 IE22 IL23 IQ23 IS26 IT27 JO30 KW30 KZ20
+LB28 LC32 LI21 LT20 LU20 LV21 LY25 MC27 MD24 ME22 MK19 MN20 MR27 MT31 MU30 NI28 NL18 NO15 OM23 PK24 PL28 PS29 PT25 QA29
+RO24 RS22 RU33 SA24 SC31 SD18 SE24 SI19 SK24 SM27 SO23 ST25 SV28 TL23 TN24 TR26 UA29 VA22 VG24 XK20 YE30"""
+"""ISO 13616: country and length, as in the IBAN registry of SWIFT."""
+
+
+def _iban() -> str:
+    """Return a pattern that knows each country's length: a number ends where it ends, whatever word follows it."""
+    by_length: dict[int, list[str]] = defaultdict(list)
+    for entry in _IBAN_LENGTHS.split():
+        by_length[int(entry[2:])].append(entry[:2])
+    forms = []
+    for length, countries in sorted(by_length.items()):
+        blocks, rest = divmod(length - 4, 4)
+        tail = f" ?[A-Z0-9]{{{rest}}}" if rest else ""
+        forms.append(f"(?:{'|'.join(countries)})[0-9]{{2}}(?: ?[A-Z0-9]{{4}}){{{blocks}}}{tail}")
+    return rf"(?i){WORD}({'|'.join(forms)})(?:\b|_)"
+
+
+IBAN = Detector("iban", PACK, mask(keep_last=4, keep_first=2), (Rule(_iban(), check="iban"),))
+
+_BLOCKS = r"[0-9]{4}[ -][0-9]{4}[ -][0-9]{4}[ -][0-9]{4}"
+# In one piece 13 to 16 digits, longer ones from UnionPay only: 17 to 19 digits are what ids of 64 bits look like.
+_PIECE = r"(?:62[0-9]{14,17}|[0-9]{13,16})"
+_LONGER = r"[0-9]{20}|(?:[0-57-9][0-9]|6[013-9])[0-9]{15}"
+_CARD = Rule(
+    rf"{NUMBER}(?:{_LONGER}|[0-9]{{13,19}}[A-Za-z]|{_BLOCKS}[0-9A-Za-z]|"
+    r"[0-9]{4}[ -][0-9]{6}[ -](?:[0-9]{5}[0-9A-Za-z]|[0-9]{4}[A-Za-z])|"
+    rf"({_BLOCKS}|[0-9]{{4}}[ -][0-9]{{6}}[ -][0-9]{{4,5}}|{_PIECE}))",
+    check="payment_card",
+)
+_GAPS = r"(?:\+|%20|%2D|[._]|  |\x{A0}|[\x{2010}-\x{2015}])"
+_APART = rf"[3-6][0-9]{{3}}{_GAPS}[0-9]{{4}}{_GAPS}[0-9]{{4}}{_GAPS}[0-9]{{4}}"
+_CARD_APART = Rule(rf"{NUMBER}(?:{_APART}(?:[0-9A-Za-z]|[.][0-9])|({_APART}))", variant="apart")
+PAYMENT_CARD = Detector("payment_card", PACK, mask(keep_last=4), (_CARD, _CARD_APART))

@@ -1,0 +1,63 @@
+"""The pack `pii`: what names a person."""
+
+from __future__ import annotations
+
+from .actions import redact
+from .detector import ESCAPE, Detector, Rule
+
+PACK = "pii"
+
+_L = r"\x{C0}-\x{24F}\x{370}-\x{52F}"
+"""Letters of the alphabets that put spaces between words: Latin, Greek, Cyrillic."""
+_AT = r"(?:@|%(?:25)*40|\\u0040|&#64;)"
+_LOCAL = rf"[A-Za-z0-9._%+{_L}-]"
+_HOST = rf"[A-Za-z0-9{_L}-]"
+_FILES = "png|jpe?g|gif|svg|webp|ico|js|jsx|mjs|ts|tsx|css|scss|json|ya?ml|html?|xml|txt|log|map|wasm"
+EMAIL = Detector(
+    "email",
+    PACK,
+    redact("[EMAIL]"),
+    (
+        Rule(
+            rf"(?:^|[^A-Za-z0-9._%+{_L}-])(?:"
+            # None: a repository, `package@1.2`, `logo@2x.png`, `rabbit@broker.shop.svc`, files.
+            rf"git@|{_LOCAL}+@(?:v?[0-9]+\.[0-9]|[0-9]+x\.|(?:{_HOST}+\.)+(?:svc(?:\.cluster\.local)?|{_FILES})"
+            r"(?:$|[^\w.-]))|"
+            rf"({_LOCAL}+{_AT}(?:{_HOST}+\.)+(?:[A-Za-z{_L}]{{2,}}|xn--[A-Za-z0-9-]+)))"
+        ),
+    ),
+)
+
+_SSN = "[0-9]{3}-[0-9]{2}-[0-9]{4}"
+_SSN_ANY = "[0-9]{3}[ .-]?[0-9]{2}[ .-]?[0-9]{4}"
+US_SSN = Detector(
+    "us_ssn",
+    PACK,
+    redact("[SSN]"),
+    (
+        Rule(
+            r"(?i)(?:\b|_)(?:ssn|social[ _-]?security(?:[ _-]?(?:number|no|num))?)\b[^0-9A-Za-z\n]{0,5}(?:is )?"
+            rf"(?:{_SSN_ANY}[0-9A-Za-z]|({_SSN_ANY}))",
+            variant="named",
+        ),
+        Rule(
+            rf"(?:{ESCAPE}|^|[^0-9A-Za-z-]|[^0-9]-|^-)(?:{_SSN}(?:[0-9A-Za-z]|-[0-9])|({_SSN}))",
+            check="us_ssn",
+        ),
+    ),
+)
+
+_AMERICAN = r"\+1[ .-]?\(?[2-9][0-9]{2}\)?[ .-]?[0-9]{3}[ .-]?[0-9]{4}"
+_FOREIGN = r"\+[2-9][0-9]{0,2}(?:(?:[ .-]|[ .-]?[()][ .-]?)?[0-9]){6,12}"
+PHONE = Detector(
+    "phone",
+    PACK,
+    redact("[PHONE]"),
+    (
+        Rule(
+            rf"(?:{ESCAPE}|^|[^0-9A-Za-z+])(?:\+[0-9]{{16}}|{_AMERICAN}[0-9]|({_AMERICAN}|{_FOREIGN}))",
+            check="e164",
+        ),
+        Rule(r"(?i:%2B)(?:[0-9]{16}|(1[2-9][0-9]{9}|[2-9][0-9]{7,14}))", variant="encoded"),
+    ),
+)

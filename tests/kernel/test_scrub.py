@@ -1,0 +1,372 @@
+"""Stage `scrub`: which strings are looked at, in which order rules apply, and what each action leaves."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+
+import pytest
+from kernel_helpers import (
+    EMPTY,
+    EVERYWHERE,
+    attributes,
+    field,
+    first_resource,
+    first_span,
+    pairs,
+    redact,
+    request,
+    rule,
+    run,
+    scrub,
+    span,
+    spec,
+    wrapped,
+)
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
+
+DROP = {"do": "drop"}
+
+
+def scrubbed(kernel, values, *rules, **more):
+    """Return a span's attributes after these `values` rules."""
+    data = request(span(values))
+    return pairs(first_span(run(kernel, data, scrub(*rules, **more))).attributes)
+
+
+def text(kernel, before, *rules):
+    """Return what becomes of one string."""
+    [(_, after)] = scrubbed(kernel, {"k": before}, *rules)
+    return after
+
+
+def counts(kernel, values, *stages):
+    """Return the counters after one request."""
+    program = kernel.compile(spec(stages))
+    program.digest(request(span(values)))
+    return program.counters()
+
+
+def hmac_text(content, key="00ff", length=8, prefix=""):
+    return prefix + hmac.new(bytes.fromhex(key), content.encode(), hashlib.sha256).hexdigest()[:length]
+
+
+TEXTS = [
+    # (what, before, rules, after)
+    ("no match", "abc", [rule("x")], "abc"),
+    ("every match", "a1b22c", [rule(r"\d")], "aXbXXc"),
+    ("leftmost, greedy", "a1b22c", [rule(r"\d+")], "aXbXc"),
+    ("leftmost-first alternatives", "abcd", [rule("ab|abcd")], "Xcd"),
+    ("without overlap", "aaaaa", [rule("aa")], "XXa"),
+    ("longer and shorter replacements", "a-b", [rule("a", redact("AAAA")), rule("b", redact(""))], "AAAA-"),
+    ("rules in order, on what is left", "a", [rule("a", redact("b")), rule("b", redact("c"))], "c"),
+    ("an earlier rule hides from a later one", "ab", [rule("a", redact("")), rule("ab")], "b"),
+    ("beyond ASCII", "Zürich→x", [rule("→")], "ZürichXx"),
+    ("a dot is one character", "漢", [rule(".")], "X"),
+    ("the group only", "user=bob&x", [rule("user=([a-z]+)", group=1)], "user=X&x"),
+    ("the group, again", "k=a k=b", [rule("k=(.)", group=1)], "k=X k=X"),
+    ("an empty match does not count", "abc", [rule("x*")], "abc"),
+    ("an empty match before a full one", "aab", [rule("b*")], "aaX"),
+    ("an empty group does not count", "k= k=b", [rule("k=([a-z]*)", group=1)], "k= k=X"),
+    ("a group that took no part does not count", "ba", [rule("(a)|b", group=1)], "bX"),
+    ("empty matches beyond ASCII", "é漢b", [rule("b*")], "é漢X"),
+    ("word boundaries see the text before", "ab ab", [rule(r"\bab")], "X X"),
+    ("word boundaries after a match", "aba", [rule(r"\ba|a\b")], "XbX"),
+    ("the start is the start of the text", "aaa", [rule("^a")], "Xaa"),
+    ("the end is the end of the text", "a\na", [rule("a$")], "a\nX"),
+    ("lines in multi-line mode", "a\na", [rule("(?m)^a$")], "X\nX"),
+    ("the start is that of the rule's text", "ba", [rule("b", redact("")), rule("^a")], "X"),
+    ("a replacement is not looked at again", "a", [rule("a", redact("aa"))], "aa"),
+    ("a replacement is literal", "a", [rule("(a)", redact(r"\1$1\g<1>"))], r"\1$1\g<1>"),
+    # checks
+    ("a check refuses", "300.1.1.1", [rule(r"\d+\.\d+\.\d+\.\d+", check="ipv4")], "30X"),
+    ("a check accepts", "at 10.1.1.1", [rule(r"\d+\.\d+\.\d+\.\d+", check="ipv4")], "at X"),
+    (
+        "the check is given the group",
+        "ip=1.2.3.4;",
+        [rule(r"ip=([0-9.]+);", check="ipv4", group=1)],
+        "ip=X;",
+    ),
+    (
+        "a refused match restarts one character on",
+        "1 4111 1111 1111 1111",
+        [rule(r"(?:\d[ -]?){12,19}", check="payment_card")],
+        "1 X",
+    ),
+    ("refused beyond ASCII", "éé1.2.3.4", [rule(r"[é\d.]+", check="ipv4")], "ééX"),
+    ("every candidate refused", "1.2.3.999", [rule(r"\d+\.\d+\.\d+\.\d\d\d", check="ipv4")], "1.2.3.999"),
+    # lines
+    ("lines: runs", "ab\ncd", [rule("(?s).+", {"do": "lines", "text": "L"})], "L\nL"),
+    ("lines: empty lines stay", "\n\na\n", [rule("(?s).+", {"do": "lines", "text": "L"})], "\n\nL\n"),
+    ("lines: one line", "xaby", [rule("ab", {"do": "lines", "text": "L"})], "xLy"),
+    ("lines: only the match", "a\nb\nc", [rule("(?s)b.c", {"do": "lines", "text": "L"})], "a\nL\nL"),
+    ("lines: carriage returns are characters", "\r\n", [rule("(?s).+", {"do": "lines", "text": "L"})], "L\n"),
+    # mask
+    ("mask: all", "ab-12", [rule(".+", {"do": "mask", "keep_last": 0, "keep_first": 0, "char": "*"})], "**-**"),
+    (
+        "mask: last four",
+        "4111-1111-1111-1234",
+        [rule(".+", {"do": "mask", "keep_last": 4, "keep_first": 0, "char": "*"})],
+        "****-****-****-1234",
+    ),
+    ("mask: first and last", "abcdef", [rule(".+", {"do": "mask", "keep_last": 1, "keep_first": 2, "char": "#"})], "ab###f"),
+    ("mask: nothing left", "abc", [rule(".+", {"do": "mask", "keep_last": 2, "keep_first": 1, "char": "*"})], "abc"),
+    ("mask: more than there is", "abc", [rule(".+", {"do": "mask", "keep_last": 9, "keep_first": 9, "char": "*"})], "abc"),
+    ("mask: keeping skips the others", "a-b-c", [rule(".+", {"do": "mask", "keep_last": 1, "keep_first": 1, "char": "*"})], "a-*-c"),
+    ("mask: beyond ASCII", "é_漢 🙂", [rule(".+", {"do": "mask", "keep_last": 1, "keep_first": 0, "char": "•"})], "•_• 🙂"),
+    # hmac
+    ("hmac", "secret", [rule("secret", {"do": "hmac", "key": "00ff", "length": 8, "prefix": "h:"})], hmac_text("secret", prefix="h:")),
+    ("hmac: whole", "é", [rule("é", {"do": "hmac", "key": "00FF", "length": 64, "prefix": ""})], hmac_text("é", length=64)),
+    ("hmac: none of it", "x", [rule("x", {"do": "hmac", "key": "00ff", "length": 0, "prefix": "p"})], "p"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("before", "rules", "after"), [row[1:] for row in TEXTS], ids=[str(row[0]) for row in TEXTS])
+def test_text(kernel, before, rules, after):
+    """What the rules make of one string, in the order given, each on what the one before left."""
+    assert text(kernel, before, *rules) == after
+
+
+KEYS = [
+    rule("(?i)password"),
+    rule("^card$", {"do": "mask", "keep_last": 2, "keep_first": 0, "char": "*"}),
+    rule("^gone", DROP),
+]
+BY_KEY = [
+    ("a string", {"Password": "p"}, {"Password": "X"}),
+    ("found anywhere", {"my.password.x": "p"}, {"my.password.x": "X"}),
+    ("an int", {"password": 7}, {"password": "X"}),
+    ("an array", {"password": ["a"]}, {"password": "X"}),
+    ("empty", {"password": EMPTY}, {"password": "X"}),
+    ("the first rule decides", {"gone.password": "p"}, {"gone.password": "X"}),
+    ("drop", {"gone": 1, "a": 2}, {"a": 2}),
+    ("the text of an int", {"card": 1234}, {"card": "**34"}),
+    ("the text of a double", {"card": 12.5}, {"card": "**.5"[:0] + "*2.5"}),
+    ("the text of a bool", {"card": True}, {"card": "**ue"}),
+    ("no text", {"card": b"1234"}, {"card": ""}),
+    ("no text of a map", {"card": {"a": "1234"}}, {"card": ""}),
+    ("in a map", {"m": {"password": [1], "a": "b"}}, {"m": {"password": "X", "a": "b"}}),
+    ("in a map in an array", {"m": [{"x": {"password": 1}}]}, {"m": [{"x": {"password": "X"}}]}),
+    ("drop in a map", {"m": {"gone": 1, "a": "b"}}, {"m": {"a": "b"}}),
+    ("drop the last of a map", {"m": {"gone": 1}}, {"m": {}}),
+    ("skip wins", {"skip.password": "value"}, {"skip.password": "value"}),
+    ("skip is for attributes, not for maps", {"m": {"skip.password": "p"}}, {"m": {"skip.password": "X"}}),
+    ("skip leaves maps alone", {"skip": {"password": "p"}}, {"skip": {"password": "p"}}),
+    ("keys before values", {"password": "value", "a": "value"}, {"password": "X", "a": "V"}),
+    ("values otherwise", {"m": {"password": "value", "a": "value"}}, {"m": {"password": "X", "a": "V"}}),
+    ("keys are not scrubbed", {"value": "x"}, {"value": "x"}),
+]
+
+
+@pytest.mark.parametrize(("before", "after"), [row[1:] for row in BY_KEY], ids=[str(row[0]) for row in BY_KEY])
+def test_keys(kernel, before, after):
+    """`keys` rules decide by the key, for whole values of any type, in nested maps too."""
+    assert scrubbed(kernel, before, rule("value", redact("V")), keys=KEYS, skip="^skip") == list(after.items())
+
+
+VALUES = [
+    ("a string", "v", "X"),
+    ("bytes that are text stay bytes", b"a v", b"a X"),
+    ("bytes that are no text", b"v\xff", b"v\xff"),
+    ("in an array", ["v", 1, "a", True, b"v"], ["X", 1, "a", True, b"X"]),
+    ("in a map", {"a": "v", "b": {"c": "v"}}, {"a": "X", "b": {"c": "X"}}),
+    ("deep", [[{"a": [["v"]]}]], [[{"a": [["X"]]}]]),
+    ("numbers are no strings", 5, 5),
+    ("empty", EMPTY, EMPTY),
+    ("the empty string", "", ""),
+]
+
+
+@pytest.mark.parametrize(("before", "after"), [row[1:] for row in VALUES], ids=[str(row[0]) for row in VALUES])
+def test_values_at_any_depth(kernel, before, after):
+    """`values` rules reach every string of a value and nothing else."""
+    assert scrubbed(kernel, {"k": before}, rule("v")) == [("k", after)]
+
+
+DROPS = [
+    ("an attribute", {"a": "v", "b": "x"}, {"b": "x"}),
+    ("an attribute of bytes", {"a": b"v", "b": b"x"}, {"b": b"x"}),
+    ("every attribute", {"a": "v", "b": "v"}, {}),
+    ("an array element", {"a": ["v", "x", "v", 1]}, {"a": ["x", 1]}),
+    ("the last array element", {"a": ["v"]}, {"a": []}),
+    ("a map entry", {"a": {"b": "v", "c": "x"}}, {"a": {"c": "x"}}),
+    ("an array in an array", {"a": [["v", "x"], "v"]}, {"a": [["x"]]}),
+    ("an entry of a map in an array", {"a": [{"b": "v", "c": 1}]}, {"a": [{"c": 1}]}),
+]
+
+
+@pytest.mark.parametrize(("before", "after"), [row[1:] for row in DROPS], ids=[str(row[0]) for row in DROPS])
+def test_drop(kernel, before, after):
+    """`drop` removes what holds the string: the attribute, map entry or array element."""
+    assert scrubbed(kernel, before, rule("v", DROP)) == list(after.items())
+
+
+def everything() -> bytes:
+    """Return a request with the string `secret` in every position."""
+    out = ExportTraceServiceRequest()
+    resource = out.resource_spans.add(schema_url="u1 secret")
+    resource.resource.attributes.extend(attributes({"r": "secret"}))
+    scope = resource.scope_spans.add(schema_url="u2 secret")
+    scope.scope.name, scope.scope.version = "n secret", "v secret"
+    scope.scope.attributes.extend(attributes({"s": "secret"}))
+    event = Span.Event(name="e secret", attributes=attributes({"ea": "secret"}))
+    link = Span.Link(trace_state="l secret", attributes=attributes({"la": "secret"}))
+    scope.spans.append(
+        span(
+            {"a": "secret"},
+            name="secret s",
+            trace_state="t secret",
+            status=Status(message="m secret", code=2),
+            events=[event, event],
+            links=[link],
+        )
+    )
+    return out.SerializeToString()
+
+
+def strings(data: bytes) -> dict[str, list[str]]:
+    """Return the strings of `everything` by position."""
+    resource = first_resource(data)
+    scope = resource.scope_spans[0]
+    one = scope.spans[0]
+    return {
+        "resource": [str(pairs(resource.resource.attributes))],
+        "scope": [str(pairs(scope.scope.attributes))],
+        "span": [str(pairs(one.attributes))],
+        "event": [str(pairs(event.attributes)) for event in one.events],
+        "link": [str(pairs(link.attributes)) for link in one.links],
+        "span_name": [one.name],
+        "status": [one.status.message],
+        "event_name": [event.name for event in one.events],
+        "trace_state": [one.trace_state, *(link.trace_state for link in one.links)],
+        "scope_name": [scope.scope.name, scope.scope.version],
+        "schema_url": [resource.schema_url, scope.schema_url],
+    }
+
+
+@pytest.mark.parametrize("position", EVERYWHERE)
+def test_positions(kernel, position):
+    """Each position is scrubbed when it is named, and no other one is."""
+    before = strings(everything())
+    after = strings(run(kernel, everything(), scrub(rule("secret"), positions=[position])))
+    assert after.pop(position) == [one.replace("secret", "X") for one in before.pop(position)]
+    assert after == before
+
+
+def test_everywhere_no_secret_is_left(kernel):
+    """With every position named the secret stands nowhere in the output, whatever the action."""
+    assert everything().count(b"secret") == 14
+    for action in (redact(), DROP, {"do": "hmac", "key": "aa", "length": 12, "prefix": ""}):
+        assert b"secret" not in run(kernel, everything(), scrub(rule("secret", action)))
+
+
+def test_nothing_named_changes_nothing(kernel):
+    """Without positions the very object that came in comes back."""
+    data = everything()
+    assert run(kernel, data, scrub(rule("secret"), positions=[])) is data
+
+
+@pytest.mark.parametrize("position", ["span_name", "status", "event_name", "trace_state", "scope_name", "schema_url"])
+def test_drop_elsewhere_empties_the_string(kernel, position):
+    """Outside attributes a dropped string becomes empty, and later rules see it empty."""
+    rules = [rule("secret", DROP), rule(".*", redact("never"))]
+    after = strings(run(kernel, everything(), scrub(*rules, positions=[position])))
+    assert set(after[position]) == {""}
+
+
+def test_dropped_field_is_written_with_length_zero(kernel):
+    """The field of a dropped string stays, empty; its neighbours keep their bytes."""
+    data = wrapped(field(99, b"u", length=2) + field(5, b"v") + b"\x30\x82\x00")
+    assert run(kernel, data, scrub(rule("v", DROP))) == wrapped(
+        field(99, b"u", length=2) + field(5, b"") + b"\x30\x82\x00"
+    )
+
+
+def test_keys_rules_do_not_apply_outside_attributes(kernel):
+    """A `keys` rule that finds anything leaves names, states and messages alone."""
+    after = strings(run(kernel, everything(), scrub(keys=[rule("")])))
+    before = strings(everything())
+    for position in ("span_name", "status", "event_name", "trace_state", "scope_name", "schema_url"):
+        assert after[position] == before[position]
+    assert after["span"] == ["[('a', 'X')]"]
+
+
+def test_every_occurrence_is_scrubbed(kernel):
+    """Strings that a later field hides from readers are scrubbed too: names, values, members, states."""
+    hidden_value = field(2, field(1, b"secret") + b"\x18\x01") + field(2, field(1, b"secret"))
+    raw = field(5, b"secret") + field(5, b"n") + field(9, field(1, b"k") + hidden_value)
+    raw += field(15, field(2, b"secret")) + field(15, field(2, b"secret") + field(2, b""))
+    resource = field(1, field(1, field(1, b"k") + hidden_value)) * 2 + field(3, b"secret") + field(3, b"")
+    scope = field(1, field(1, b"secret") + field(1, b"n")) * 2
+    data = wrapped(raw, resource, scope)
+    after = run(kernel, data, scrub(rule("secret")))
+    assert after == _relength(raw, resource, scope)
+
+
+def _relength(raw, resource, scope):
+    hidden_value = field(2, field(1, b"X") + b"\x18\x01") + field(2, field(1, b"X"))
+    raw = field(5, b"X") + field(5, b"n") + field(9, field(1, b"k") + hidden_value)
+    raw += field(15, field(2, b"X")) + field(15, field(2, b"X") + field(2, b""))
+    resource = field(1, field(1, field(1, b"k") + hidden_value)) * 2 + field(3, b"X") + field(3, b"")
+    scope = field(1, field(1, b"X") + field(1, b"n")) * 2
+    return wrapped(raw, resource, scope)
+
+
+def test_unknown_fields_and_other_wire_types_are_not_looked_into(kernel):
+    """What the schema does not know keeps its bytes, even where the secret stands in it."""
+    raw = field(99, b"secret") + field(6, b"secret") + field(7, b"secret")
+    data = wrapped(raw, resource=field(9, b"secret"), scope=field(7, b"secret"))
+    assert run(kernel, data, scrub(rule("secret"))) is data
+
+
+def test_counters(kernel):
+    """Values (`keys`) and matches (`values`) are counted by rule, stage by stage, over all requests."""
+    values = {"password": "v v", "m": {"password": 1, "x": ["v v v", "w"]}, "gone": "v", "d": "drop drop v"}
+    stage = scrub(rule("v"), rule("drop", DROP), rule("w"), keys=[rule("password"), rule("gone", DROP)])
+    expected = [2, 1, 4, 1, 1]
+    assert counts(kernel, values, stage) == expected
+    assert counts(kernel, values, scrub(rule("nothing")), stage, stage) == [0, *expected, 2, 0, 0, 0, 0]
+    program = kernel.compile(spec([stage]))
+    for times in range(1, 4):
+        program.digest(request(span(values)))
+        assert program.counters() == [times * one for one in expected]
+
+
+def test_counters_count_what_does_not_change(kernel):
+    """A value that already is what the action makes of it counts, and its bytes stay."""
+    program = kernel.compile(spec([scrub(rule("X"), keys=[rule("k")])]))
+    data = request(span({"k": "X", "a": "X X"}))
+    assert program.digest(data).request() is data
+    assert program.counters() == [1, 2]
+
+
+def test_dropped_things_are_not_looked_at_further(kernel):
+    """Once something is dropped nothing further in it is counted."""
+    assert counts(kernel, {"a": "v v"}, scrub(rule("v", DROP), rule("v"))) == [1, 0]
+    assert counts(kernel, {"a": {"gone": {"password": "v"}}}, scrub(rule("v"), keys=KEYS)) == [0, 0, 1, 0]
+
+
+def test_a_refused_request_counts_nothing(kernel):
+    """A request over a limit leaves the counters as they were."""
+    program = kernel.compile(spec([scrub(rule("v"))], max_spans=1))
+    with pytest.raises(ValueError, match="max_spans"):
+        program.digest(request(span({"a": "v"}), span({"a": "v"})))
+    assert program.counters() == [0]
+
+
+def test_the_same_text_again(kernel):
+    """Texts that came before, clean or not, short or long, are treated alike the second time."""
+    program = kernel.compile(spec([scrub(rule("v"))]))
+    values = {f"k{index}": text * repeat for index, text in enumerate(["clean", "v", "a v b"]) for repeat in (1, 300)}
+    first = program.digest(request(span(values), span(values))).request()
+    assert program.digest(request(span(values), span(values))).request() == first
+    counted = program.counters()[0]
+    assert counted == 2 * 2 * (0 + 300 + 300)
+
+
+def test_large_text_is_fast(kernel):
+    """A megabyte with many refused candidates is done in linear-ish time (a quadratic one would take minutes)."""
+    content = "1.2.3.999 " * 20_000
+    [(_, after)] = scrubbed(kernel, {"k": content}, rule(r"\d+\.\d+\.\d+\.\d\d\d", check="ipv4"))
+    assert after == content

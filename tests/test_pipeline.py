@@ -1,0 +1,251 @@
+"""The way of a request without sockets: what pipelines take, hold, let go of and count."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest as Request
+from pydantic import BaseModel
+from tailgate.config.loader import load
+from tailgate.config.model import Tables
+from tailgate.exporters.base import ExportContext, ExporterSpec, Ledger
+from tailgate.kernel import load as load_kernel
+from tailgate.pipeline import Intake, Pipeline, Service
+from tailgate.processors import PROCESSORS
+from tailgate.receivers import RECEIVERS
+from tailgate.receivers.base import Refused
+from tailgate.telemetry.samples import Sample
+
+SECOND = 1_000_000_000
+
+
+class MemoryConfig(BaseModel):
+    room: int = 1 << 30
+
+
+class MemoryExporter:
+    """Keeps what it is given; its room is set by hand."""
+
+    def __init__(self, config: MemoryConfig, context: ExportContext) -> None:
+        self.id, self.bytes_left, self.requests = context.id, config.room, list[bytes]()
+        self.ledger = Ledger()
+
+    async def start(self) -> None: ...
+
+    async def stop(self, deadline: float) -> None: ...
+
+    def room(self) -> int:
+        return self.bytes_left
+
+    def held_bytes(self) -> int:
+        return 0
+
+    def offer(self, requests: Sequence[tuple[bytes, int]]) -> None:
+        for data, spans in requests:
+            self.requests.append(data)
+            self.ledger.out += spans
+            self.ledger.sent += spans
+
+    def samples(self) -> Iterable[Sample]:
+        return ()
+
+
+TABLES = Tables(RECEIVERS, PROCESSORS, (ExporterSpec("memory", MemoryConfig, MemoryExporter),))
+HEAD = 'receivers: {otlp: {protocols: {grpc: {endpoint: "127.0.0.1:0"}}}}\n'
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1_000 * SECOND
+
+    def __call__(self) -> int:
+        return self.now
+
+
+Build = Callable[[str], tuple[Service, Intake, Clock]]
+
+
+@pytest.fixture
+def build(tmp_path: Path) -> Build:
+    def make(text: str) -> tuple[Service, Intake, Clock]:
+        file = tmp_path / "tailgate.yaml"
+        file.write_text(HEAD + text, encoding="utf-8")
+        service = Service(load([file], TABLES, {}), load_kernel())
+        clock = Clock()
+        service.clock = clock  # type: ignore[assignment]
+        return service, Intake(list(service.pipelines.values()), service.governor, service.clock), clock
+
+    return make
+
+
+def request(*spans: tuple[int, str, dict[str, str]]) -> bytes:
+    """One resource; a span is (trace number, name, attributes), without a parent."""
+    message = Request()
+    block = message.resource_spans.add()
+    block.resource.attributes.add(key="service.name").value.string_value = "shop"
+    scope = block.scope_spans.add()
+    for index, (trace, name, attributes) in enumerate(spans):
+        span = scope.spans.add(trace_id=trace.to_bytes(16, "big"), span_id=(index + 1).to_bytes(8, "big"), name=name)
+        span.start_time_unix_nano, span.end_time_unix_nano = SECOND, SECOND + 1
+        for key, value in attributes.items():
+            span.attributes.add(key=key).value.string_value = value
+    return message.SerializeToString()
+
+
+def nothing(_: str) -> None:
+    return None
+
+
+def balanced(pipeline: Pipeline) -> bool:
+    return pipeline.accepted == pipeline.out + pipeline.dropped.total() + pipeline.row.held()[1]
+
+
+def arrived(service: Service, exporter: str = "memory") -> list[Request]:
+    return [Request.FromString(r) for r in service.exporters[exporter].requests]  # type: ignore[attr-defined]
+
+
+def names(service: Service, exporter: str = "memory") -> list[str]:
+    return [
+        s.name for r in arrived(service, exporter) for b in r.resource_spans for c in b.scope_spans for s in c.spans
+    ]
+
+
+def pipelines(row: str, exporters: str = "memory") -> str:
+    return f"service: {{pipelines: {{traces: {{receivers: [otlp], processors: [{row}], exporters: [{exporters}]}}}}}}\n"
+
+
+SAMPLER = """
+processors:
+  tail_sampling: {evaluation: ordered, decision_wait: 1s, policies: [{name: gold, when: tier == "gold"}], default: 0%}
+  scrub: {packs: [pii]}
+  retention: {default: {name: short, ttl: 1d}, policies: [{name: long, when: name == "keep long", ttl: 9d}]}
+exporters: {memory: }
+"""
+
+
+def test_whole_requests_keep_their_bytes(build: Build) -> None:
+    """Scenario: nothing in the row touches the request. Guarantees: the very bytes that came in go out (law 1)."""
+    service, intake, _ = build("exporters: {memory: }\n" + pipelines(""))
+    data = request((1, "a", {}))
+    odd = data + b"\xa2\x06\x03odd"  # an unknown field
+    assert intake.consume(odd, nothing) == 1
+    assert service.exporters["memory"].requests == [odd]  # type: ignore[attr-defined]
+    assert balanced(service.pipelines["traces"])
+
+
+def test_held_until_judged_then_late_spans_follow(build: Build) -> None:
+    """Scenario: a kept and a dropped trace, each with a late span. Guarantees: one verdict, one retention, a ledger."""
+    service, intake, clock = build(SAMPLER + pipelines("tail_sampling, retention"))
+    pipeline = service.pipelines["traces"]
+    intake.consume(request((1, "keep long", {"tier": "gold"}), (2, "plain", {})), nothing)
+    assert names(service) == []
+    assert pipeline.row.held()[:2] == (2, 2)
+    clock.now += SECOND - 1
+    pipeline.judge(clock.now)
+    assert names(service) == [], "not due yet"
+    clock.now += 1
+    pipeline.judge(clock.now)
+    intake.consume(request((1, "late", {}), (2, "late too", {})), nothing)
+    assert names(service) == ["keep long", "late"]
+    assert sum(pipeline.dropped.values()) == 2
+    assert balanced(pipeline)
+    resources = [
+        {a.key: a.value.string_value for a in r.resource_spans[0].resource.attributes} for r in arrived(service)
+    ]
+    assert [(r["retention.policy"], r["retention.ttl"]) for r in resources] == [("long", "9d")] * 2
+
+
+@pytest.mark.parametrize("row", ["scrub, tail_sampling", "tail_sampling, scrub"])
+def test_what_is_written_after_the_sampler_is_walked_when_a_trace_is_let_go(build: Build, row: str) -> None:
+    """Guarantees: a scrubber on either side of the sampler reaches every span that leaves, late ones too."""
+    service, intake, clock = build(SAMPLER + pipelines(row))
+    intake.consume(request((1, "mail bob@example.com", {"tier": "gold"})), nothing)
+    clock.now += 2 * SECOND
+    service.pipelines["traces"].judge(clock.now)
+    intake.consume(request((1, "late eve@example.com", {})), nothing)
+    sent = b"".join(service.exporters["memory"].requests)  # type: ignore[attr-defined]
+    assert len(names(service)) == 2
+    assert b"@example.com" not in sent
+
+
+def test_all_pipelines_take_a_request_or_none_does(build: Build) -> None:
+    """Scenario: two rows share a receiver, one has no room. Guarantees: the sender is refused, neither row took it."""
+    rows = """
+    traces/a: {receivers: [otlp], exporters: [memory]}
+    traces/b: {receivers: [otlp], exporters: [memory/full]}
+"""
+    service, intake, _ = build("exporters: {memory: , memory/full: {room: 5}}\nservice:\n  pipelines:" + rows)
+    with pytest.raises(Refused, match="traces/b"):
+        intake.consume(request((1, "a", {})), nothing)
+    assert [p.accepted for p in service.pipelines.values()] == [0, 0]
+    assert names(service) == []
+
+
+def test_a_full_queue_keeps_traces_held(build: Build) -> None:
+    """Scenario: the upstream is away and the queue full. Guarantees: traces stay held until there is room again."""
+    service, intake, clock = build(SAMPLER.replace("{memory: }", "{memory: {room: 0}}") + pipelines("tail_sampling"))
+    pipeline = service.pipelines["traces"]
+    intake.consume(request((1, "a", {"tier": "gold"})), nothing)
+    clock.now += 2 * SECOND
+    pipeline.judge(clock.now)
+    assert names(service) == []
+    service.exporters["memory"].bytes_left = 1 << 20  # type: ignore[attr-defined]
+    clock.now += SECOND
+    pipeline.judge(clock.now)
+    assert names(service) == ["a"]
+
+
+def test_a_dead_upstream_does_not_stop_a_living_one(build: Build) -> None:
+    """Guarantees: the roomiest queue sets the pace; the full one counts what it cannot take."""
+    text = SAMPLER.replace("{memory: }", "{memory: , memory/dead: {room: 0}}")
+    service, intake, clock = build(text + pipelines("tail_sampling", "memory/dead, memory"))
+    intake.consume(request((1, "a", {"tier": "gold"})), nothing)
+    clock.now += 2 * SECOND
+    service.pipelines["traces"].judge(clock.now)
+    assert names(service) == ["a"]
+
+
+@pytest.mark.parametrize(("room", "kept"), [(1 << 20, 1), (0, 0)])
+def test_stopping_judges_what_is_held(build: Build, room: int, kept: int) -> None:
+    """Guarantees: at the end every held span has left or is counted as dropped, within the grace period."""
+    text = SAMPLER.replace("{memory: }", f"{{memory: {{room: {room}}}}}")
+    service, intake, _ = build(text + pipelines("tail_sampling, retention"))
+    intake.consume(request((1, "a", {"tier": "gold"}), (2, "b", {})), nothing)
+    asyncio.run(service.stop(0.5))
+    pipeline = service.pipelines["traces"]
+    assert pipeline.row.held()[1] == 0
+    assert len(names(service)) == kept
+    assert balanced(pipeline)
+    assert pipeline.dropped["shutdown"] == (0 if kept else 2)
+
+
+def test_each_pipeline_has_its_own_instances(build: Build) -> None:
+    """Scenario: one sampler's name in two rows. Guarantees: two tables; each row judges for itself."""
+    rows = """
+    traces/a: {receivers: [otlp], processors: [tail_sampling], exporters: [memory]}
+    traces/b: {receivers: [otlp], processors: [tail_sampling], exporters: [memory/two]}
+"""
+    text = SAMPLER.replace("{memory: }", "{memory: , memory/two: }")
+    service, intake, clock = build(text + "service:\n  pipelines:" + rows)
+    intake.consume(request((1, "a", {"tier": "gold"})), nothing)
+    clock.now += 2 * SECOND
+    service.pipelines["traces/a"].judge(clock.now)
+    assert names(service) == ["a"]
+    assert names(service, "memory/two") == []
+    assert service.pipelines["traces/b"].row.held()[0] == 1
+
+
+def test_request_values_reach_the_walk(build: Build) -> None:
+    """Scenario: from_context. Guarantees: the value of this request, and nothing when it is absent."""
+    text = """
+processors: {attributes: {actions: [{key: tenant, from_context: metadata.x-tenant, action: insert}]}}
+exporters: {memory: }
+"""
+    service, intake, _ = build(text + pipelines("attributes"))
+    intake.consume(request((1, "a", {})), {"metadata.x-tenant": "blue"}.get)
+    intake.consume(request((2, "b", {})), nothing)
+    spans = [s for r in arrived(service) for b in r.resource_spans for c in b.scope_spans for s in c.spans]
+    assert [[(a.key, a.value.string_value) for a in s.attributes] for s in spans] == [[("tenant", "blue")], []]

@@ -241,7 +241,7 @@ class Service:
 
     async def _relieve(self, pipeline: Pipeline) -> None:
         """When memory is short, judge the heaviest and oldest traces before they are due."""
-        while (wanted := self.governor.wanted()) > 0 and pipeline.judge(self.clock(), "relieve", wanted):
+        while (wanted := self.governor.wanted()) > 0 and pipeline.judge(self.clock(), "relieve", wanted):  # noqa: ASYNC110 - until the grace is over
             await asyncio.sleep(0)
 
     async def _drain(self, pipeline: Pipeline, deadline: float) -> None:
@@ -250,7 +250,7 @@ class Service:
         while pipeline.row.held()[0] and loop.time() < deadline:
             before = pipeline.row.held()[0]
             pipeline.judge(self.clock(), "drain")
-            await asyncio.sleep(0 if pipeline.row.held()[0] < before else 0.05)  # noqa: ASYNC110 - bounded
+            await asyncio.sleep(0 if pipeline.row.held()[0] < before else 0.05)
         if pipeline.row.held()[1]:
             log.warning("spans given up at shutdown", pipeline=pipeline.name, spans=pipeline.row.held()[1])
             pipeline.give_up()

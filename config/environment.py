@@ -89,7 +89,7 @@ class _Expansion:
             raise BadReferenceError(self._complaint(reference))
         name, default = match[1], match[2]
         if name in self.env:
-            return self.env[name]
+            return self.env[name] or None
         if default is None:
             message = f"the environment variable {name} is not set, so this is empty"
             self.problems.append(self.node.place.warning(message))

@@ -28,7 +28,7 @@ def packages() -> dict[str, Path]:
     found = {
         ".".join(("tailgate", *path.parent.relative_to(ROOT).parts)): path.parent
         for path in ROOT.rglob("__init__.py")
-        if not {"build", ".venv", "target", "tests"} & set(path.relative_to(ROOT).parts)
+        if not {"build", ".venv", "target", "tests", "benchmarks"} & set(path.relative_to(ROOT).parts)
     }
     return dict(sorted(found.items()))
 

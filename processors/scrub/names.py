@@ -14,9 +14,9 @@ from dataclasses import dataclass
 _TOKENS = """access account admin api app auth authentication authorization bearer bot client csrf csrfmiddleware
 customer deploy device fcm github gitlab hf id identity invite jwt login magic mfa npm oauth oauth2 payment personal
 private push refresh registration reset sas secret security service session slack sso stripe user vault verification
-webhook xsrf""".split()
+webhook xsrf"""
 _KEYS = """access account api app auth authentication consumer decryption encryption functions license master private
-secret session sharedaccess signing ssh subscription""".split()
+secret session sharedaccess signing ssh subscription"""
 
 
 @dataclass(frozen=True)
@@ -57,8 +57,8 @@ NAMES: tuple[Name, ...] = (
         glued=("passwords?", "passwords? ?(?:hash|digest|value|confirmation)", "passwd", "passphrase"),
     ),
     Name("secret", ("secrets",), glued=("secret", "secret ?(?:value|string|text)")),
-    Name("token", (*(f"{word} token" for word in _TOKENS), *_SESSIONS), alone=("token", "x-[a-z0-9-]*token")),
-    Name("api_key", (*(f"{word} key" for word in _KEYS), "api keys", "access key id", "apim subscription key")),
+    Name("token", (*(f"{word} token" for word in _TOKENS.split()), *_SESSIONS), alone=("token", "x-[a-z0-9-]*token")),
+    Name("api_key", (*(f"{word} key" for word in _KEYS.split()), "api keys", "access key id", "apim subscription key")),
     Name("authorization", ("authorization",)),
     Name("credentials", alone=("credentials?", "[a-z0-9]+_credentials?"), in_text=False),
     Name("cookie", ("set cookie2?", "cookies?"), in_text=False),

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from typing import Any
 
 from aiohttp import web
 
@@ -41,6 +43,20 @@ class Rejected(Exception):
         self.headers = headers or {}
 
 
+class _AiohttpLog(logging.Logger):
+    """Where aiohttp tells of requests that are no HTTP: counted, logged at a bounded rate, without quoting them."""
+
+    def __init__(self, counters: Counters) -> None:
+        super().__init__("tailgate.receivers.otlp.aiohttp", logging.CRITICAL)
+        self._counters = counters
+
+    def exception(self, msg: object, *_args: object, exc_info: Any = None, **_kwargs: Any) -> None:
+        """Take one error; `exc_info` is the exception."""
+        name = type(exc_info).__name__ if isinstance(exc_info, BaseException) else "error"
+        self._counters.refused("bad_http", 0, "400")
+        self._counters.report(Answer(INVALID_ARGUMENT, 400, f"not HTTP: {name}", "bad_http"), ValueError(name))
+
+
 class HttpServer:
     """Listens for OTLP/HTTP and hands every body to `consumer`."""
 
@@ -67,6 +83,7 @@ class HttpServer:
         self._server = web.Server(
             self._handle,
             access_log=None,
+            logger=_AiohttpLog(self._counters),
             auto_decompress=False,
             keepalive_timeout=self._config.idle_seconds,
             lingering_time=_LINGER,
@@ -99,7 +116,7 @@ class HttpServer:
     async def _drain(self, server: web.Server, grace: float) -> None:
         """Close idle connections and wait for running requests; aiohttp's own way would drop what is left of bodies."""
         for connection in set(server.connections).difference(self._running):
-            connection.close()
+            connection.force_close()
         with suppress(TimeoutError):
             async with asyncio.timeout(grace):
                 while self._running:

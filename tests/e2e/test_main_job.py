@@ -141,7 +141,7 @@ class Shop:
             service = rng.choice(("frontend", "backend"))
             context = trace.set_span_in_context(root)
             links = (
-                [Link(SpanContext(7, 9, False, TraceFlags(1)), {"why": rng.choice(SECRETS)})]
+                [Link(SpanContext(7, 9, False, TraceFlags(1)), {"why": rng.choice(SECRETS[:-1])})]
                 if "pii" in planted.kinds
                 else []
             )

@@ -48,8 +48,16 @@ def counts(kernel, values, *stages):
     return program.counters()
 
 
-def hmac_text(content, key="00ff", length=8, prefix=""):
-    return prefix + hmac.new(bytes.fromhex(key), content.encode(), hashlib.sha256).hexdigest()[:length]
+def mask(first=0, last=0, char="*"):
+    return {"do": "mask", "keep_last": last, "keep_first": first, "char": char}
+
+
+def hashed(length, prefix=""):
+    return {"do": "hmac", "key": "00fF", "length": length, "prefix": prefix}
+
+
+def digest(content):
+    return hmac.new(b"\x00\xff", content.encode(), hashlib.sha256).hexdigest()
 
 
 TEXTS = [
@@ -103,23 +111,18 @@ TEXTS = [
     ("lines: only the match", "a\nb\nc", [rule("(?s)b.c", {"do": "lines", "text": "L"})], "a\nL\nL"),
     ("lines: carriage returns are characters", "\r\n", [rule("(?s).+", {"do": "lines", "text": "L"})], "L\n"),
     # mask
-    ("mask: all", "ab-12", [rule(".+", {"do": "mask", "keep_last": 0, "keep_first": 0, "char": "*"})], "**-**"),
-    (
-        "mask: last four",
-        "4111-1111-1111-1234",
-        [rule(".+", {"do": "mask", "keep_last": 4, "keep_first": 0, "char": "*"})],
-        "****-****-****-1234",
-    ),
-    ("mask: first and last", "abcdef", [rule(".+", {"do": "mask", "keep_last": 1, "keep_first": 2, "char": "#"})], "ab###f"),
-    ("mask: nothing left", "abc", [rule(".+", {"do": "mask", "keep_last": 2, "keep_first": 1, "char": "*"})], "abc"),
-    ("mask: more than there is", "abc", [rule(".+", {"do": "mask", "keep_last": 9, "keep_first": 9, "char": "*"})], "abc"),
-    ("mask: keeping skips the others", "a-b-c", [rule(".+", {"do": "mask", "keep_last": 1, "keep_first": 1, "char": "*"})], "a-*-c"),
-    ("mask: beyond ASCII", "é_漢 🙂", [rule(".+", {"do": "mask", "keep_last": 1, "keep_first": 0, "char": "•"})], "•_• 🙂"),
+    ("mask: all", "ab-12", [rule(".+", mask())], "**-**"),
+    ("mask: last four", "4111-1111-1111-1234", [rule(".+", mask(last=4))], "****-****-****-1234"),
+    ("mask: first and last", "abcdef", [rule(".+", mask(first=2, last=1, char="#"))], "ab###f"),
+    ("mask: nothing left", "abc", [rule(".+", mask(first=1, last=2))], "abc"),
+    ("mask: more than there is", "abc", [rule(".+", mask(first=9, last=9))], "abc"),
+    ("mask: keeping skips the others", "a-b-c", [rule(".+", mask(first=1, last=1))], "a-*-c"),
+    ("mask: beyond ASCII", "é_漢 🙂", [rule(".+", mask(last=1, char="•"))], "•_• 🙂"),
     # hmac
-    ("hmac", "secret", [rule("secret", {"do": "hmac", "key": "00ff", "length": 8, "prefix": "h:"})], hmac_text("secret", prefix="h:")),
-    ("hmac: whole", "é", [rule("é", {"do": "hmac", "key": "00FF", "length": 64, "prefix": ""})], hmac_text("é", length=64)),
-    ("hmac: none of it", "x", [rule("x", {"do": "hmac", "key": "00ff", "length": 0, "prefix": "p"})], "p"),
-]  # fmt: skip
+    ("hmac", "secret", [rule("secret", hashed(8, prefix="h:"))], "h:" + digest("secret")[:8]),
+    ("hmac: whole", "é", [rule("é", hashed(64))], digest("é")),
+    ("hmac: none of it", "x", [rule("x", hashed(0, prefix="p"))], "p"),
+]
 
 
 @pytest.mark.parametrize(("before", "rules", "after"), [row[1:] for row in TEXTS], ids=[str(row[0]) for row in TEXTS])
@@ -142,7 +145,7 @@ BY_KEY = [
     ("the first rule decides", {"gone.password": "p"}, {"gone.password": "X"}),
     ("drop", {"gone": 1, "a": 2}, {"a": 2}),
     ("the text of an int", {"card": 1234}, {"card": "**34"}),
-    ("the text of a double", {"card": 12.5}, {"card": "**.5"[:0] + "*2.5"}),
+    ("the text of a double", {"card": 12.5}, {"card": "*2.5"}),
     ("the text of a bool", {"card": True}, {"card": "**ue"}),
     ("no text", {"card": b"1234"}, {"card": ""}),
     ("no text of a map", {"card": {"a": "1234"}}, {"card": ""}),
@@ -256,7 +259,7 @@ def test_positions(kernel, position):
 
 def test_everywhere_no_secret_is_left(kernel):
     """With every position named the secret stands nowhere in the output, whatever the action."""
-    assert everything().count(b"secret") == 14
+    assert everything().count(b"secret") == 16
     for action in (redact(), DROP, {"do": "hmac", "key": "aa", "length": 12, "prefix": ""}):
         assert b"secret" not in run(kernel, everything(), scrub(rule("secret", action)))
 
@@ -322,8 +325,8 @@ def test_unknown_fields_and_other_wire_types_are_not_looked_into(kernel):
 
 def test_counters(kernel):
     """Values (`keys`) and matches (`values`) are counted by rule, stage by stage, over all requests."""
-    values = {"password": "v v", "m": {"password": 1, "x": ["v v v", "w"]}, "gone": "v", "d": "drop drop v"}
-    stage = scrub(rule("v"), rule("drop", DROP), rule("w"), keys=[rule("password"), rule("gone", DROP)])
+    values = {"password": "v v", "m": {"password": 1, "x": ["v v v", "q"]}, "gone": "v", "d": "drop drop v"}
+    stage = scrub(rule("v"), rule("drop", DROP), rule("q"), keys=[rule("password"), rule("gone", DROP)])
     expected = [2, 1, 4, 1, 1]
     assert counts(kernel, values, stage) == expected
     assert counts(kernel, values, scrub(rule("nothing")), stage, stage) == [0, *expected, 2, 0, 0, 0, 0]

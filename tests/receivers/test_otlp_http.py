@@ -287,12 +287,15 @@ def test_lies_about_the_body(serve: Any, consumer: Any, rest: bytes, status: int
     assert served.post(b"")[0] == 200
 
 
-def test_more_than_announced(serve: Any, consumer: Any) -> None:
-    """Scenario: the body is longer than its length says. Guarantees: what was announced is taken, the rest refused."""
-    answer = serve(http={}).raw(HEAD + b"Content-Length: 3\r\n\r\nabcdef\r\n\r\n")
-    assert answer.startswith(b"HTTP/1.1 200 ")
-    assert b" 400 " in answer
-    assert consumer.requests == [b"abc"]
+def test_more_than_announced(serve: Any, consumer: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    """Scenario: the body is longer than its length says. Guarantees: no more than was announced is taken, then closed."""
+    served = serve(http={})
+    assert b" 400 " in served.raw(HEAD + b"Content-Length: 3\r\n\r\nabc4111 1111 1111 1111\r\n\r\n")
+    assert consumer.requests in ([], [b"abc"])
+    assert served.count("tailgate_receiver_refused_requests", reason="bad_http") == 1
+    output = "".join(capsys.readouterr())
+    assert "bad_http" in output
+    assert "1111" not in output
 
 
 @pytest.mark.parametrize("cut", [1, 10, 30])

@@ -1,0 +1,84 @@
+"""Scrubbing through a kernel: `kernel` runs each test on both; `scrubber` compiles a configuration once."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any
+
+import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from tailgate.kernel import KernelUnavailable, load
+from tailgate.kernel.contract import Kernel, Program
+from tailgate.processors.base import BuildContext, Fused
+from tailgate.processors.scrub import SPECS
+
+NO_FACTS: Any = {"leaves": [], "numbers": [], "keys": [], "compare": []}
+LIMITS: Any = {"max_bytes": 1 << 24, "max_spans": 1000, "max_attributes": 1000, "max_depth": 32}
+
+
+@pytest.fixture(scope="session", params=["reference", "rust"])
+def kernel(request: pytest.FixtureRequest) -> Kernel:
+    """Each of the two kernels; the Rust one is skipped where it is not built, unless it is required."""
+    try:
+        return load(request.param)
+    except (KernelUnavailable, AttributeError) as error:
+        if os.environ.get("TAILGATE_REQUIRE_KERNEL") == request.param:
+            raise
+        pytest.skip(str(error))
+
+
+class Scrubber:
+    """One configuration of `scrub` or `redaction`, compiled."""
+
+    def __init__(self, kernel: Kernel, config: Mapping[str, Any], processor: str) -> None:
+        spec = next(spec for spec in SPECS if spec.name == processor)
+        context = BuildContext(
+            id=processor, pipeline="traces", kernel=kernel, labels=kernel.labels(), context=[]
+        )
+        part = spec.build(spec.config.model_validate(config), context)
+        assert isinstance(part, Fused)
+        self.names = [name for _, name in part.counters]
+        self.program: Program = kernel.compile(
+            {"stages": part.stages, "facts": NO_FACTS, "limits": LIMITS, "context": 0}
+        )
+
+    def request(self, request: bytes) -> bytes:
+        """Return the request after the stage."""
+        return self.program.digest(request).request()
+
+    def parsed(self, request: ExportTraceServiceRequest) -> ExportTraceServiceRequest:
+        """The same for messages."""
+        return ExportTraceServiceRequest.FromString(self.request(request.SerializeToString()))
+
+    def text(self, text: str) -> str:
+        """Return what becomes of a span attribute `note`."""
+        request = ExportTraceServiceRequest()
+        span = request.resource_spans.add().scope_spans.add().spans.add()
+        span.attributes.add(key="note").value.string_value = text
+        out = self.parsed(request).resource_spans[0].scope_spans[0].spans[0]
+        return out.attributes[0].value.string_value if out.attributes else "(dropped)"
+
+    def counted(self) -> dict[str, int]:
+        """Return replacements by rule so far, those that had some."""
+        counters = self.program.counters()
+        assert len(counters) == len(self.names)
+        return {name: count for name, count in zip(self.names, counters, strict=True) if count}
+
+
+@pytest.fixture(scope="session")
+def scrubber(kernel: Kernel) -> Callable[..., Scrubber]:
+    """Return a function from a configuration (and the processor's name) to its `Scrubber`, cached."""
+
+    @cache
+    def compiled(config: str, processor: str) -> Scrubber:
+        return Scrubber(kernel, json.loads(config), processor)
+
+    def get(config: Mapping[str, Any] | None = None, processor: str = "scrub", fresh: bool = False) -> Scrubber:
+        if fresh:
+            return Scrubber(kernel, config or {}, processor)
+        return compiled(json.dumps(config or {}, sort_keys=True), processor)
+
+    return get

@@ -79,8 +79,13 @@ def _locate(root: Node, error: dict[str, Any]) -> Finding:
     """Find the value of an error. Its location also holds labels, which may look like keys: the best fit wins."""
     loc = error["loc"]
     target = loc[:-1] if error["type"] == "missing" or loc[-1:] == ("[key]",) else loc
-    ways = [Finding(error, trail, steps) for trail, steps in islice(_ways(root, target), MAX_WAYS)]
-    best = min(ways, key=lambda way: (_differs(way.node, error), sum(label for _, label in way.steps)))
+    best, penalty = Finding(error, [root], []), (True, len(target) + 1)
+    for trail, steps in islice(_ways(root, target), MAX_WAYS):
+        found_here = _differs(trail[-1], error["input"]), sum(label for _, label in steps)
+        if found_here < penalty:
+            best, penalty = Finding(error, trail, steps), found_here
+        if penalty == (False, 0):
+            break
     if error["type"] == "missing":
         best.steps.append((loc[-1], False))
     return best
@@ -98,9 +103,11 @@ def _ways(node: Node, loc: tuple[object, ...]) -> Iterator[tuple[list[Node], lis
         yield trail, [(loc[0], True), *steps]
 
 
-def _differs(node: Node, error: dict[str, Any]) -> bool:
+def _differs(node: Node, value: Any) -> bool:
+    if isinstance(node.value, (dict, list)) and (not isinstance(value, (dict, list)) or len(value) != len(node.value)):
+        return True
     try:
-        return bool(plain(node) != error["input"])
+        return bool(plain(node) != value)
     except Exception:
         return True
 

@@ -26,8 +26,8 @@ def known_keys(model: type[BaseModel], steps: Sequence[Step], present: Collectio
     Where the mapping may be one of several models, it is taken for the one that shares most keys with `present`.
     """
     candidates = [set(_fields(found)) for found in _models(_at(model, steps))]
-    best = max((len(keys.intersection(present)) for keys in candidates), default=0)
-    return {key for keys in candidates if len(keys.intersection(present)) == best for key in keys}
+    shared = [sum(1 for key in keys if key in present) for keys in candidates]
+    return {key for keys, count in zip(candidates, shared, strict=True) if count == max(shared) for key in keys}
 
 
 def is_secret(model: type[BaseModel], steps: Sequence[Step]) -> bool:

@@ -39,7 +39,7 @@ def _is_retention(rules: Node) -> bool:
     """Tell retention.yaml from sampling.yaml, which both have `policies` and `default`: lifetimes stand in it."""
     default, policies = rules.child("default"), rules.child("policies")
     entries = [default, *(policies.items if policies else ())]
-    return any(entry is not None and False for entry in entries)
+    return any(entry is not None and "ttl" in entry.entries for entry in entries)
 
 
 RULE_FILES: tuple[RuleFile, ...] = (

@@ -145,12 +145,13 @@ _ENCODED = Rule(
     rf"{_NAME}(?:%22|%27|%5D)*(?i:%3A|%3D)(?:%22|%27|%20)*" + r"""([^&\s#"'<>%][^&\s#"'<>]*)""",
     variant="encoded",
 )
+_IDENTIFIER = r"(?:[A-Za-z_]*(?i:pass|pwd|secret|token|key|cred|auth)[A-Za-z_]*|[A-Za-z_]+\.[A-Za-z_.]+)"
 _PLAIN = Rule(
     rf"""(?:^|[\s"'{{(,;|\\])(?i:token)\\*["']?(?:\s*:|\s+=)\s*[^\s"',;]{{1,11}}{_END}|"""  # `unexpected token: 15`
     rf"""{_NAME}\\*["']?(?:"""
     rf"\s*(?::|=>)\s*[A-Za-z_.-]+{_END}|"  # `password: required` is prose
     rf"\s+=\s*[A-Za-z_.]+(?:{_END}|[(\[{{])|"  # `token = get_token()` is code
-    r"=[A-Za-z_.]*[(),\[\]{}]|"  # and so is `connect(password=password)`
+    rf"=(?:[A-Za-z_.]*[()\[\]{{}}]|{_IDENTIFIER},)|"  # and so is `connect(password=settings.db, token=token)`
     rf"\s*(?:=>|:=|[:=]|>)\s*(?:{_HOLES}|\?|\$[0-9]|:[A-Za-z_]|@[A-Za-z]|[*(=/]|"  # `password = $1`
     rf"(?i:null|none|nil|true|false){_END}|(?i:{_SCHEMES})(?:\s|%20|\+))|"
     r"(?:\s*(?:=>|:=|[:=])\s*|>)"

@@ -8,6 +8,7 @@ after a lower-case letter, `ApiKey`. So `user.pin` is found and `mapping` is not
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -81,11 +82,13 @@ def _loose(phrase: str) -> str:
 
 
 def _camel(phrase: str) -> Iterable[str]:
-    words = phrase.replace("?", "").split()
-    if all(word.isalnum() for word in words):
-        yield "".join(word.capitalize() for word in words)
-        if len(words) == 1 and len(phrase) < 5:
-            yield phrase.upper()
+    """Return the words as they follow a lower-case letter: `CardNumber`, `Cvv` and `CVV`."""
+    for spelling in sorted({phrase.replace("?", ""), re.sub(".[?]", "", phrase)}):
+        words = spelling.split()
+        if all(word.isalnum() for word in words):
+            yield "".join(word.capitalize() for word in words)
+            if len(words) == 1 and len(spelling) < 5:
+                yield spelling.upper()
 
 
 def _alternatives(names: Iterable[Name], before_alone: str) -> str:

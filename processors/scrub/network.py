@@ -22,6 +22,7 @@ IPV6 = Detector(
 )
 
 _QUAD = r"[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}"
+_LONG = r"[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{4}"
 IPV4 = Detector(
     "ipv4",
     PACK,
@@ -29,7 +30,7 @@ IPV4 = Detector(
     (
         Rule(
             # What ends in .0 is a network, an anonymised address or a version (`Chrome/131.0.0.0`), never a host.
-            rf"{NUMBER}(?:[0-9.]+\.0(?:[^0-9.]|\.[^0-9]|\.?$)|{_QUAD}(?:[0-9A-Za-z]|\.[0-9])|({_QUAD}))",
+            rf"{NUMBER}(?:[0-9.]+\.0(?:[^0-9.]|\.[^0-9]|\.?$)|{_QUAD}(?:[A-Za-z]|\.[0-9])|{_LONG}|({_QUAD}))",
             check="public_ipv4",
         ),
     ),

@@ -23,7 +23,7 @@ EMAIL = Detector(
             # None: a repository, `package@1.2`, `logo@2x.png`, `rabbit@broker.shop.svc`, files.
             rf"git@|{_LOCAL}+@(?:v?[0-9]+\.[0-9]|[0-9]+x\.|(?:{_HOST}+\.)+(?:svc(?:\.cluster\.local)?|{_FILES})"
             r"(?:$|[^\w.-]))|"
-            rf"({_LOCAL}+{_AT}(?:{_HOST}+\.)+(?:[A-Za-z{_L}]{{2,}}|xn--[A-Za-z0-9-]+)))"
+            rf"({_LOCAL}+{_AT}(?:{_HOST}+\.)+(?:xn--[A-Za-z0-9-]+|[A-Za-z{_L}]{{2,}})))"
         ),
     ),
 )

@@ -56,12 +56,13 @@ class TokenBucket:
 
     def ready(self, now: int, cost: int, key: bytes | None = None) -> bool:
         """Say whether `cost` tokens would pass."""
-        level = self.fill(now)
+        level = self.fill(now) if now > self.last else self.level
         return cost * _TOKEN <= level or (self.debt and level >= self.capacity)
 
     def take(self, now: int, cost: int, key: bytes | None = None) -> None:
         """Spend `cost` tokens."""
-        self.fill(now)
+        if now > self.last:
+            self.fill(now)
         self.level -= cost * _TOKEN
 
     def allow(self, now: int, cost: int) -> bool:
@@ -96,7 +97,8 @@ class KeyedBuckets:
 
     def take(self, now: int, cost: int, key: bytes | None) -> None:
         """Spend `cost` of this key's bucket."""
-        self._bucket(now, key).take(now, cost)
+        bucket = self._buckets.get(key) or self._bucket(now, key)
+        bucket.take(now, cost)
 
     def _bucket(self, now: int, key: bytes | None) -> TokenBucket:
         bucket = self._buckets.get(key)
@@ -157,7 +159,7 @@ class _Share:
         self.shares.take(now, cost, self.index)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Limited:
     """A limit as a policy uses it: what it counts, and by which key of the facts it is kept apart."""
 

@@ -17,6 +17,7 @@ from .judging import Judged, Moment, Room, rows_by_mask
 from .labels import Labels, reason
 from .limits import Limited
 from .metrics import Origin, PolicyCounts, collector_policy_samples, policy_samples
+from .purse import Purse
 from .rules import Plan, Planner, Rule
 from .thresholds import ALWAYS, NEVER
 
@@ -57,10 +58,10 @@ class _Slice:
         self.rules, self.counts, self.total = evaluation.rules, evaluation.counts, evaluation.total
         self.labels, self.planner = evaluation.labels, evaluation.planner
         self.columns, self.room, self.moment = columns, room, moment
-        self.randomness, self.spans, self.bytes = columns.randomness, columns.spans, columns.bytes
+        self.randomness, self.bytes = columns.randomness, columns.bytes
         self.verdicts = array("I", [self.labels.drop("not_sampled")]) * columns.count
         self.thresholds = array("Q", bytes(8 * columns.count))
-        self.keys: dict[int, list[bytes | None]] = {}
+        self.purse = Purse(columns, moment.now)
 
     def judge(self) -> Judged:
         plans = [self.planner.plan(mask) for mask in self.columns.masks]
@@ -143,8 +144,8 @@ class _Slice:
         for row in rows if not rule.drop else ():
             if self.randomness[row] < rule.threshold:
                 continue
-            if all(self._ready(limited, row) for limited in rule.limits):
-                self._take(rule.limits, row)
+            if self.purse.ready(rule.limits, row):
+                self.purse.take(rule.limits, row)
                 counts.kept += 1
             else:
                 counts.over_limit += 1
@@ -169,7 +170,7 @@ class _Slice:
                     break
                 continue
             limited = limited or bool(rule.limits or self.total)
-            if not all(self._ready(limit, row) for limit in rule.limits):
+            if rule.limits and not self.purse.ready(rule.limits, row):
                 over.append(number)
                 continue
             if not self._commit(number, plan, row, limited=limited):
@@ -179,14 +180,15 @@ class _Slice:
 
     def _commit(self, number: int, plan: Plan, row: int, *, limited: bool) -> bool:
         """Keep a row that its rule's limits have room for, or drop it when the total has none; say if it is decided."""
-        if self.total and not self._ready(self.total, row):
+        if self.total and not self.purse.ready((self.total,), row):
             self.verdicts[row] = self.labels.drop("total_limit")
             return True
         if not self.room.fits(self.bytes[row]):
             self.verdicts[row] = 0
             return False
-        limits = self.rules[number].limits
-        self._take((*limits, self.total) if self.total else limits, row)
+        self.purse.take(self.rules[number].limits, row)
+        if self.total:
+            self.purse.take((self.total,), row)
         self.room.use(self.bytes[row])
         self._keep(number, plan, (row,), limited=limited)
         return True
@@ -199,25 +201,6 @@ class _Slice:
                 self._match(number, 1)
         for number in over:
             self.counts[number].over_limit += 1
-
-    def _ready(self, limited: Limited, row: int) -> bool:
-        return limited.limit.ready(self.moment.now, self._cost(limited, row), self._key(limited, row))
-
-    def _take(self, limits: Sequence[Limited], row: int) -> None:
-        for limited in limits:
-            limited.limit.take(self.moment.now, self._cost(limited, row), self._key(limited, row))
-
-    def _cost(self, limited: Limited, row: int) -> int:
-        if limited.unit == "traces":
-            return 1
-        return self.spans[row] if limited.unit == "spans" else self.bytes[row]
-
-    def _key(self, limited: Limited, row: int) -> bytes | None:
-        if limited.key is None:
-            return None
-        if limited.key not in self.keys:
-            self.keys[limited.key] = self.columns.keys(limited.key)
-        return self.keys[limited.key][row]
 
 
 def _row(walk: tuple[int, Plan, int]) -> int:

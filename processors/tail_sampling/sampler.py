@@ -144,9 +144,10 @@ class TailSampler:
         back = [row for row, label in enumerate(verdicts) if label == 0] if self._retry_at is not None else []
         if moment.cause != "due":
             self._counts.early[moment.cause] += columns.count - len(back)
-        rows = Counter(columns.mask_index)
-        rows.subtract(columns.mask_index[row] for row in back)
-        self._counts.without_root += sum(count for at, count in rows.items() if not columns.masks[at] & self._root)
+        index, masks = columns.mask_index, columns.masks
+        rows = Counter(index)
+        rows.subtract(index[row] for row in back)
+        self._counts.without_root += sum(count for at, count in rows.items() if not masks[at] & self._root)
 
     def _settle(self, columns: Columns, verdicts: array[int], thresholds: array[int] | None) -> Outcome:
         settled = self._table.settle(columns, verdicts, thresholds)

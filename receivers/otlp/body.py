@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import AsyncIterator
 from types import TracebackType
 
-import aiohttp
+from aiohttp import ClientPayloadError
+from aiohttp.http_exceptions import HttpProcessingError
 
 from ...kernel.contract import Malformed
 from ..base import Consumer
@@ -68,7 +69,7 @@ class Body:
         parts = []
         try:
             async with asyncio.timeout(self._timeout):
-                async for chunk in chunks:
+                while chunk := await _next(chunks):
                     self.wire += len(chunk)
                     if self.wire > self._limit:
                         raise self._too_large()
@@ -76,9 +77,15 @@ class Body:
                     parts.append(chunk)
         except TimeoutError:
             raise TooSlow from None
-        except (aiohttp.ClientPayloadError, aiohttp.http_exceptions.HttpProcessingError, ConnectionError):
-            raise Malformed("the body is shorter than announced, or its chunks are malformed") from None
         return parts
 
     def _too_large(self) -> TooLarge:
         return TooLarge(f"the body is larger than {self._limit} bytes")
+
+
+async def _next(chunks: AsyncIterator[bytes]) -> bytes:
+    """Return the next chunk, nothing at the end. aiohttp's RuntimeError says that the connection is gone."""
+    try:
+        return await anext(chunks, b"")
+    except (ClientPayloadError, HttpProcessingError, ConnectionError, RuntimeError):
+        raise Malformed("the body is shorter than announced, or its chunks are malformed") from None

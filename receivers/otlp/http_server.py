@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import Any
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from ...telemetry.samples import Sample
 from ..base import Consumer, Refused
@@ -44,17 +45,27 @@ class Rejected(Exception):
 
 
 class _AiohttpLog(logging.Logger):
-    """Where aiohttp tells of requests that are no HTTP: counted, logged at a bounded rate, without quoting them."""
+    """Where aiohttp tells of what goes wrong around a request: counted, logged now and then, never quoted."""
 
     def __init__(self, counters: Counters) -> None:
         super().__init__("tailgate.receivers.otlp.aiohttp", logging.CRITICAL)
         self._counters = counters
 
+    def debug(self, msg: object, *_args: object, exc_info: Any = None, **_kwargs: Any) -> None:
+        """Take the exceptions only: a connection that speaks no HTTP from its first byte on comes this way."""
+        if exc_info:
+            self.exception(msg, exc_info=exc_info)
+
     def exception(self, msg: object, *_args: object, exc_info: Any = None, **_kwargs: Any) -> None:
-        """Take one error; `exc_info` is the exception."""
-        name = type(exc_info).__name__ if isinstance(exc_info, BaseException) else "error"
-        self._counters.refused("bad_http", 0, "400")
-        self._counters.report(Answer(INVALID_ARGUMENT, 400, f"not HTTP: {name}", "bad_http"), ValueError(name))
+        """Take one error; `exc_info` is the exception. A connection that goes away after its answer is no error."""
+        if isinstance(exc_info, HttpProcessingError):
+            answer = Answer(INVALID_ARGUMENT, 400, f"not HTTP: {type(exc_info).__name__}", "bad_http")
+        elif isinstance(exc_info, Exception) and not isinstance(exc_info, (RuntimeError, ConnectionError)):
+            answer = answer_for(exc_info)
+        else:
+            return
+        self._counters.refused(answer.reason, 0, str(answer.http))
+        self._counters.report(answer, exc_info)
 
 
 class HttpServer:

@@ -157,3 +157,9 @@ def test_an_empty_variable_leaves_the_default(read, whole):
     text = whole.replace("scrub: {}", "scrub:\n    rate: ${env:UNSET}\n    note: ${env:UNSET}")
     config = read(text).processors["scrub"].config
     assert (config.rate, config.note) == (1, "")
+
+
+def test_one_warning_a_place(read, whole):
+    """A variable that stands twice in one value is reported once."""
+    warnings = read(whole.replace("scrub: {}", "scrub: {note: '${env:UNSET}${env:UNSET}'}")).warnings
+    assert [warning.message for warning in warnings] == ["the environment variable UNSET is not set, so this is empty"]

@@ -6,6 +6,7 @@ import pytest
 from tailgate.config.errors import ConfigErrors
 from tailgate.config.loader import load, shipped_paths
 from tailgate.config.model import HealthConfig, MetricsConfig, PipelineConfig
+from tailgate.config.tree import parse
 
 from .conftest import TABLES
 
@@ -237,3 +238,31 @@ def test_what_a_scalar_means(read, whole, text, value):
     result = read(text).processors["enrich"].config.value
     assert (result, type(result)) == (value, type(value))
     json.dumps(result)
+
+
+@pytest.mark.parametrize(("levels", "accepted"), [(64, True), (65, False)])
+def test_the_limit_of_nesting(levels, accepted):
+    """At the limit a file is read; one level more is refused."""
+    problems = []
+    tree = parse("[" * levels + "x" + "]" * levels, "c.yaml", problems)
+    assert (tree is not None, problems == []) == (accepted, accepted)
+
+
+@pytest.mark.parametrize(("extra", "accepted"), [(0, True), (1, False)])
+def test_the_limit_of_a_file(tree, whole, extra, accepted):
+    """A file of exactly 1 MiB is read; one byte more is refused."""
+    tree(c_yaml=whole + "#" * ((1 << 20) - len(whole) + extra))
+    if accepted:
+        assert load(["c.yaml"], TABLES, {}).pipelines
+    else:
+        assert failure(["c.yaml"]) == ["c.yaml: the file is larger than 1 MiB"]
+
+
+@pytest.mark.parametrize(("items", "accepted"), [(48, True), (49, False)])
+def test_the_limit_of_values(items, accepted):
+    """100,000 values are read when aliases are counted as often as they are used; more are refused."""
+    problems = []
+    copies = ", ".join(["*a"] * items)
+    text = f"a: &a [{'x, ' * 2039}]\nb: [{copies}]\n"  # 1 + 2040 + 1 + 2040 * items
+    tree = parse(text, "c.yaml", problems)
+    assert (tree is not None, problems == []) == (accepted, accepted)

@@ -19,7 +19,11 @@ CONFIG = """
 receivers:
   otlp: {protocols: {grpc: {endpoint: "127.0.0.1:${env:GRPC}"}}}
 processors:
-  memory_limiter: {limit_mib: 512, spike_limit_mib: 64, budget_mib: ${env:BUDGET}, check_interval: 200ms}
+  memory_limiter:
+    limit_mib: 512
+    spike_limit_mib: 64
+    budget_mib: ${env:BUDGET}
+    check_interval: 200ms
   tail_sampling: {evaluation: ordered, decision_wait: 1s, policies: [], default: 100%}
 exporters:
   otlp:
@@ -27,7 +31,9 @@ exporters:
     tls: {insecure: true}
     compression: none
     retry_on_failure: {initial_interval: 200ms, max_interval: 1s}
-    sending_queue: {sizer: bytes, queue_size: ${env:QUEUE}}
+    sending_queue:
+      sizer: bytes
+      queue_size: ${env:QUEUE}
 extensions: {health_check: {endpoint: "127.0.0.1:${env:HEALTH}"}}
 service:
   extensions: [health_check]

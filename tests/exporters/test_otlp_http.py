@@ -81,7 +81,7 @@ def test_passing_failures_are_retried(http_upstream, context, make_request, unti
     asyncio.run(main())
 
 
-@pytest.mark.parametrize("status", [302, 400, 401, 404, 413, 500])
+@pytest.mark.parametrize("status", [302, 307, 400, 401, 404, 413, 500])
 def test_permanent_failures_are_not(http_upstream, context, make_request, until, status: int) -> None:
     """The others (a redirect among them) are tried once and counted as permanent."""
 
@@ -174,10 +174,13 @@ def test_stop_flushes(http_upstream, context, make_request) -> None:
 
 
 def test_an_endless_answer(http_upstream, context, make_request, until) -> None:
-    """An answer that is far too long costs no memory, and the request counts as taken: its status said so."""
+    """An answer that is far too long is not read (not even what it rejects); its status said that it was taken."""
+    response = ExportTraceServiceResponse()
+    response.partial_success.rejected_spans = 1
+    response.partial_success.error_message = "x" * MAX_ANSWER
 
     async def main() -> None:
-        answer = web.Response(body=b"\x00" * (MAX_ANSWER * 3), content_type=PROTOBUF)
+        answer = web.Response(body=response.SerializeToString(), content_type=PROTOBUF)
         async with (
             http_upstream(answers=[lambda: answer]) as upstream,
             running(upstream.port, context()) as exporter,

@@ -77,6 +77,16 @@ def test_room_in_requests() -> None:
     assert len(rooms) == 1
 
 
+def test_room_is_announced_after_a_refusal() -> None:
+    """Who was refused because a request was large hears of room as well, though the queue had a little all along."""
+    q, rooms = queue(QueueLimits("bytes", 80, 80))
+    q.offer(0, b"x" * 50, 1)
+    assert not q.offer(0, b"x" * 40, 1)
+    assert q.room() > 0
+    q.delivered(q.take(0))
+    assert len(rooms) == 1
+
+
 def test_partial_success_and_settling_twice() -> None:
     """Rejected spans are counted as such, never more than the batch had; the second settlement does nothing."""
     q, _ = queue(QueueLimits("bytes", 100, 100))

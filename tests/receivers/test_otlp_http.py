@@ -288,7 +288,7 @@ def test_lies_about_the_body(serve: Any, consumer: Any, rest: bytes, status: int
 
 
 def test_more_than_announced(serve: Any, consumer: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    """Scenario: the body is longer than its length says. Guarantees: no more than was announced is taken, then closed."""
+    """Scenario: the body is longer than its length says. Guarantees: what was not announced is not taken."""
     served = serve(http={})
     assert b" 400 " in served.raw(HEAD + b"Content-Length: 3\r\n\r\nabc4111 1111 1111 1111\r\n\r\n")
     assert consumer.requests in ([], [b"abc"])

@@ -92,18 +92,38 @@ pub fn digest(program: &Program, request: &[u8], context: &[Option<String>]) -> 
         return Err(Refusal::Malformed(crate::wire::Bad { what: "over 2 GiB", at: 0 }));
     }
     let mut scratch = program.scratch();
-    let result = Walk::new(program, request, context, &mut scratch, &program.limits).run();
+    let result = Walk::new(program, request, context, &mut scratch).run();
     program.done(scratch, result.is_ok());
     match result {
         // What is malformed anywhere is malformed, whatever limit was passed before.
-        Err(over @ Refusal::OverLimit { .. }) => {
-            let mut scratch = program.scratch();
-            let unlimited = Walk::new(program, request, context, &mut scratch, &Limits::NONE).run();
-            program.done(scratch, false);
-            Err(unlimited.err().unwrap_or(over))
-        }
+        Err(over @ Refusal::OverLimit { .. }) => Err(validate(program, request).err().unwrap_or(over)),
         other => other,
     }
+}
+
+/// Refuses what is malformed, whatever the limits.
+fn validate(program: &Program, request: &[u8]) -> Walked<()> {
+    let mut reader = Reader::new(request);
+    let (mut outer, mut inner) = (Parts::default(), Parts::default());
+    let mut work = crate::work::Work::default();
+    while !reader.done() {
+        let tag = reader.tag()?;
+        if tag != 0x0a {
+            reader.skip(tag, 0)?;
+            continue;
+        }
+        let body = reader.len()?;
+        outer.read(reader.sub(body), RESOURCE_SPANS)?;
+        outer.validate(&reader, RESOURCE_SPANS, false, &Limits::NONE)?;
+        for &child in &outer.children {
+            inner.read(reader.sub(child), SCOPE_SPANS)?;
+            inner.validate(&reader, SCOPE_SPANS, true, &Limits::NONE)?;
+            for &span in &inner.children {
+                walk::span(reader.sub(span), &program.keys, &Limits::NONE, program.notes, &mut work)?;
+            }
+        }
+    }
+    Ok(())
 }
 
 struct Walk<'a> {
@@ -124,7 +144,6 @@ impl<'a> Walk<'a> {
         request: &'a [u8],
         context: &'a [Option<String>],
         scratch: &'a mut Scratch,
-        limits: &'a Limits,
     ) -> Self {
         Walk {
             program,
@@ -132,7 +151,7 @@ impl<'a> Walk<'a> {
             context,
             header_context: if program.headers_use_context { context } else { &[] },
             scratch,
-            limits,
+            limits: &program.limits,
             index: TraceIndex::default(),
             out: Digested { rows: Rows::new(program.facts.shape()), ..Digested::default() },
         }
@@ -166,7 +185,7 @@ impl<'a> Walk<'a> {
     fn header(&mut self, reader: &Reader<'_>, parts: &Parts, resource: Option<&Arc<Header>>) -> Walked<Arc<Header>> {
         let resource = resource.map(AsRef::as_ref);
         let mut key = std::mem::take(&mut self.scratch.key);
-        memo_key(&mut key, &parts.header, resource, self.header_context);
+        memo_key(&mut key, &parts.header, resource, self.header_context, true);
         let known = self.program.memo().get(&key);
         let header = match known {
             Some(header) => header,

@@ -97,7 +97,7 @@ pub fn compute(
     let mut levels = vec![Arc::new(Level::of(&work, base, program.keys.len()))];
     for (index, stage) in program.stages.iter().enumerate() {
         let around = resource.map_or(Side::None, |resource| resource.level(index));
-        if run(program, stage, base, (on, around), context, &mut work, scratch) {
+        if run(program, (index, stage), base, (on, around), context, &mut work, scratch) {
             levels.push(Arc::new(Level::of(&work, base, program.keys.len())));
         } else if let Some(last) = levels.last() {
             levels.push(Arc::clone(last));
@@ -147,7 +147,7 @@ pub fn parse(program: &Program, base: &[u8], on: Where, work: &mut Work) {
 /// Runs one stage; true when something changed.
 fn run(
     program: &Program,
-    stage: &Stage,
+    (index, stage): (usize, &Stage),
     base: &[u8],
     (on, resource): (Where, Side<'_>),
     context: &[Option<String>],
@@ -170,7 +170,7 @@ fn run(
         }
         Stage::Edit(_) => {}
         Stage::Scrub(scrub) => {
-            scrub.header(work, base, on, scratch);
+            scrub.header(work, base, on, scratch, index);
             work.refresh();
         }
     }
@@ -230,14 +230,22 @@ fn assembled(base: &[u8], new: &[Option<Box<[u8]>>], appended: &[u8]) -> Arc<[u8
     out.into()
 }
 
-/// What the memo knows a header by.
-pub fn memo_key(out: &mut Vec<u8>, base: &[u8], resource: Option<&Header>, context: &[Option<String>]) {
+/// What the memo knows a header by. Those that `checked` did not see (the limits) are kept apart.
+pub fn memo_key(
+    out: &mut Vec<u8>,
+    base: &[u8],
+    resource: Option<&Header>,
+    context: &[Option<String>],
+    checked: bool,
+) {
     out.clear();
+    out.push(checked.into());
     out.extend_from_slice(&resource.map_or(0, |resource| resource.id).to_le_bytes());
+    out.extend_from_slice(&context.len().to_le_bytes());
     for value in context {
         let bytes = value.as_deref().unwrap_or("");
-        out.push(u8::from(value.is_some()));
-        out.extend_from_slice(&(bytes.len() as u64).to_le_bytes());
+        out.push(value.is_some().into());
+        out.extend_from_slice(&bytes.len().to_le_bytes());
         out.extend_from_slice(bytes.as_bytes());
     }
     out.extend_from_slice(base);

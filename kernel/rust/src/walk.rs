@@ -274,3 +274,8 @@ pub fn check_attributes(limits: &Limits, count: usize) -> Walked<()> {
 pub fn is_any_value(payload: &[u8]) -> bool {
     any_value(Reader::new(payload), 0, 0, &Limits::NONE).is_ok()
 }
+
+/// Whether these bytes are a `KeyValue`.
+pub fn is_key_value(payload: &[u8]) -> bool {
+    key_value(Reader::new(payload), 0, &Limits::NONE).is_ok()
+}

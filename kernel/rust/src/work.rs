@@ -3,7 +3,7 @@
 //! The original bytes (`base`) stay where they are. Each field that stages may touch is an `Item`; what a stage writes
 //! goes to an arena. Nothing is put together before the last stage is done.
 
-use crate::keys::{KeyId, Keys, UNKNOWN};
+use crate::keys::{KeyId, UNKNOWN};
 use crate::wire::{fields, put_field, put_head, Field, Range};
 
 /// Stands where an item has no place in the original bytes.
@@ -24,7 +24,7 @@ impl Loc {
     }
 
     /// The part of these bytes at `range`, which counts from their start.
-    fn part(self, range: Range) -> Loc {
+    pub fn part(self, range: Range) -> Loc {
         Loc { start: self.start + range.start as u32, end: self.start + range.end as u32, ..self }
     }
 }
@@ -244,11 +244,6 @@ impl Work {
             put_field(out, item.number, self.bytes(base, item.body));
         }
     }
-
-    /// The number of an attribute's key in the program.
-    pub fn key_id(&self, base: &[u8], item: &Item, keys: &Keys) -> KeyId {
-        keys.find(self.bytes(base, item.key))
-    }
 }
 
 /// Where key and value stand in a `KeyValue`: the last ones.
@@ -301,16 +296,13 @@ impl<'a> Splice<'a> {
         self.up_to(field, out);
     }
 
-    /// Writes what is left and, if there is one, a field more; true when the message changed.
-    pub fn finish(mut self, more: Option<(u32, &[u8])>, out: &mut Vec<u8>) -> bool {
-        if self.changed || more.is_some() {
+    /// Writes what is left: if anything changed, or (with `Some`) in any case. True when something was written.
+    pub fn finish(self, anyway: Option<()>, out: &mut Vec<u8>) -> bool {
+        let write = self.changed || anyway.is_some();
+        if write {
             out.extend_from_slice(Range { start: self.copied, end: self.old.len() }.of(self.old));
-            self.changed = true;
         }
-        if let Some((number, payload)) = more {
-            put_field(out, number, payload);
-        }
-        self.changed
+        write
     }
 }
 
@@ -344,18 +336,22 @@ pub fn change_values(
             Change::Drop => dropped = true,
         }
     });
-    let mut more = None;
-    if !seen && !dropped {
+    let mut added = false;
+    if !seen {
         match change(&[], &mut new) {
-            Change::New if !new.is_empty() => more = Some((2, new.as_slice())),
+            Change::New => added = !new.is_empty(),
             Change::Drop => dropped = true,
-            _ => {}
+            Change::Same => {}
         }
     }
     if dropped {
         return Change::Drop;
     }
-    if splice.finish(more, out) {
+    let written = splice.finish(added.then_some(()), out);
+    if added {
+        put_field(out, 2, &new);
+    }
+    if written {
         Change::New
     } else {
         Change::Same

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
@@ -82,3 +83,65 @@ def scrubber(kernel: Kernel) -> Callable[..., Scrubber]:
         return compiled(json.dumps(config or {}, sort_keys=True), processor)
 
     return get
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Give a module's tables `FOUND` and `IGNORED` (texts by detector) to its tests, a text a test."""
+    for argument in ("found", "ignored"):
+        if argument in metafunc.fixturenames:
+            table: Mapping[str, list[str]] = getattr(metafunc.module, argument.upper())
+            rows = [(detector, text.replace("·", "")) for detector, texts in table.items() for text in texts]
+            metafunc.parametrize(("detector", argument), rows, ids=lambda value: value[:40].encode("unicode_escape").decode())
+
+
+def _only(detector: str) -> dict[str, Any]:
+    return {"packs": [], "detectors": [detector], "default_keys": False}
+
+
+def _replacement(detector: str, secret: str) -> str:
+    """Return what the detector makes of a secret, by rules written down here a second time."""
+    if detector not in ("payment_card", "iban"):
+        return f"[{LABELS.get(detector, detector.upper())}]"
+    alphanumeric = [i for i, character in enumerate(secret) if character.isalnum() or not character.isascii()]
+    kept = {*alphanumeric[-4:], *(alphanumeric[:2] if detector == "iban" else ())}
+    return "".join("*" if index in alphanumeric and index not in kept else secret[index] for index in range(len(secret)))
+
+
+LABELS = {
+    "url_userinfo": "CREDENTIALS",
+    "basic_credentials": "CREDENTIALS",
+    "authorization": "TOKEN",
+    "bearer_token": "TOKEN",
+    "cookie_header": "COOKIE",
+    "url_query_secret": "SECRET",
+    "assigned_secret": "SECRET",
+    "us_ssn": "SSN",
+    "ipv4": "IP",
+    "ipv6": "IP",
+}
+
+
+@pytest.fixture
+def finds(scrubber: Callable[..., Scrubber]) -> Callable[[str, str], None]:
+    """Return a check: (detector, text with what it must replace between « and »)."""
+
+    def check(detector: str, marked: str) -> None:
+        secrets = re.findall("«(.*?)»", marked, re.DOTALL)
+        assert secrets
+        text = marked.replace("«", "").replace("»", "")
+        expected = re.sub("«(.*?)»", lambda match: _replacement(detector, match[1]), marked, flags=re.DOTALL)
+        assert scrubber(_only(detector)).text(text) == expected
+        shipped = scrubber().text(text)
+        assert not [secret for secret in secrets if len(secret) > 5 and secret in shipped]
+
+    return check
+
+
+@pytest.fixture
+def leaves(scrubber: Callable[..., Scrubber]) -> Callable[[str, str], None]:
+    """Return a check: (detector, text that it must leave alone)."""
+
+    def check(detector: str, text: str) -> None:
+        assert scrubber(_only(detector)).text(text) == text
+
+    return check

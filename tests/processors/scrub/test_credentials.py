@@ -1,10 +1,12 @@
-"""Texts for the detectors of the pack `credentials`.
+"""The pack `credentials`, detector by detector, on texts as they stand in spans.
 
-What is to be replaced stands between « and ». A · is taken out when the tables are read: it keeps the made-up tokens from
-looking real to those who scan repositories.
+In `FOUND` what is to be replaced stands between « and ». A · is taken out when the tables are read (see conftest): it
+keeps the made-up tokens from looking real to those who scan repositories.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 JWT = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U"
 PEM = "-----BEGIN RSA PRIVATE· KEY-----\nMIIEpAIBAAKCAQEA75Vtq\n-----END RSA PRIVATE· KEY-----"
@@ -232,7 +234,7 @@ FOUND: dict[str, list[str]] = {
         "AccountKey=«abc==»;EndpointSuffix=x",
         '{"cvv":«123»,"ok":true}',
         "<password>«hunter2»</password>",
-        "token=«abc», Token: «0123456789abcdef»",
+        "token=«abc», password=«swordfish», Token: «0123456789abcdef»",
         'secret => "«x»"',
         "clientSecret:«s3cret»",
         "pwd=«x»;uid=sa",
@@ -445,7 +447,7 @@ IGNORED: dict[str, list[str]] = {
         "WHERE password = ? AND token = :token AND api_key=%s AND secret = @secret",
         "token = get_token(user)",
         "connect(password=password, token=token)",
-        "client = Client(api_key=settings.API_KEY)",
+        "client = Client(api_key=settings.API_KEY, token=token, secret=self.secret)",
         "password=${DB_PASSWORD}",
         "password={password}",
         "password=[SECRET]",
@@ -464,3 +466,13 @@ IGNORED: dict[str, list[str]] = {
         "api_key_count=3",
     ],
 }
+
+
+def test_found(detector: str, found: str, finds: Callable[[str, str], None]) -> None:
+    """What is marked is replaced, all else of the text stays; by the detector alone and in the whole shipped row."""
+    finds(detector, found)
+
+
+def test_ignored(detector: str, ignored: str, leaves: Callable[[str, str], None]) -> None:
+    """What only looks like a secret stays as it is."""
+    leaves(detector, ignored)

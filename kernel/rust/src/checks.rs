@@ -1,0 +1,207 @@
+//! Validators that a match must pass before a scrub rule counts it.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use serde::de::IgnoredAny;
+
+use crate::spec::base64;
+
+/// A validator of ASCII text.
+pub type Check = fn(&str) -> bool;
+
+/// A check by the name that rules know it under.
+pub fn by_name(name: &str) -> Option<Check> {
+    Some(match name {
+        "payment_card" => payment_card,
+        "iban" => iban,
+        "us_ssn" => us_ssn,
+        "e164" => e164,
+        "ipv4" => |text| text.parse::<Ipv4Addr>().is_ok(),
+        "ipv6" => |text| ipv6(text).is_some(),
+        "public_ipv4" => |text| text.parse().is_ok_and(is_public_4),
+        "public_ipv6" => |text| ipv6(text).is_some_and(is_public_6),
+        "jwt" => jwt,
+        "basic_credentials" => basic_credentials,
+        _ => return None,
+    })
+}
+
+/// Whether a text passes; what is not ASCII passes no check.
+pub fn passes(check: Check, text: &[u8]) -> bool {
+    text.is_ascii() && std::str::from_utf8(text).is_ok_and(check)
+}
+
+/// First and last prefix of an issuer, shortest and longest number.
+const ISSUERS: &[(&str, &str, usize, usize)] = &[
+    ("4", "4", 13, 13),
+    ("4", "4", 16, 16),
+    ("4", "4", 19, 19),
+    ("51", "55", 16, 16),
+    ("2221", "2720", 16, 16),
+    ("34", "34", 15, 15),
+    ("37", "37", 15, 15),
+    ("6011", "6011", 16, 19),
+    ("644", "649", 16, 19),
+    ("65", "65", 16, 19),
+    ("300", "305", 14, 19),
+    ("309", "309", 14, 19),
+    ("36", "36", 14, 19),
+    ("38", "39", 14, 19),
+    ("3528", "3589", 16, 19),
+    ("62", "62", 16, 19),
+    ("50", "50", 12, 19),
+    ("56", "58", 12, 19),
+    ("6", "6", 12, 19),
+];
+
+fn payment_card(text: &str) -> bool {
+    let digits: String = text.chars().filter(|letter| !matches!(letter, ' ' | '-')).collect();
+    if !(12..=19).contains(&digits.len()) || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return false;
+    }
+    let first = digits.bytes().next();
+    if digits.bytes().all(|byte| Some(byte) == first) || !luhn(&digits) {
+        return false;
+    }
+    ISSUERS.iter().any(|&(low, high, shortest, longest)| {
+        let start = digits.get(..low.len()).unwrap_or("");
+        (shortest..=longest).contains(&digits.len()) && low <= start && start <= high
+    })
+}
+
+fn luhn(digits: &str) -> bool {
+    let sum: u32 = digits.bytes().rev().enumerate().map(|(index, byte)| {
+        let digit = u32::from(byte.saturating_sub(b'0')) << (index % 2);
+        if digit > 9 { digit - 9 } else { digit }
+    }).sum();
+    sum % 10 == 0
+}
+
+/// Length of an IBAN by country, from the registry of ISO 13616.
+const IBAN_LENGTHS: &[(usize, &str)] = &[
+    (15, "NO"),
+    (16, "BE"),
+    (18, "DK FI FK FO GL NL SD"),
+    (19, "MK SI"),
+    (20, "AT BA EE KZ LT LU MN XK"),
+    (21, "CH HR LI LV"),
+    (22, "BG BH CR DE GB GE IE ME RS VA"),
+    (23, "AE GI IL IQ OM SO TL"),
+    (24, "AD CZ ES MD PK RO SA SE SK TN VG"),
+    (25, "LY PT ST"),
+    (26, "IS TR"),
+    (27, "BI DJ FR GR IT MC MR SM"),
+    (28, "AL AZ BY CY DO EG GT HN HU LB NI PL PS SV"),
+    (29, "BR QA UA"),
+    (30, "JO KW MU YE"),
+    (31, "MT SC"),
+    (32, "LC"),
+    (33, "RU"),
+];
+
+fn iban(text: &str) -> bool {
+    let number: String = text.chars().filter(|&letter| letter != ' ').map(|letter| letter.to_ascii_uppercase()).collect();
+    let (Some(country), Some(check)) = (number.get(..2), number.get(2..4)) else { return false };
+    let known = IBAN_LENGTHS.iter().any(|(length, countries)| {
+        *length == number.len() && countries.split(' ').any(|one| one == country)
+    });
+    let valid = |byte: u8| byte.is_ascii_digit() || byte.is_ascii_uppercase();
+    if !known || !check.bytes().all(|byte| byte.is_ascii_digit()) || !number.bytes().all(valid) {
+        return false;
+    }
+    let rotated = number.bytes().skip(4).chain(number.bytes().take(4));
+    let rest = rotated.fold(0u32, |rest, byte| match byte {
+        b'0'..=b'9' => (rest * 10 + u32::from(byte - b'0')) % 97,
+        _ => (rest * 100 + u32::from(byte.saturating_sub(b'A')) + 10) % 97,
+    });
+    rest == 1
+}
+
+fn us_ssn(text: &str) -> bool {
+    let &[a, b, c, first, d, e, second, f, g, h, i] = text.as_bytes() else { return false };
+    let (area, group, serial) = ([a, b, c], [d, e], [f, g, h, i]);
+    let digits = [area.as_slice(), &group, &serial].concat();
+    if !digits.iter().all(u8::is_ascii_digit) || first != second || first.is_ascii_digit() {
+        return false;
+    }
+    if area == *b"000" || area == *b"666" || a == b'9' || group == *b"00" || serial == *b"0000" {
+        return false;
+    }
+    ![b"078051120", b"219099999", b"123456789"].iter().any(|known| digits == *known)
+}
+
+fn e164(text: &str) -> bool {
+    let number: String = text.chars().filter(|letter| !" ().-".contains(*letter)).collect();
+    let Some(digits) = number.strip_prefix('+') else { return false };
+    (7..=15).contains(&digits.len()) && !digits.starts_with('0') && digits.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// An IPv6 address, with or without a zone.
+fn ipv6(text: &str) -> Option<Ipv6Addr> {
+    let (address, zone) = text.split_once('%').map_or((text, None), |(address, zone)| (address, Some(zone)));
+    if zone.is_some_and(|zone| zone.is_empty() || zone.contains(['%', '/'])) {
+        return None;
+    }
+    address.parse().ok()
+}
+
+fn is_public_4(address: Ipv4Addr) -> bool {
+    let [a, b, c, _] = address.octets();
+    let private = matches!(
+        (a, b, c),
+        (0 | 10 | 127 | 224.., _, _)
+            | (100, 64..=127, _)
+            | (169, 254, _)
+            | (172, 16..=31, _)
+            | (192, 0, 0)
+            | (192, 168, _)
+    );
+    !private
+}
+
+fn is_public_6(address: Ipv6Addr) -> bool {
+    if let Some(mapped) = address.to_ipv4_mapped() {
+        return is_public_4(mapped);
+    }
+    let [first, ..] = address.segments();
+    let unicast_local = first & 0xfe00 == 0xfc00 || first & 0xffc0 == 0xfe80;
+    !(address.is_unspecified() || address.is_loopback() || unicast_local || first & 0xff00 == 0xff00)
+}
+
+fn jwt(text: &str) -> bool {
+    let Some((head, _)) = text.split_once('.') else { return false };
+    if head.contains(['+', '/']) {
+        return false;
+    }
+    let Some(header) = unbase64url(head).and_then(|bytes| String::from_utf8(bytes).ok()) else { return false };
+    // Half a surrogate pair is no character, but still JSON: any other character stands for it here.
+    let header = header.replace("\\ud", "\\u1").replace("\\uD", "\\u1");
+    let parsed = serde_json::from_str::<std::collections::HashMap<String, IgnoredAny>>(&header);
+    parsed.is_ok_and(|fields| fields.contains_key("alg"))
+}
+
+fn unbase64url(text: &str) -> Option<Vec<u8>> {
+    base64(text.replace('-', "+").replace('_', "/").as_bytes(), false)
+}
+
+fn basic_credentials(text: &str) -> bool {
+    unbase64url(text).is_some_and(|bytes| bytes.contains(&b':'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn known_numbers() {
+        assert!(payment_card("4111 1111 1111 1111") && !payment_card("4111 1111 1111 1112"));
+        assert!(iban("GB82 WEST 1234 5698 7654 32") && !iban("GB82 WEST 1234 5698 7654 33"));
+        assert!(us_ssn("536-90-4399") && !us_ssn("536-90 4399") && !us_ssn("078-05-1120"));
+    }
+
+    #[test]
+    fn addresses() {
+        assert!(ipv6("fe80::1%eth0").is_some() && ipv6("fe80::1%").is_none());
+        assert!(is_public_4(Ipv4Addr::new(8, 8, 8, 8)) && !is_public_4(Ipv4Addr::new(240, 0, 0, 1)));
+    }
+}

@@ -1,0 +1,63 @@
+//! What Python sees. The GIL is released wherever bytes are walked or a table is locked.
+
+mod arrays;
+mod columns;
+mod errors;
+mod labels;
+mod program;
+mod records;
+mod table;
+
+use std::sync::Arc;
+
+use pyo3::prelude::*;
+
+/// The extension module.
+#[pymodule]
+pub fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<RustKernel>()?;
+    module.add_class::<program::PyProgram>()?;
+    module.add_class::<records::PyRecords>()?;
+    module.add_class::<columns::PyColumns>()?;
+    module.add_class::<table::PyTable>()?;
+    module.add_class::<labels::PyLabelBook>()
+}
+
+/// See `contract.Kernel`.
+#[pyclass(frozen, module = "tailgate.kernel.rust._native")]
+struct RustKernel;
+
+#[pymethods]
+impl RustKernel {
+    #[new]
+    fn new() -> Self {
+        RustKernel
+    }
+
+    #[getter]
+    fn name(&self) -> &'static str {
+        "rust"
+    }
+
+    /// Compile a program. Raises BadProgram.
+    fn compile(&self, spec: &Bound<'_, PyAny>) -> PyResult<program::PyProgram> {
+        program::compile(spec)
+    }
+
+    /// Return a new book of labels.
+    fn labels(&self) -> labels::PyLabelBook {
+        labels::PyLabelBook::new()
+    }
+
+    /// Return a table for records of the program.
+    fn table(
+        &self,
+        program: &program::PyProgram,
+        labels: &labels::PyLabelBook,
+        kept_decisions: usize,
+        dropped_decisions: usize,
+    ) -> table::PyTable {
+        let (program, book) = (Arc::clone(&program.program), Arc::clone(&labels.book));
+        table::PyTable::new(crate::table::Table::new(program, book, kept_decisions, dropped_decisions))
+    }
+}

@@ -1,0 +1,108 @@
+//! `contract.Table`.
+
+use std::sync::Arc;
+
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use super::arrays::numbers;
+use super::columns::PyColumns;
+use super::errors::{value_error, Class};
+use super::records::PyRecords;
+use crate::table::Table;
+
+static FILED: Class = Class::new("Filed");
+static SETTLED: Class = Class::new("Settled");
+static STATS: Class = Class::new("TableStats");
+static TALLY: Class = Class::new("Tally");
+
+/// Thresholds are 56 bits.
+const THRESHOLDS: u64 = 1 << 56;
+
+/// See `contract.Table`.
+#[pyclass(frozen, name = "Table", module = "tailgate.kernel.rust._native")]
+pub struct PyTable {
+    table: Arc<Table>,
+}
+
+impl PyTable {
+    pub fn new(table: Table) -> PyTable {
+        PyTable { table: Arc::new(table) }
+    }
+}
+
+#[pymethods]
+impl PyTable {
+    /// Hold the records of `digest` of the table's program; `now` in ns, never less than before.
+    fn file<'py>(&self, py: Python<'py>, records: &PyRecords, now: i64) -> PyResult<Bound<'py, PyAny>> {
+        let records = &records.records;
+        if !Arc::ptr_eq(&records.program, &self.table.program) {
+            return Err(value_error("these records are not those of the table's program"));
+        }
+        let filed = py.detach(|| self.table.file(records, now));
+        let late = PyDict::new(py);
+        for (label, spans) in filed.late {
+            late.set_item(label, spans)?;
+        }
+        let kept = filed.late_kept.map(PyRecords::new);
+        FILED.get(py)?.call1((filed.held_spans, filed.new_traces, kept, late))
+    }
+
+    /// The oldest traces that are due, at most `limit`; the table keeps them until `settle`.
+    fn due(&self, py: Python<'_>, first_seen: i64, root_seen: Option<i64>, limit: usize) -> PyColumns {
+        PyColumns::new(py.detach(|| self.table.due(first_seen, root_seen, limit)))
+    }
+
+    /// The traces with the most held bytes times age whose held bytes reach `bytes_wanted`.
+    fn heaviest(&self, py: Python<'_>, now: i64, bytes_wanted: i64, limit: usize) -> PyColumns {
+        let wanted = u64::try_from(bytes_wanted).unwrap_or(0);
+        PyColumns::new(py.detach(|| self.table.heaviest(now, wanted, limit)))
+    }
+
+    /// Let go of the rows' traces; those whose label keeps come back, label 0 puts back.
+    fn settle<'py>(
+        &self,
+        py: Python<'py>,
+        columns: &PyColumns,
+        verdicts: &Bound<'_, PyAny>,
+        thresholds: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let given: Vec<u32> = numbers(verdicts)?;
+        let thresholds: Option<Vec<u64>> = thresholds.map(numbers).transpose()?;
+        let count = columns.columns.ids.len();
+        if given.len() != count || thresholds.as_ref().is_some_and(|all| all.len() != count) {
+            return Err(value_error(format!("{count} traces need as many verdicts and thresholds")));
+        }
+        let thresholds = thresholds.unwrap_or_default();
+        if thresholds.iter().any(|&threshold| threshold >= THRESHOLDS) {
+            return Err(value_error("a threshold is not below 2**56"));
+        }
+        let book = &self.table.book;
+        let known = |number: u32| book.check(number).ok_or_else(|| value_error(format!("there is no label {number}")));
+        let verdicts = given.into_iter().map(known).collect::<PyResult<Vec<_>>>()?;
+        let settled = py.detach(|| self.table.settle(&mut columns.out(), &verdicts, &thresholds));
+        let settled = settled.map_err(value_error)?;
+        let tally = PyDict::new(py);
+        for (label, sums) in settled.tally {
+            tally.set_item(label, TALLY.get(py)?.call1(sums)?)?;
+        }
+        SETTLED.get(py)?.call1((settled.kept.map(PyRecords::new), tally))
+    }
+
+    /// Replace the labels remembered for the traces of these records by those they have now.
+    fn remember(&self, py: Python<'_>, records: &PyRecords) {
+        py.detach(|| self.table.remember(&records.records));
+    }
+
+    /// `first_seen` of the oldest trace that waits, and the earliest `now` at which a root came.
+    fn next_due(&self, py: Python<'_>) -> (Option<i64>, Option<i64>) {
+        py.detach(|| self.table.next_due())
+    }
+
+    fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let stats = py.detach(|| self.table.stats());
+        let decisions = (stats.kept_decisions, stats.dropped_decisions);
+        let held = (stats.traces, stats.spans, stats.held_bytes, stats.headers, decisions.0, decisions.1);
+        STATS.get(py)?.call1(held)
+    }
+}

@@ -1,0 +1,276 @@
+//! Records: spans with the facts and labels of their traces.
+
+use std::sync::{Arc, Mutex};
+
+use pyo3::pybacked::PyBackedBytes;
+
+use crate::digest::{env, one_span, Digested, Place};
+use crate::env::Env;
+use crate::header::{compute, memo_key, Header};
+use crate::labels::{Book, LabelId};
+use crate::program::{lock, Program, Scratch};
+use crate::rows::Rows;
+use crate::walk::{Limits, Walked};
+use crate::wire::{put_field, put_head, Range, Reader, LEN};
+
+/// Bytes that spans stand in.
+pub enum Buffer {
+    Python(PyBackedBytes),
+    Owned(Vec<u8>),
+}
+
+impl Buffer {
+    #[inline]
+    pub fn bytes(&self) -> &[u8] {
+        match self {
+            Buffer::Python(bytes) => bytes,
+            Buffer::Owned(bytes) => bytes,
+        }
+    }
+}
+
+/// A span with where it belongs.
+#[derive(Debug, Clone, Copy)]
+pub struct SpanRef {
+    pub buffer: u32,
+    pub start: u32,
+    pub len: u32,
+    /// Its resource and scope.
+    pub pair: u32,
+    /// Its trace.
+    pub row: u32,
+}
+
+/// Headers of a resource and a scope.
+pub type Pair = (Arc<[u8]>, Arc<[u8]>);
+
+/// What `digest` keeps to write the whole request again.
+pub struct Origin {
+    resources: Vec<(Arc<Header>, u32)>,
+    scopes: Vec<(Arc<Header>, u32)>,
+    is_changed: bool,
+}
+
+pub struct Records {
+    pub program: Arc<Program>,
+    pub buffers: Vec<Arc<Buffer>>,
+    pub spans: Vec<SpanRef>,
+    pub pairs: Vec<Pair>,
+    pub ids: Vec<[u8; 16]>,
+    pub rows: Rows,
+    /// By row; empty when all are 0.
+    pub thresholds: Vec<u64>,
+    pub labels: Mutex<Vec<[LabelId; 2]>>,
+    pub book: Option<Arc<Book>>,
+    pub origin: Option<Origin>,
+}
+
+impl Records {
+    /// The records of a digested request.
+    pub fn of_request(program: Arc<Program>, request: PyBackedBytes, digested: Digested) -> Records {
+        let spans = digested.spans.iter().map(|span| SpanRef {
+            buffer: span.changed.into(),
+            start: span.start,
+            len: span.len,
+            pair: span.pair,
+            row: span.row,
+        });
+        let pairs = digested.pairs.iter();
+        Records {
+            program,
+            spans: spans.collect(),
+            pairs: pairs.map(|(resource, scope)| (Arc::clone(&resource.bytes), Arc::clone(&scope.bytes))).collect(),
+            buffers: vec![Arc::new(Buffer::Python(request)), Arc::new(Buffer::Owned(digested.changed))],
+            labels: Mutex::new(vec![[0; 2]; digested.ids.len()]),
+            ids: digested.ids,
+            rows: digested.rows,
+            thresholds: Vec::new(),
+            book: None,
+            origin: Some(Origin {
+                resources: digested.resources,
+                scopes: digested.scopes,
+                is_changed: digested.is_changed,
+            }),
+        }
+    }
+
+    #[inline]
+    pub fn span(&self, span: &SpanRef) -> &[u8] {
+        let buffer = self.buffers.get(span.buffer as usize).map_or(&[][..], |buffer| buffer.bytes());
+        buffer.get(span.start as usize..span.start as usize + span.len as usize).unwrap_or(&[])
+    }
+
+    /// Of span messages.
+    pub fn bytes(&self) -> u64 {
+        self.spans.iter().map(|span| u64::from(span.len)).sum()
+    }
+
+    pub fn threshold(&self, row: u32) -> u64 {
+        self.thresholds.get(row as usize).copied().unwrap_or(0)
+    }
+
+    pub fn labels_now(&self) -> Vec<[LabelId; 2]> {
+        lock(&self.labels).clone()
+    }
+
+    /// The whole request after the stages; None when it is the one that came in. False in the second place: these
+    /// records are not those of a request.
+    pub fn request(&self) -> (Option<Vec<u8>>, bool) {
+        let Some(origin) = &self.origin else { return (None, false) };
+        let original = self.buffers.first().map_or(&[][..], |buffer| buffer.bytes());
+        if !origin.is_changed {
+            return (None, true);
+        }
+        let new = Rebuild { records: self, origin, original, resource: 0, scope: 0, span: 0 }.run();
+        ((new != original).then_some(new), true)
+    }
+
+    /// The spans walked anew by another program; labels stay.
+    pub fn refine(&self, program: &Arc<Program>) -> Walked<Records> {
+        let mut scratch = program.scratch();
+        let result = self.refined(program, &mut scratch);
+        program.done(scratch, result.is_ok());
+        result
+    }
+
+    fn refined(&self, program: &Arc<Program>, scratch: &mut Scratch) -> Walked<Records> {
+        let mut rows = Rows::new(program.facts.shape());
+        for _ in &self.ids {
+            rows.push();
+        }
+        let headers: Vec<_> = self.pairs.iter().map(|pair| refined_pair(program, pair, scratch)).collect();
+        let (mut changed, mut spans) = (Vec::new(), Vec::with_capacity(self.spans.len()));
+        let buffer = self.buffers.len() as u32;
+        for span in &self.spans {
+            let Some((resource, scope)) = headers.get(span.pair as usize) else { continue };
+            let place = Place { resource, scope, context: &[] };
+            let base = self.span(span);
+            let fields = one_span(program, Reader::new(base), &Limits::NONE, place, scratch)?;
+            let (work, start) = (&scratch.work, changed.len());
+            let mut new = *span;
+            if work.changed {
+                work.write_owner(base, 0, &mut changed);
+                new = SpanRef { buffer, start: start as u32, len: (changed.len() - start) as u32, ..*span };
+            }
+            let env: Env<'_> = env(place, work, base, &fields);
+            program.facts.add(&mut rows, span.row as usize, &env, new.len as usize);
+            spans.push(new);
+        }
+        let mut buffers = self.buffers.clone();
+        buffers.push(Arc::new(Buffer::Owned(changed)));
+        Ok(Records {
+            program: Arc::clone(program),
+            buffers,
+            spans,
+            pairs: headers.iter().map(|(one, two)| (Arc::clone(&one.bytes), Arc::clone(&two.bytes))).collect(),
+            ids: self.ids.clone(),
+            rows,
+            thresholds: self.thresholds.clone(),
+            labels: Mutex::new(self.labels_now()),
+            book: self.book.clone(),
+            origin: None,
+        })
+    }
+}
+
+fn refined_pair(program: &Program, pair: &Pair, scratch: &mut Scratch) -> (Arc<Header>, Arc<Header>) {
+    let mut header = |base: &[u8], resource: Option<&Header>| {
+        let mut key = std::mem::take(&mut scratch.key);
+        // Without a request there are no context values: as if each were null.
+        memo_key(&mut key, base, resource, &[], false);
+        let known = program.memo().get(&key);
+        let header = known.unwrap_or_else(|| compute(program, base, resource, &[], scratch, &key));
+        scratch.key = key;
+        header.count(&mut scratch.counts);
+        header
+    };
+    let resource = header(&pair.0, None);
+    let scope = header(&pair.1, Some(&resource));
+    (resource, scope)
+}
+
+/// Writes a request again: what did not change keeps its bytes and its place.
+struct Rebuild<'a> {
+    records: &'a Records,
+    origin: &'a Origin,
+    original: &'a [u8],
+    resource: usize,
+    scope: usize,
+    span: usize,
+}
+
+impl Rebuild<'_> {
+    fn run(mut self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(self.original.len() + self.original.len() / 4);
+        let whole = Reader::new(self.original);
+        crate::wire::fields(self.original, Range { start: 0, end: self.original.len() }, |field| {
+            if !field.is(1) {
+                out.extend_from_slice(field.whole().of(self.original));
+                return;
+            }
+            let mut payload = Vec::with_capacity(field.body.end - field.body.start);
+            if self.resource_spans(whole.sub(field.body), &mut payload) {
+                put_field(&mut out, 1, &payload);
+            } else {
+                out.extend_from_slice(field.whole().of(self.original));
+            }
+        });
+        out
+    }
+
+    /// Writes a `ResourceSpans`; true when it differs.
+    fn resource_spans(&mut self, reader: Reader<'_>, out: &mut Vec<u8>) -> bool {
+        let Some((header, _)) = self.origin.resources.get(self.resource) else { return false };
+        self.resource += 1;
+        let header = Arc::clone(header);
+        self.level(reader, &header, out, |this, child, out| {
+            let Some((scope, _)) = this.origin.scopes.get(this.scope) else { return false };
+            this.scope += 1;
+            let scope = Arc::clone(scope);
+            let whole = Reader::new(this.original);
+            this.level(whole.sub(child), &scope, out, |this, _, out| {
+                let Some(span) = this.records.spans.get(this.span) else { return false };
+                this.span += 1;
+                let changed = span.buffer > 0;
+                if changed {
+                    out.extend_from_slice(this.records.span(span));
+                }
+                changed
+            })
+        })
+    }
+
+    /// Writes a message of a header and children. `child` writes a child and says whether it differs.
+    fn level(
+        &mut self,
+        mut reader: Reader<'_>,
+        header: &Header,
+        out: &mut Vec<u8>,
+        mut child: impl FnMut(&mut Self, Range, &mut Vec<u8>) -> bool,
+    ) -> bool {
+        let (mut index, mut changed, mut payload) = (0, header.changed, Vec::new());
+        while !reader.done() {
+            let start = reader.pos;
+            let Ok(tag) = reader.tag() else { break };
+            let body = if tag & 7 == LEN { reader.len().ok() } else { reader.skip(tag, 0).ok().map(|()| Range::default()) };
+            let Some(body) = body else { break };
+            let whole = Range { start, end: reader.pos };
+            if tag != 0x12 {
+                let new = header.fields.get(index).and_then(Option::as_ref);
+                out.extend_from_slice(new.map_or(whole.of(reader.buf), |new| new));
+                index += 1;
+                continue;
+            }
+            payload.clear();
+            if child(self, body, &mut payload) && payload != body.of(reader.buf) {
+                changed = true;
+                put_head(out, 2, payload.len());
+                out.extend_from_slice(&payload);
+            } else {
+                out.extend_from_slice(whole.of(reader.buf));
+            }
+        }
+        out.extend_from_slice(&header.appended);
+        changed
+    }
+}

@@ -1,0 +1,194 @@
+//! Stage `scrub`: personal data and secrets in every string position that the stage names.
+
+mod action;
+mod cache;
+mod matcher;
+mod pass;
+mod rule;
+
+use serde_json::Value as Json;
+
+use crate::env::{SpanFields, Where};
+use crate::program::Scratch;
+use crate::regex::Pattern;
+use crate::spec::{given, listed, only, shown, text, Outcome};
+use crate::wire::{fields, Range};
+use crate::work::{Change, State, Work, TOP};
+pub use cache::Cache;
+use matcher::Matcher;
+use pass::Pass;
+use rule::{KeyRule, ValueRule};
+
+const POSITIONS: &[&str] = &[
+    "resource",
+    "scope",
+    "span",
+    "event",
+    "link",
+    "span_name",
+    "status",
+    "event_name",
+    "trace_state",
+    "scope_name",
+    "schema_url",
+];
+
+/// Which positions a stage looks at.
+#[derive(Debug, Clone, Copy)]
+struct Positions {
+    resource: bool,
+    scope: bool,
+    span: bool,
+    event: bool,
+    link: bool,
+    span_name: bool,
+    status: bool,
+    event_name: bool,
+    trace_state: bool,
+    scope_name: bool,
+    schema_url: bool,
+}
+
+/// A compiled scrub stage.
+pub struct Scrub {
+    positions: Positions,
+    skip: Option<Pattern>,
+    keys: Vec<KeyRule>,
+    values: Vec<ValueRule>,
+    /// Finds out whether any of `values` finds anything.
+    matcher: Matcher,
+    /// The number of the stage's first rule among the program's.
+    first: usize,
+}
+
+impl Scrub {
+    /// Compiles a stage whose first rule has the number `first` in the program.
+    pub fn compile(spec: &Json, first: usize) -> Outcome<Scrub> {
+        let stage = only(Some(spec), &["kind", "positions", "skip", "keys", "values"], "scrub")?;
+        let positions = Positions::compile(stage.get("positions"))?;
+        let skip = given(stage, "skip").map(|one| text(Some(one), "skip").and_then(Pattern::new)).transpose()?;
+        let keys = listed(stage.get("keys"), "keys")?.iter().map(KeyRule::compile).collect::<Outcome<_>>()?;
+        let values = listed(stage.get("values"), "values")?.iter();
+        let values = values.map(ValueRule::compile).collect::<Outcome<Vec<_>>>()?;
+        let matcher = Matcher::new(listed(stage.get("values"), "values")?.iter().filter_map(|rule| {
+            rule.get("pattern").and_then(Json::as_str)
+        }));
+        Ok(Scrub { positions, skip, keys, values, matcher, first })
+    }
+
+    /// How many rules are counted.
+    pub fn rules(&self) -> usize {
+        self.keys.len() + self.values.len()
+    }
+
+    /// Whether the stage looks at spans at all.
+    pub fn on_spans(&self) -> bool {
+        let at = self.positions;
+        self.rules() > 0 && (at.span || at.event || at.link || at.span_name || at.status || at.event_name || at.trace_state)
+    }
+
+    /// Memory for this stage in one scratch.
+    pub fn cache(&self) -> Cache {
+        Cache::new(&self.matcher)
+    }
+
+    /// Scrubs the header of a resource or scope.
+    pub fn header(&self, work: &mut Work, base: &[u8], on: Where, scratch: &mut Scratch, stage: usize) {
+        let at = self.positions;
+        let attributes = if on == Where::Scope { at.scope } else { at.resource };
+        let Scratch { text, counts, scrub, .. } = scratch;
+        let Some(cache) = scrub.get_mut(stage) else { return };
+        let mut pass = Pass { scrub: self, cache, counts };
+        for index in 0..work.items.len() {
+            let Some(item) = work.items.get(index).copied().filter(|item| item.state != State::Gone) else { continue };
+            let body = work.bytes(base, item.body);
+            text.clear();
+            let change = match (item.attribute, item.owner == TOP) {
+                (true, _) if attributes => pass.attribute(work.bytes(base, item.key), body, text),
+                (false, true) if at.schema_url => pass.plain(body, text),
+                (false, false) if at.scope_name => pass.plain(body, text),
+                _ => continue,
+            };
+            apply(work, index, change, text);
+        }
+    }
+
+    /// Scrubs a span.
+    pub fn span(&self, base: &[u8], span: &mut SpanFields, stage: usize, scratch: &mut Scratch) {
+        let at = self.positions;
+        let Scratch { work, text, counts, scrub, .. } = scratch;
+        let Some(cache) = scrub.get_mut(stage) else { return };
+        let mut pass = Pass { scrub: self, cache, counts };
+        let mut again = false;
+        for index in 0..work.items.len() {
+            let Some(item) = work.items.get(index).copied().filter(|item| item.state != State::Gone) else { continue };
+            let body = work.bytes(base, item.body);
+            text.clear();
+            let change = match item.number {
+                9 if at.span => pass.attribute(work.bytes(base, item.key), body, text),
+                3 if at.trace_state => pass.plain(body, text),
+                5 if at.span_name => pass.plain(body, text),
+                11 if at.event || at.event_name => pass.part(body, (3, at.event), (2, at.event_name), text),
+                13 if at.link || at.trace_state => pass.part(body, (4, at.link), (3, at.trace_state), text),
+                15 if at.status => pass.part(body, (0, false), (2, true), text),
+                _ => continue,
+            };
+            again |= change != Change::Same && !item.attribute;
+            apply(work, index, change, text);
+        }
+        work.refresh();
+        if again {
+            reread(work, base, span);
+        }
+    }
+}
+
+fn apply(work: &mut Work, index: usize, change: Change, new: &[u8]) {
+    match change {
+        Change::Same => {}
+        Change::New => work.replace(index, new),
+        Change::Drop => work.remove(index),
+    }
+}
+
+/// Reads the strings of a span again, after some changed.
+fn reread(work: &Work, base: &[u8], span: &mut SpanFields) {
+    for item in work.items.iter().filter(|item| !item.attribute) {
+        match item.number {
+            3 => span.trace_state = item.body,
+            5 => span.name = item.body,
+            15 => {
+                let status = work.bytes(base, item.body);
+                fields(status, Range { start: 0, end: status.len() }, |field| {
+                    if field.is(2) {
+                        span.status_message = item.body.part(field.body);
+                    }
+                });
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Positions {
+    fn compile(spec: Option<&Json>) -> Outcome<Positions> {
+        let given = listed(spec, "positions")?;
+        if let Some(unknown) = given.iter().find(|one| !one.as_str().is_some_and(|name| POSITIONS.contains(&name))) {
+            return Err(format!("unknown position {}", shown(Some(unknown))));
+        }
+        let has = |name: &str| given.iter().any(|one| one.as_str() == Some(name));
+        Ok(Positions {
+            resource: has("resource"),
+            scope: has("scope"),
+            span: has("span"),
+            event: has("event"),
+            link: has("link"),
+            span_name: has("span_name"),
+            status: has("status"),
+            event_name: has("event_name"),
+            trace_state: has("trace_state"),
+            scope_name: has("scope_name"),
+            schema_url: has("schema_url"),
+        })
+    }
+}

@@ -1,0 +1,209 @@
+//! One stage on its way through one message.
+
+use super::cache::{Cache, Verdict};
+use super::Scrub;
+use crate::value::{put_string, read, value_text};
+use crate::wire::{fields, Range};
+use crate::work::{change_values, key_value_parts, Change, Splice};
+
+pub struct Pass<'a> {
+    pub scrub: &'a Scrub,
+    pub cache: &'a mut Cache,
+    pub counts: &'a mut [u64],
+}
+
+fn whole(payload: &[u8]) -> Range {
+    Range { start: 0, end: payload.len() }
+}
+
+fn changed(written: bool) -> Change {
+    if written {
+        Change::New
+    } else {
+        Change::Same
+    }
+}
+
+impl Pass<'_> {
+    fn count(&mut self, rule: usize, matches: u64) {
+        if let Some(count) = self.counts.get_mut(self.scrub.first + rule) {
+            *count += matches;
+        }
+    }
+
+    fn verdict(&mut self, key: &[u8]) -> Verdict {
+        if self.scrub.skip.is_none() && self.scrub.keys.is_empty() {
+            return Verdict::default();
+        }
+        if let Some(known) = self.cache.verdict(key) {
+            return known;
+        }
+        let rule = self.scrub.keys.iter().position(|rule| rule.pattern.is_match(key));
+        let verdict = Verdict { skip: self.scrub.skip.as_ref().is_some_and(|skip| skip.is_match(key)), rule };
+        self.cache.remember_verdict(key, verdict);
+        verdict
+    }
+
+    /// A text after the `values` rules; `New` when it was written to `out`.
+    pub fn text(&mut self, content: &[u8], out: &mut Vec<u8>) -> Change {
+        if self.scrub.values.is_empty() || content.is_empty() && !self.scrub.matcher.takes_empty() {
+            return Change::Same;
+        }
+        if self.cache.is_clean(content) {
+            return Change::Same;
+        }
+        if !self.scrub.matcher.may_match(&mut self.cache.matcher, content) {
+            self.cache.remember_clean(content);
+            return Change::Same;
+        }
+        let mut found = false;
+        let mut now: Option<Vec<u8>> = None;
+        for (index, rule) in self.scrub.values.iter().enumerate() {
+            let mut new = Vec::new();
+            let (count, dropped) = rule.apply(now.as_deref().unwrap_or(content), &mut new);
+            if count > 0 {
+                found = true;
+                self.count(self.scrub.keys.len() + index, count);
+                if dropped {
+                    return Change::Drop;
+                }
+                now = Some(new);
+            }
+        }
+        if !found {
+            self.cache.remember_clean(content);
+        }
+        match now {
+            Some(new) if new != content => {
+                out.extend_from_slice(&new);
+                Change::New
+            }
+            _ => Change::Same,
+        }
+    }
+
+    /// A string that is no attribute: what is dropped becomes empty.
+    pub fn plain(&mut self, content: &[u8], out: &mut Vec<u8>) -> Change {
+        match self.text(content, out) {
+            Change::Drop if content.is_empty() => Change::Same,
+            Change::Drop => Change::New,
+            other => other,
+        }
+    }
+
+    /// A top-level attribute.
+    pub fn attribute(&mut self, key: &[u8], pair: &[u8], out: &mut Vec<u8>) -> Change {
+        let verdict = self.verdict(key);
+        if verdict.skip {
+            return Change::Same;
+        }
+        self.pair(verdict, pair, out)
+    }
+
+    fn pair(&mut self, verdict: Verdict, pair: &[u8], out: &mut Vec<u8>) -> Change {
+        let rule = verdict.rule.and_then(|index| Some((index, self.scrub.keys.get(index)?)));
+        let Some((index, rule)) = rule else {
+            return change_values(pair, out, |value, new| self.any_value(value, new));
+        };
+        self.count(index, 1);
+        change_values(pair, out, |value, new| {
+            let text = value_text(read(value)).unwrap_or_default();
+            let mut replaced = Vec::new();
+            if !rule.action.replace(&text, &mut replaced) {
+                return Change::Drop;
+            }
+            put_string(new, &replaced);
+            Change::New
+        })
+    }
+
+    /// An `AnyValue`; `Drop` when what holds it is to be removed.
+    fn any_value(&mut self, payload: &[u8], out: &mut Vec<u8>) -> Change {
+        let (mut splice, mut dropped) = (Splice::new(payload), false);
+        let mut new = Vec::new();
+        fields(payload, whole(payload), |field| {
+            if dropped {
+                return;
+            }
+            let content = field.body.of(payload);
+            new.clear();
+            let change = match field.tag {
+                0x0a => self.text(content, &mut new),
+                0x3a if std::str::from_utf8(content).is_ok() => self.text(content, &mut new),
+                0x2a => self.array(content, &mut new),
+                0x32 => self.map(content, 1, &mut new),
+                _ => return,
+            };
+            match change {
+                Change::Same => {}
+                Change::New => splice.replace(&field, &new, out),
+                Change::Drop => dropped = true,
+            }
+        });
+        if dropped {
+            return Change::Drop;
+        }
+        changed(splice.finish(None, out))
+    }
+
+    fn array(&mut self, payload: &[u8], out: &mut Vec<u8>) -> Change {
+        let (mut splice, mut new) = (Splice::new(payload), Vec::new());
+        fields(payload, whole(payload), |field| {
+            if field.is(1) {
+                new.clear();
+                match self.any_value(field.body.of(payload), &mut new) {
+                    Change::Same => {}
+                    Change::New => splice.replace(&field, &new, out),
+                    Change::Drop => splice.remove(&field, out),
+                }
+            }
+        });
+        changed(splice.finish(None, out))
+    }
+
+    /// The `KeyValue`s in field `number` of a map.
+    fn map(&mut self, payload: &[u8], number: u32, out: &mut Vec<u8>) -> Change {
+        let (mut splice, mut new) = (Splice::new(payload), Vec::new());
+        fields(payload, whole(payload), |field| {
+            if field.is(number) {
+                let pair = field.body.of(payload);
+                let verdict = self.verdict(key_value_parts(pair).0.of(pair));
+                new.clear();
+                match self.pair(verdict, pair, &mut new) {
+                    Change::Same => {}
+                    Change::New => splice.replace(&field, &new, out),
+                    Change::Drop => splice.remove(&field, out),
+                }
+            }
+        });
+        changed(splice.finish(None, out))
+    }
+
+    /// An event, a link or a status: attributes in one field, a string in another, each if wanted.
+    pub fn part(
+        &mut self,
+        payload: &[u8],
+        (attributes, with_attributes): (u32, bool),
+        (text, with_text): (u32, bool),
+        out: &mut Vec<u8>,
+    ) -> Change {
+        let (mut splice, mut new) = (Splice::new(payload), Vec::new());
+        fields(payload, whole(payload), |field| {
+            let content = field.body.of(payload);
+            new.clear();
+            let change = if with_attributes && field.is(attributes) {
+                self.attribute(key_value_parts(content).0.of(content), content, &mut new)
+            } else if with_text && field.is(text) {
+                self.plain(content, &mut new)
+            } else {
+                return;
+            };
+            match change {
+                Change::Same => {}
+                Change::New => splice.replace(&field, &new, out),
+                Change::Drop => splice.remove(&field, out),
+            }
+        });
+        changed(splice.finish(None, out))
+    }
+}

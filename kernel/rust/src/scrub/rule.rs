@@ -1,0 +1,75 @@
+//! Scrub rules on one text: what they find, and what becomes of it.
+
+use serde_json::Value as Json;
+
+use super::action::Action;
+use crate::checks::{self, Check};
+use crate::regex::Pattern;
+use crate::spec::{given, natural, need, only, shown, text, Outcome};
+
+/// A rule of `keys`.
+pub struct KeyRule {
+    pub pattern: Pattern,
+    pub action: Action,
+}
+
+/// A rule of `values`.
+pub struct ValueRule {
+    pattern: Pattern,
+    group: usize,
+    check: Option<Check>,
+    action: Action,
+}
+
+impl KeyRule {
+    pub fn compile(spec: &Json) -> Outcome<KeyRule> {
+        let spec = only(Some(spec), &["pattern", "action"], "key rule")?;
+        let pattern = Pattern::new(text(spec.get("pattern"), "pattern")?)?;
+        Ok(KeyRule { pattern, action: Action::compile(spec.get("action"))? })
+    }
+}
+
+impl ValueRule {
+    pub fn compile(spec: &Json) -> Outcome<ValueRule> {
+        let spec = only(Some(spec), &["pattern", "action", "group", "check"], "value rule")?;
+        let pattern = Pattern::new(text(spec.get("pattern"), "pattern")?)?;
+        let group = spec.get("group").map_or(Ok(0), |group| natural(Some(group), "group"))?;
+        need(group <= pattern.groups(), || format!("group {group}: the pattern has {}", pattern.groups()))?;
+        let unknown = || format!("unknown check {}", shown(spec.get("check")));
+        let check = given(spec, "check").map(|name| name.as_str().and_then(checks::by_name).ok_or_else(unknown));
+        let check = check.transpose()?;
+        Ok(ValueRule { pattern, group, check, action: Action::compile(spec.get("action"))? })
+    }
+
+    /// Takes a text through the rule: how many matches were replaced, and whether the text is to be dropped. The new text
+    /// is written to `out` if there were any.
+    pub fn apply(&self, content: &[u8], out: &mut Vec<u8>) -> (u64, bool) {
+        let (mut copied, mut position, mut count) = (0, 0, 0);
+        while position <= content.len() {
+            let Some(found) = self.pattern.find(content, position, self.group) else { break };
+            let group = found.group.filter(|(start, end)| start < end);
+            let part = group.and_then(|(start, end)| Some((start, end, content.get(start..end)?)));
+            let part = part.filter(|(_, _, part)| self.check.is_none_or(|check| checks::passes(check, part)));
+            let Some((start, end, part)) = part else {
+                position = next_code_point(content, found.start);
+                continue;
+            };
+            count += 1;
+            out.extend_from_slice(content.get(copied..start).unwrap_or(&[]));
+            if !self.action.replace(part, out) {
+                return (count, true);
+            }
+            copied = end;
+            position = found.end;
+        }
+        if count > 0 {
+            out.extend_from_slice(content.get(copied..).unwrap_or(&[]));
+        }
+        (count, false)
+    }
+}
+
+fn next_code_point(content: &[u8], position: usize) -> usize {
+    let rest = content.get(position + 1..).unwrap_or(&[]);
+    position + 1 + rest.iter().take_while(|&&byte| byte & 0xc0 == 0x80).count()
+}

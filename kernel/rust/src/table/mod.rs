@@ -1,0 +1,418 @@
+//! The table: traces held until they are judged, and what was decided lately.
+
+mod decisions;
+mod headers;
+mod queue;
+mod settle;
+mod slots;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use crate::columns::Columns;
+use crate::labels::{Book, LabelId};
+use crate::program::{lock, Program};
+use crate::records::{Buffer, Records, SpanRef};
+use crate::rows::Rows;
+use decisions::{Decision, Decisions};
+use headers::Headers;
+use queue::{Queue, Ticket};
+use slots::{Slots, NEVER};
+
+/// What a span and a trace cost besides the span's bytes.
+const SPAN_COST: u64 = 24;
+const TRACE_COST: u64 = 128;
+
+pub struct Table {
+    pub program: Arc<Program>,
+    pub book: Arc<Book>,
+    inner: Mutex<Inner>,
+}
+
+struct Inner {
+    slots: Slots,
+    arrivals: Queue,
+    roots: Queue,
+    headers: Headers,
+    kept: Decisions,
+    dropped: Decisions,
+    spans: u64,
+    bytes: u64,
+    /// The number of the last columns that were handed out.
+    columns: u64,
+}
+
+/// Rows that are out to be judged; given back when this is dropped.
+pub struct Out {
+    table: Arc<Table>,
+    number: u64,
+    rows: Vec<Ticket>,
+}
+
+/// What became of records that were filed.
+pub struct Filed {
+    pub held_spans: u64,
+    pub new_traces: u64,
+    pub late_kept: Option<Records>,
+    pub late: BTreeMap<LabelId, u64>,
+}
+
+/// What became of traces that were judged.
+pub struct Settled {
+    pub kept: Option<Records>,
+    /// Traces, spans and bytes by verdict label.
+    pub tally: BTreeMap<LabelId, (u64, u64, u64)>,
+}
+
+/// What a table holds.
+pub struct Stats {
+    pub traces: usize,
+    pub spans: u64,
+    pub held_bytes: u64,
+    pub headers: usize,
+    pub kept_decisions: usize,
+    pub dropped_decisions: usize,
+}
+
+impl Table {
+    pub fn new(program: Arc<Program>, book: Arc<Book>, kept: usize, dropped: usize) -> Table {
+        let slots = Slots::new(program.facts.shape());
+        let inner = Inner {
+            slots,
+            arrivals: Queue::default(),
+            roots: Queue::default(),
+            headers: Headers::default(),
+            kept: Decisions::new(kept),
+            dropped: Decisions::new(dropped),
+            spans: 0,
+            bytes: 0,
+            columns: 0,
+        };
+        Table { program, book, inner: Mutex::new(inner) }
+    }
+
+    /// Holds records of the table's program; late spans follow the verdict of their trace.
+    pub fn file(&self, records: &Records, now: i64) -> Filed {
+        let mut inner = lock(&self.inner);
+        let inner = &mut *inner;
+        let decisions = inner.decisions(records);
+        let by_row = ByRow::new(records);
+        let mut pairs = vec![None; records.pairs.len()];
+        let mut filed = Filed { held_spans: 0, new_traces: 0, late_kept: None, late: BTreeMap::new() };
+        for (row, id) in records.ids.iter().enumerate() {
+            let spans = by_row.spans(row);
+            if let Some(Some(decision)) = decisions.get(row) {
+                *filed.late.entry(decision.labels[0]).or_default() += spans.len() as u64;
+                continue;
+            }
+            filed.held_spans += spans.len() as u64;
+            filed.new_traces += u64::from(inner.hold(records, row, *id, now));
+            inner.hold_spans(records, *id, now, spans, &mut pairs);
+        }
+        if !filed.late.is_empty() {
+            filed.late_kept = self.late(records, &decisions);
+        }
+        filed
+    }
+
+    /// The spans of traces that were kept before.
+    fn late(&self, records: &Records, decisions: &[Option<Decision>]) -> Option<Records> {
+        let book = self.book.read();
+        let keeps = |decision: &Decision| book.get(usize::from(decision.labels[0])).is_some_and(|label| label.keep);
+        let mut chosen = Selection::new(records);
+        for (row, id) in records.ids.iter().enumerate() {
+            if let Some(decision) = decisions.get(row).copied().flatten().filter(keeps) {
+                chosen.row(row, *id, decision);
+            }
+        }
+        chosen.finish(self)
+    }
+
+    /// The oldest traces that are due, at most `limit`.
+    pub fn due(self: &Arc<Self>, first_seen: i64, root_seen: Option<i64>, limit: usize) -> Columns {
+        let mut inner = lock(&self.inner);
+        let mut chosen = Vec::new();
+        inner.sweep();
+        let (slots, arrivals, roots) = (&inner.slots, &inner.arrivals, &inner.roots);
+        for ticket in arrivals.iter() {
+            let Some(slot) = slots.by_ticket(ticket) else { continue };
+            if slot.first_seen > first_seen || chosen.len() >= limit {
+                break;
+            }
+            if slot.out == 0 {
+                chosen.push(ticket);
+            }
+        }
+        for ticket in roots.iter() {
+            let Some(slot) = slots.by_ticket(ticket) else { continue };
+            if root_seen.is_none_or(|latest| slot.root_seen > latest) || chosen.len() >= limit {
+                break;
+            }
+            if slot.out == 0 && slot.first_seen > first_seen {
+                chosen.push(ticket);
+            }
+        }
+        inner.hand_out(self, chosen)
+    }
+
+    /// The traces with the most held bytes times age, until they hold `wanted` bytes; at most `limit`.
+    pub fn heaviest(self: &Arc<Self>, now: i64, wanted: u64, limit: usize) -> Columns {
+        let mut inner = lock(&self.inner);
+        inner.sweep();
+        let mut waiting: Vec<(i128, i64, usize, Ticket, u64)> = Vec::new();
+        for (order, ticket) in inner.arrivals.iter().enumerate() {
+            if let Some(slot) = inner.slots.by_ticket(ticket).filter(|slot| slot.out == 0) {
+                let (age, cost) = (now.saturating_sub(slot.first_seen), inner.cost(ticket.slot));
+                waiting.push((-(i128::from(cost) * i128::from(age)), age, order, ticket, cost));
+            }
+        }
+        let key = |one: &(i128, i64, usize, Ticket, u64)| (one.0, std::cmp::Reverse(one.1), one.2);
+        if limit < waiting.len() {
+            waiting.select_nth_unstable_by_key(limit, key);
+            waiting.truncate(limit);
+        }
+        waiting.sort_unstable_by_key(key);
+        let (mut sum, mut chosen) = (0u64, Vec::new());
+        for (_, _, _, ticket, cost) in waiting {
+            if sum >= wanted {
+                break;
+            }
+            sum += cost;
+            chosen.push(ticket);
+        }
+        inner.hand_out(self, chosen)
+    }
+
+    /// Replaces what is remembered of the records' traces by the labels that they have now.
+    pub fn remember(&self, records: &Records) {
+        let labels = records.labels_now();
+        let mut inner = lock(&self.inner);
+        for (id, labels) in records.ids.iter().zip(labels) {
+            inner.kept.change(id, labels);
+            inner.dropped.change(id, labels);
+        }
+    }
+
+    /// `first_seen` of the oldest trace that waits, and the earliest moment at which the root of one came.
+    pub fn next_due(&self) -> (Option<i64>, Option<i64>) {
+        let mut inner = lock(&self.inner);
+        inner.sweep();
+        let slots = &inner.slots;
+        let waits = |ticket| slots.by_ticket(ticket).filter(|slot| slot.out == 0);
+        let first = inner.arrivals.iter().find_map(waits).map(|slot| slot.first_seen);
+        let root = inner.roots.iter().find_map(waits).map(|slot| slot.root_seen);
+        (first, root)
+    }
+
+    pub fn stats(&self) -> Stats {
+        let inner = lock(&self.inner);
+        let traces = inner.slots.len();
+        Stats {
+            traces,
+            spans: inner.spans,
+            held_bytes: inner.bytes + SPAN_COST * inner.spans + TRACE_COST * traces as u64 + inner.headers.bytes,
+            headers: inner.headers.len(),
+            kept_decisions: inner.kept.len(),
+            dropped_decisions: inner.dropped.len(),
+        }
+    }
+
+    /// Takes back the rows of columns that nobody will judge.
+    fn give_back(&self, out: &Out) {
+        let mut inner = lock(&self.inner);
+        for &ticket in &out.rows {
+            if let Some(slot) = inner.slots.by_ticket_mut(ticket).filter(|slot| slot.out == out.number) {
+                slot.out = 0;
+            }
+        }
+    }
+}
+
+impl Drop for Out {
+    fn drop(&mut self) {
+        if !self.rows.is_empty() {
+            self.table.give_back(self);
+        }
+    }
+}
+
+impl Inner {
+    fn decisions(&mut self, records: &Records) -> Vec<Option<Decision>> {
+        if self.kept.len() + self.dropped.len() == 0 {
+            return Vec::new();
+        }
+        records.ids.iter().map(|id| self.kept.get(id).or_else(|| self.dropped.get(id))).collect()
+    }
+
+    fn sweep(&mut self) {
+        let slots = &self.slots;
+        self.arrivals.sweep(|ticket| slots.by_ticket(ticket).is_some());
+        self.roots.sweep(|ticket| slots.by_ticket(ticket).is_some());
+    }
+
+    /// Held bytes of a trace without its headers.
+    fn cost(&self, slot: u32) -> u64 {
+        let row = self.slots.rows.get(slot as usize);
+        row.bytes + SPAN_COST * u64::from(row.spans) + TRACE_COST
+    }
+
+    /// Merges a trace's facts; true when it is new.
+    fn hold(&mut self, records: &Records, row: usize, id: [u8; 16], now: i64) -> bool {
+        let (ticket, new) = self.slots.place(id, now);
+        self.slots.rows.merge(ticket.slot as usize, &records.rows, row);
+        if new {
+            self.arrivals.push(ticket);
+        }
+        if records.rows.get(row).root {
+            if let Some(slot) = self.slots.get_mut(ticket.slot).filter(|slot| slot.root_seen == NEVER) {
+                slot.root_seen = now;
+                self.roots.push(ticket);
+            }
+        }
+        new
+    }
+
+    fn hold_spans(
+        &mut self,
+        records: &Records,
+        id: [u8; 16],
+        now: i64,
+        spans: &[u32],
+        pairs: &mut [Option<u32>],
+    ) {
+        let own = |index: &u32| records.spans.get(*index as usize);
+        let bytes: usize = spans.iter().filter_map(own).map(|span| span.len as usize).sum();
+        let mut chunk = Vec::with_capacity(bytes + 8 * spans.len());
+        for span in spans.iter().filter_map(own) {
+            let number = self.pair(records, span, pairs);
+            chunk.extend_from_slice(&number.to_le_bytes());
+            chunk.extend_from_slice(&span.len.to_le_bytes());
+            chunk.extend_from_slice(records.span(span));
+        }
+        self.spans += spans.len() as u64;
+        self.bytes += bytes as u64;
+        let (ticket, _) = self.slots.place(id, now);
+        if let Some(slot) = self.slots.get_mut(ticket.slot) {
+            slot.add(chunk.into_boxed_slice());
+        }
+    }
+
+    fn pair(&mut self, records: &Records, span: &SpanRef, pairs: &mut [Option<u32>]) -> u32 {
+        let known = pairs.get(span.pair as usize).copied().flatten();
+        if let Some(number) = known {
+            self.headers.use_again(number);
+            return number;
+        }
+        let Some(pair) = records.pairs.get(span.pair as usize) else { return u32::MAX };
+        let number = self.headers.number(pair);
+        if let Some(place) = pairs.get_mut(span.pair as usize) {
+            *place = Some(number);
+        }
+        number
+    }
+
+    /// Columns of these traces, which are out until they are settled or given back.
+    fn hand_out(&mut self, table: &Arc<Table>, chosen: Vec<Ticket>) -> Columns {
+        self.columns += 1;
+        let mut columns = Columns::new(&table.program.facts);
+        for ticket in &chosen {
+            if let Some(slot) = self.slots.by_ticket_mut(*ticket) {
+                slot.out = self.columns;
+                let (id, first_seen) = (slot.id, slot.first_seen);
+                columns.add(&table.program.facts, &self.slots.rows, ticket.slot as usize, id, first_seen);
+            }
+        }
+        columns.out = Some(Out { table: Arc::clone(table), number: self.columns, rows: chosen });
+        columns
+    }
+}
+
+/// The spans of records by trace, in their order.
+struct ByRow {
+    order: Vec<u32>,
+    ends: Vec<u32>,
+}
+
+impl ByRow {
+    fn new(records: &Records) -> ByRow {
+        let mut ends = vec![0u32; records.ids.len() + 1];
+        for span in &records.spans {
+            if let Some(count) = ends.get_mut(span.row as usize + 1) {
+                *count += 1;
+            }
+        }
+        let mut sum = 0;
+        for end in &mut ends {
+            sum += *end;
+            *end = sum;
+        }
+        let (mut next, mut order) = (ends.clone(), vec![0; records.spans.len()]);
+        for (index, span) in records.spans.iter().enumerate() {
+            if let Some(place) = next.get_mut(span.row as usize) {
+                if let Some(at) = order.get_mut(*place as usize) {
+                    *at = index as u32;
+                }
+                *place += 1;
+            }
+        }
+        ByRow { order, ends }
+    }
+
+    fn spans(&self, row: usize) -> &[u32] {
+        let end = |row: usize| self.ends.get(row).copied().unwrap_or(0) as usize;
+        self.order.get(end(row)..end(row + 1)).unwrap_or(&[])
+    }
+}
+
+/// Some rows of records as records of their own.
+struct Selection<'a> {
+    from: &'a Records,
+    rows: Rows,
+    ids: Vec<[u8; 16]>,
+    labels: Vec<[LabelId; 2]>,
+    thresholds: Vec<u64>,
+    /// By old row.
+    new: Vec<Option<u32>>,
+}
+
+impl<'a> Selection<'a> {
+    fn new(from: &'a Records) -> Self {
+        let (rows, new) = (Rows::new(from.program.facts.shape()), vec![None; from.ids.len()]);
+        Selection { from, rows, ids: Vec::new(), labels: Vec::new(), thresholds: Vec::new(), new }
+    }
+
+    fn row(&mut self, row: usize, id: [u8; 16], decision: Decision) {
+        let new = self.rows.push_copy(&self.from.rows, row);
+        if let Some(place) = self.new.get_mut(row) {
+            *place = Some(new as u32);
+        }
+        self.ids.push(id);
+        self.labels.push(decision.labels);
+        self.thresholds.push(decision.threshold);
+    }
+
+    fn finish(self, table: &Table) -> Option<Records> {
+        if self.ids.is_empty() {
+            return None;
+        }
+        let (mut buffer, mut spans) = (Vec::new(), Vec::new());
+        for span in &self.from.spans {
+            if let Some(Some(row)) = self.new.get(span.row as usize) {
+                spans.push(SpanRef { buffer: 0, start: buffer.len() as u32, row: *row, ..*span });
+                buffer.extend_from_slice(self.from.span(span));
+            }
+        }
+        Some(Records {
+            program: Arc::clone(&table.program),
+            buffers: vec![Arc::new(Buffer::Owned(buffer))],
+            spans,
+            pairs: self.from.pairs.clone(),
+            ids: self.ids,
+            rows: self.rows,
+            thresholds: self.thresholds,
+            labels: Mutex::new(self.labels),
+            book: Some(Arc::clone(&table.book)),
+            origin: None,
+        })
+    }
+}

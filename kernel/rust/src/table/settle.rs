@@ -1,0 +1,182 @@
+//! Letting go of traces that were judged.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use super::queue::Ticket;
+use super::{Decision, Inner, Out, Settled, Table, NEVER};
+use crate::labels::LabelId;
+use crate::program::lock;
+use crate::records::{Buffer, Pair, Records, SpanRef};
+use crate::rows::Rows;
+
+/// A buffer is not filled beyond this, so that positions fit 32 bits.
+const BUFFER: usize = 1 << 30;
+
+/// Traces that are kept, as they are taken out of the table.
+struct Kept {
+    buffers: Vec<Vec<u8>>,
+    spans: Vec<SpanRef>,
+    pairs: Vec<Pair>,
+    /// From the table's number of a pair to that in the records.
+    numbers: BTreeMap<u32, u32>,
+    ids: Vec<[u8; 16]>,
+    rows: Rows,
+    thresholds: Vec<u64>,
+    labels: Vec<[LabelId; 2]>,
+}
+
+impl Kept {
+    fn new(rows: Rows) -> Kept {
+        Kept {
+            buffers: Vec::new(),
+            spans: Vec::new(),
+            pairs: Vec::new(),
+            numbers: BTreeMap::new(),
+            ids: Vec::new(),
+            rows,
+            thresholds: Vec::new(),
+            labels: Vec::new(),
+        }
+    }
+
+    fn add(&mut self, inner: &Inner, slot: u32, decision: Decision) {
+        let Some(trace) = inner.slots.get(slot) else { return };
+        let row = self.rows.push_copy(&inner.slots.rows, slot as usize) as u32;
+        self.ids.push(trace.id);
+        self.labels.push(decision.labels);
+        self.thresholds.push(decision.threshold);
+        for chunk in trace.chunks() {
+            for (pair, span) in (Spans { rest: chunk }) {
+                let pair = self.pair(inner, pair);
+                let (buffer, start) = self.store(span);
+                self.spans.push(SpanRef { buffer, start, len: span.len() as u32, pair, row });
+            }
+        }
+    }
+
+    fn pair(&mut self, inner: &Inner, number: u32) -> u32 {
+        let pairs = &mut self.pairs;
+        *self.numbers.entry(number).or_insert_with(|| {
+            pairs.extend(inner.headers.get(number));
+            pairs.len() as u32 - 1
+        })
+    }
+
+    fn store(&mut self, span: &[u8]) -> (u32, u32) {
+        if self.buffers.last().is_none_or(|last| last.len() + span.len() > BUFFER) {
+            self.buffers.push(Vec::new());
+        }
+        let buffer = self.buffers.len() as u32 - 1;
+        let mut start = 0;
+        if let Some(last) = self.buffers.last_mut() {
+            start = last.len() as u32;
+            last.extend_from_slice(span);
+        }
+        (buffer, start)
+    }
+
+    fn finish(self, table: &Table) -> Option<Records> {
+        if self.ids.is_empty() {
+            return None;
+        }
+        Some(Records {
+            program: Arc::clone(&table.program),
+            buffers: self.buffers.into_iter().map(|buffer| Arc::new(Buffer::Owned(buffer))).collect(),
+            spans: self.spans,
+            pairs: self.pairs,
+            ids: self.ids,
+            rows: self.rows,
+            thresholds: self.thresholds,
+            labels: Mutex::new(self.labels),
+            book: Some(Arc::clone(&table.book)),
+            origin: None,
+        })
+    }
+}
+
+/// The spans of a chunk with their pairs.
+struct Spans<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Iterator for Spans<'a> {
+    type Item = (u32, &'a [u8]);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (pair, rest) = self.rest.split_first_chunk::<4>()?;
+        let (size, rest) = rest.split_first_chunk::<4>()?;
+        let (span, rest) = rest.split_at_checked(u32::from_le_bytes(*size) as usize)?;
+        self.rest = rest;
+        Some((u32::from_le_bytes(*pair), span))
+    }
+}
+
+impl Table {
+    /// Lets go of the rows' traces; those whose label keeps come back, label 0 puts back. The rows must be out of this
+    /// table, and there must be as many (valid) verdicts; otherwise the error says what is wrong.
+    pub fn settle(self: &Arc<Self>, out: &mut Option<Out>, verdicts: &[LabelId], thresholds: &[u64]) -> Result<Settled, String> {
+        let mut inner = lock(&self.inner);
+        let rows = self.checked(&inner, out.as_ref())?;
+        let book = self.book.read();
+        let mut kept = Kept::new(Rows::new(self.program.facts.shape()));
+        let mut tally: BTreeMap<LabelId, (u64, u64, u64)> = BTreeMap::new();
+        for (index, (ticket, &verdict)) in rows.iter().zip(verdicts).enumerate() {
+            if verdict == 0 {
+                if let Some(slot) = inner.slots.get_mut(ticket.slot) {
+                    slot.out = 0;
+                }
+                continue;
+            }
+            let row = inner.slots.rows.get(ticket.slot as usize);
+            let sum = tally.entry(verdict).or_default();
+            *sum = (sum.0 + 1, sum.1 + u64::from(row.spans), sum.2 + row.bytes);
+            let threshold = thresholds.get(index).copied().unwrap_or(0);
+            let decision = Decision { labels: [verdict, 0], threshold };
+            let keep = book.get(usize::from(verdict)).is_some_and(|label| label.keep);
+            if keep {
+                kept.add(&inner, ticket.slot, decision);
+            }
+            inner.forget(ticket.slot, decision, keep);
+        }
+        inner.sweep();
+        drop(inner);
+        if let Some(mut out) = out.take() {
+            out.rows.clear();
+        }
+        Ok(Settled { kept: kept.finish(self), tally })
+    }
+
+    fn checked(self: &Arc<Self>, inner: &Inner, out: Option<&Out>) -> Result<Vec<Ticket>, String> {
+        let missing = || "the traces of these columns are not out to be judged".to_owned();
+        let out = out.filter(|out| Arc::ptr_eq(&out.table, self)).ok_or_else(missing)?;
+        let is_out = |ticket: &Ticket| inner.slots.by_ticket(*ticket).is_some_and(|slot| slot.out == out.number);
+        if out.rows.iter().all(is_out) {
+            Ok(out.rows.clone())
+        } else {
+            Err(missing())
+        }
+    }
+}
+
+impl Inner {
+    /// Takes a trace out of the table and remembers what was decided.
+    fn forget(&mut self, slot: u32, decision: Decision, keep: bool) {
+        let Some(trace) = self.slots.get(slot) else { return };
+        for chunk in trace.chunks() {
+            for (pair, span) in (Spans { rest: chunk }) {
+                self.headers.release(pair);
+                self.spans = self.spans.saturating_sub(1);
+                self.bytes = self.bytes.saturating_sub(span.len() as u64);
+            }
+        }
+        let (id, rooted) = (trace.id, trace.root_seen != NEVER);
+        let decisions = if keep { &mut self.kept } else { &mut self.dropped };
+        decisions.add(id, decision);
+        self.slots.remove(slot);
+        self.arrivals.left();
+        if rooted {
+            self.roots.left();
+        }
+    }
+}

@@ -1,0 +1,182 @@
+"""What the configuration of `scrub` chooses, and what it refuses."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+from tailgate.processors.scrub.config import ScrubConfig
+from tailgate.processors.scrub.detectors import BY_NAME, DETECTORS, PACKS
+
+KEY = "0123456789abcdef0123456789abcdef"
+EVERYTHING = "jane@example.com 4111111111111111 8.8.8.8 AKIA" + "IOSFODNN7EXAMPLE"
+
+
+def test_everything_is_on_by_default(scrubber: Callable[..., Any]) -> None:
+    """An empty configuration is the strictest: all packs, all positions, the shipped keys."""
+    assert scrubber().text(EVERYTHING) == "[EMAIL] ************1111 [IP] [AWS_ACCESS_KEY]"
+
+
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [
+        ({"packs": ["pii"]}, "[EMAIL] 4111111111111111 8.8.8.8 KEY"),
+        ({"packs": ["financial", "network"]}, "jane@example.com ************1111 [IP] KEY"),
+        ({"packs": ["credentials"]}, "jane@example.com 4111111111111111 8.8.8.8 [AWS_ACCESS_KEY]"),
+        ({"packs": []}, "jane@example.com 4111111111111111 8.8.8.8 KEY"),
+        ({"packs": [], "detectors": ["email"]}, "[EMAIL] 4111111111111111 8.8.8.8 KEY"),
+        ({"detectors": [{"name": "ipv4", "enabled": False}]}, "[EMAIL] ************1111 8.8.8.8 [AWS_ACCESS_KEY]"),
+        ({"detectors": [{"name": "email", "text": "<mail>"}], "packs": []}, "<mail> 4111111111111111 8.8.8.8 KEY"),
+        ({"detectors": [{"name": "payment_card", "keep_last": 2}], "packs": []}, "M **************11 8.8.8.8 KEY"),
+        ({"detectors": [{"name": "payment_card", "action": "redact"}], "packs": []}, "M [REDACTED] 8.8.8.8 KEY"),
+        ({"detectors": [{"name": "email", "action": "mask", "char": "#"}], "packs": []}, "####@#######.### C 8.8.8.8 KEY"),
+        ({"detectors": [{"name": "email", "action": "mask", "keep_first": 4}], "packs": []}, "jane@*******.*** C I KEY"),
+    ],
+)
+def test_packs_and_detectors(config: dict[str, Any], expected: str, scrubber: Callable[..., Any]) -> None:
+    """Packs choose detectors, `detectors` adds, changes and switches off."""
+    for short, long in zip("MCI", EVERYTHING.split(), strict=False):
+        expected = expected.replace(f"{short} ", f"{long} ") if f"{short} " in expected.replace("KEY", "") else expected
+    expected = expected.replace("KEY", EVERYTHING.split()[3]) if expected.endswith(" KEY") else expected
+    assert scrubber(config).text(EVERYTHING) == expected
+
+
+def test_drop(scrubber: Callable[..., Any]) -> None:
+    """`drop` removes the attribute that holds the match."""
+    assert scrubber({"detectors": [{"name": "email", "action": "drop"}]}).text("a jane@example.com") == "(dropped)"
+
+
+@pytest.mark.parametrize("source", ["key", "key_file", "key_env"])
+def test_hmac(source: str, scrubber: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same value becomes the same digits, by HMAC-SHA-256 under a key from the file, a file or the environment."""
+    (tmp_path / "key").write_text(KEY + "\n")
+    monkeypatch.setenv("SCRUB_KEY", KEY)
+    given = {"key": KEY, "key_file": str(tmp_path / "key"), "key_env": "SCRUB_KEY"}[source]
+    detector = {"name": "email", "action": "hmac", "prefix": "mail:"}
+    out = scrubber({"hmac": {source: given, "length": 20}, "detectors": [detector]}).text("to jane@example.com")
+    digest = hmac.new(KEY.encode(), b"jane@example.com", hashlib.sha256).hexdigest()
+    assert out == f"to mail:{digest[:20]}"
+
+
+def test_own_length(scrubber: Callable[..., Any]) -> None:
+    """A rule's `length` overrides the block's."""
+    detector = {"name": "email", "action": "hmac", "length": 64}
+    out = scrubber({"hmac": {"key": KEY}, "detectors": [detector]}).text("jane@example.com")
+    assert out == hmac.new(KEY.encode(), b"jane@example.com", hashlib.sha256).hexdigest()
+
+
+def test_own_patterns_go_first(scrubber: Callable[..., Any]) -> None:
+    """A pattern of one's own sees the text before the shipped detectors, replaces its group, and is counted."""
+    patterns = [
+        {"name": "employee", "pattern": r"\bE-(\d{5})\b", "group": 1},
+        {"name": "own_mail", "pattern": r"[a-z]+@shop\.example", "text": "<colleague>"},
+        {"name": "card", "pattern": r"\d+", "check": "payment_card", "action": "mask", "keep_last": 1},
+    ]
+    subject = scrubber({"patterns": patterns}, fresh=True)
+    out = subject.text("E-12345 joe@shop.example jane@example.com 4111111111111111 4111111111111112")
+    assert out == "E-[EMPLOYEE] <colleague> [EMAIL] ***************1 4111111111111112"
+    assert subject.counted() == {"employee": 1, "own_mail": 1, "card": 1, "email": 1}
+
+
+def test_positions(scrubber: Callable[..., Any]) -> None:
+    """Only the positions that are named are looked at."""
+    assert scrubber({"positions": ["resource"]}).text("jane@example.com") == "jane@example.com"
+    assert scrubber({"positions": ["span"]}).text("jane@example.com") == "[EMAIL]"
+
+
+def test_counters_in_the_order_of_the_kernel(scrubber: Callable[..., Any]) -> None:
+    """Every rule is counted under a name of its own: keys first, then patterns, then detectors as they are applied."""
+    names = scrubber({"keys": [{"pattern": "x"}], "patterns": [{"name": "own", "pattern": "x"}]}).names
+    assert len(set(names)) == len(names)
+    assert names[0] == "key:x"
+    values = [name for name in names if not name.startswith("key:")]
+    assert names[-len(values) :] == values
+    assert values[0] == "own"
+    assert list(dict.fromkeys(name.split(".")[0] for name in values[1:])) == [one.name for one in DETECTORS]
+
+
+def test_nothing_to_do(scrubber: Callable[..., Any]) -> None:
+    """A configuration without any rule is a stage less."""
+    assert scrubber({"packs": [], "default_keys": False}).text("jane@example.com") == "jane@example.com"
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"packs": ["pi"]}, "unknown pack 'pi': did you mean 'pii'"),
+        ({"packs": ["everything"]}, "expected one of credentials, pii, financial, network"),
+        ({"detectors": ["emial"]}, "unknown detector 'emial': did you mean 'email'"),
+        ({"detectors": [{"name": "emial"}]}, "did you mean 'email'"),
+        ({"detectors": ["email", {"name": "email", "action": "drop"}]}, "detector 'email' stands twice"),
+        ({"detectors": [{"name": "email", "keep_last": 4}]}, "keep_last belongs to the action mask, not to redact"),
+        ({"detectors": [{"name": "payment_card", "text": "x"}]}, "text belongs to the action redact, not to mask"),
+        ({"detectors": [{"name": "email", "action": "hmac"}]}, "the action hmac needs a key"),
+        ({"detectors": [{"name": "email", "action": "erase"}]}, "'redact', 'mask', 'hmac' or 'drop'"),
+        ({"detectors": [{"name": "payment_card", "char": "##"}]}, "at most 1 character"),
+        ({"positions": ["spans"]}, "unknown position 'spans': did you mean 'span'"),
+        ({"patterns": [{"name": "x", "pattern": "(["}]}, "is no RE2 pattern: missing ]"),
+        ({"patterns": [{"name": "x", "pattern": "a(?=b)"}]}, "is no RE2 pattern"),
+        ({"patterns": [{"name": "x", "pattern": "a", "group": 1}]}, "group 1: the pattern has 0 capturing groups"),
+        ({"patterns": [{"name": "x", "pattern": "a", "check": "luhn"}]}, "unknown check 'luhn'"),
+        ({"patterns": [{"name": "email", "pattern": "a"}]}, "has the name of a shipped detector"),
+        ({"patterns": [{"name": "x", "pattern": "a"}, {"name": "x", "pattern": "b"}]}, "pattern 'x' stands twice"),
+        ({"patterns": [{"pattern": "a"}]}, "Field required"),
+        ({"keys": [{"pattern": "*"}]}, "is no RE2 pattern"),
+        ({"keys": [{"pattern": "a", "group": 1}]}, "Extra inputs are not permitted"),
+        ({"skip_keys": ["("]}, "is no RE2 pattern"),
+        ({"hmac": {}}, "exactly one of key, key_file and key_env"),
+        ({"hmac": {"key": KEY, "key_env": "X"}}, "exactly one of key, key_file and key_env"),
+        ({"hmac": {"key": "short"}}, "the key has 5 bytes, expected at least 32"),
+        ({"hmac": {"key": KEY, "length": 65}}, "less than or equal to 64"),
+        ({"detector": ["email"]}, "Extra inputs are not permitted"),
+    ],
+)
+def test_errors(config: dict[str, Any], message: str) -> None:
+    """A mistake is refused with words that help."""
+    with pytest.raises(ValidationError) as caught:
+        ScrubConfig.model_validate(config)
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("hmac_block", "message"),
+    [
+        ({"key_file": "/nonexistent/key"}, "hmac.key_file: /nonexistent/key cannot be read: No such file"),
+        ({"key_env": "TAILGATE_NO_SUCH_KEY"}, "hmac.key_env: the environment has no TAILGATE_NO_SUCH_KEY"),
+    ],
+)
+def test_a_key_that_is_not_there(hmac_block: dict[str, str], message: str, scrubber: Callable[..., Any]) -> None:
+    """A key that cannot be read stops the start, with its place and without its text."""
+    with pytest.raises(ValueError, match=message):
+        scrubber({"hmac": hmac_block}, fresh=True)
+
+
+def test_a_short_key_in_a_file(scrubber: Callable[..., Any], tmp_path: Path) -> None:
+    """The line end is no part of the key, and the key is not shown."""
+    (tmp_path / "key").write_text("k" * 31 + "\n")
+    with pytest.raises(ValueError, match="the key has 31 bytes") as caught:
+        scrubber({"hmac": {"key_file": str(tmp_path / "key")}}, fresh=True)
+    assert "kkk" not in str(caught.value)
+
+
+def test_the_key_is_never_shown() -> None:
+    """Neither printing a configuration nor an error about it shows the key."""
+    config = ScrubConfig.model_validate({"hmac": {"key": KEY}})
+    assert KEY not in repr(config)
+    assert KEY not in config.model_dump_json()
+    with pytest.raises(ValidationError) as caught:
+        ScrubConfig.model_validate({"hmac": {"key": KEY, "length": 99}, "packs": ["x"]})
+    assert KEY not in str(caught.value)
+
+
+def test_the_table_of_detectors() -> None:
+    """Names are unique, every pack has detectors, and variants of one detector have names of their own."""
+    assert len(BY_NAME) == len(DETECTORS)
+    assert {detector.pack for detector in DETECTORS} == set(PACKS)
+    for detector in DETECTORS:
+        assert len({rule.variant for rule in detector.rules}) == len(detector.rules)

@@ -39,8 +39,6 @@ def _tag(data: bytes, position: int, end: int) -> tuple[int, int, int]:
     tag, after = _varint(data, position, end, 5, "tag")
     if tag >> 32:
         raise _Wrong(f"tag of more than 32 bits at byte {position}")
-    if tag >> 3 == 0:
-        raise _Wrong(f"field number 0 at byte {position}")
     if tag & 7 > I32:
         raise _Wrong(f"wire type {tag & 7} at byte {position}")
     return tag >> 3, tag & 7, after
@@ -85,6 +83,8 @@ def _message(data: bytes, position: int, end: int, schema: Descriptor, level: in
     while position < end:
         start = position
         number, wire, position = _tag(data, position, end)
+        if number == 0:
+            raise _Wrong(f"field number 0 at byte {start}")
         if wire == END_GROUP:
             raise _Wrong(f"end of a group that did not begin at byte {start}")
         if wire == GROUP:

@@ -89,9 +89,13 @@ class ActionFields(Strict):
     length: Annotated[int, Field(ge=1, le=64)] | None = Field(None, description="hmac: hex digits that are written.")
     prefix: str | None = Field(None, description="hmac: what stands before the digits.")
 
+    def marker(self) -> str:
+        """Return what a redaction leaves when no `text` is given."""
+        return "[REDACTED]"
+
     def default(self) -> KernelAction:
         """Return what the rule does by default."""
-        raise NotImplementedError
+        return redact(self.marker())
 
     def does(self) -> str:
         """Return the action's name."""
@@ -112,5 +116,5 @@ class ActionFields(Strict):
     def kernel_action(self, hmac: KernelAction | None) -> KernelAction:
         """Return the kernel's action: the keys given, over the default; `hmac` is that action with its key."""
         default, name = self.default(), self.does()
-        fresh = {"redact": redact("[REDACTED]"), "mask": mask(), "hmac": hmac or {}, "drop": {"do": "drop"}}
+        fresh = {"redact": redact(self.marker()), "mask": mask(), "hmac": hmac or {}, "drop": {"do": "drop"}}
         return {**(default if name == default["do"] else fresh[name]), **self._given()}

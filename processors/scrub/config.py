@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Annotated, Any
 
-import re2
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
-from .actions import ActionFields, HmacConfig, KernelAction, Strict, redact
+from ...rules.patterns import Pattern, group_names
+from .actions import ActionFields, HmacConfig, KernelAction, Strict
 from .detectors import BY_NAME, PACKS
 
 POSITIONS = (
@@ -62,28 +62,6 @@ PositionName = Annotated[str, *one_of("position", POSITIONS)]
 CheckName = Annotated[str, *one_of("check", CHECKS)]
 
 
-def compiled(pattern: str) -> Any:
-    """Return the pattern compiled by RE2. Raises ValueError with RE2's message."""
-    options = re2.Options()
-    options.log_errors = False
-    try:
-        return re2.compile(pattern, options)
-    except re2.error as error:
-        message = error.args[0]
-        reason = message.decode(errors="replace") if isinstance(message, bytes) else message
-        raise ValueError(f"{pattern!r} is no RE2 pattern: {reason}") from None
-
-
-def _pattern(value: Any) -> Any:
-    if isinstance(value, str):
-        compiled(value)
-    return value
-
-
-Pattern = Annotated[str, BeforeValidator(_pattern)]
-"""A configuration field that holds an RE2 pattern."""
-
-
 class DetectorConfig(ActionFields):
     """A shipped detector with another action, or switched off."""
 
@@ -94,6 +72,10 @@ class DetectorConfig(ActionFields):
         """Return the detector's own action."""
         return BY_NAME[self.name].action
 
+    def marker(self) -> str:
+        """Return the detector's name, as in `[PAYMENT_CARD]`."""
+        return f"[{self.name.upper()}]"
+
 
 class PatternConfig(ActionFields):
     """A detector of one's own."""
@@ -103,13 +85,13 @@ class PatternConfig(ActionFields):
     group: Annotated[int, Field(ge=0)] = Field(0, description="The capturing group that is replaced; 0: all.")
     check: CheckName | None = Field(None, description="A validator that the group's text must pass.")
 
-    def default(self) -> KernelAction:
-        """Redact by the name: `[EMPLOYEE_ID]`."""
-        return redact(f"[{self.name.upper()}]")
+    def marker(self) -> str:
+        """Return the pattern's name, as in `[EMPLOYEE_ID]`."""
+        return f"[{self.name.upper()}]"
 
     @model_validator(mode="after")
     def _has_group(self) -> PatternConfig:
-        groups = compiled(self.pattern).groups
+        groups = len(group_names(self.pattern))
         if self.group > groups:
             raise ValueError(f"group {self.group}: the pattern has {groups} capturing groups")
         return self
@@ -120,10 +102,6 @@ class KeyConfig(ActionFields):
 
     name: str | None = Field(None, description="What it is counted as; default: the pattern.")
     pattern: Pattern = Field(description="RE2; found anywhere in the key of an attribute or of a nested map.")
-
-    def default(self) -> KernelAction:
-        """Redact."""
-        return redact("[REDACTED]")
 
 
 def _named(value: Any) -> Any:
@@ -145,7 +123,7 @@ class ScrubConfig(Strict):
         default_factory=list, description="Attributes whose key matches are left alone, with all that is in them."
     )
     positions: list[PositionName] = Field(
-        default_factory=lambda: list(POSITIONS), description="Where to look; default: everywhere."
+        default_factory=lambda: list(POSITIONS), min_length=1, description="Where to look; default: everywhere."
     )
     hmac: HmacConfig | None = Field(None, description="The key of the action hmac.")
 

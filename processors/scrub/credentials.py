@@ -88,7 +88,7 @@ GITHUB_TOKEN = Detector(
     "github_token",
     PACK,
     redact("[GITHUB_TOKEN]"),
-    (Rule(r"gh[pousr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{22,}", group=0),),
+    (Rule(r"gh[pousr]_[A-Za-z0-9]{16,}|github_pat_[A-Za-z0-9_]{22,}", group=0),),
 )
 
 _AWS = "(?:A3T[A-Z0-9]|AKIA|ASIA|ABIA|ACCA)[A-Z0-9]"
@@ -103,7 +103,7 @@ _VENDORS = (
     r"glpat-[\w-]{20,}",  # GitLab
     r"xox[abeoprs]-[A-Za-z0-9-]{10,}|xapp-[A-Za-z0-9-]{10,}",  # Slack
     r"[rs]k_(?:live|test|prod)_[A-Za-z0-9]{10,}|whsec_[A-Za-z0-9+/]{24,}",  # Stripe
-    r"sk-(?:proj|svcacct|admin|ant|or|lf)-[\w-]{16,}|sk-[A-Za-z0-9]{20,}",  # OpenAI, Anthropic, OpenRouter, Langfuse
+    r"sk-(?:proj|svcacct|admin|ant|or|lf)-[\w-]{16,}|sk-[A-Za-z0-9]{16,}",  # OpenAI, Anthropic, OpenRouter, Langfuse
     r"AIza[\w-]{30,}|ya29\.[\w-]{20,}",  # Google
     r"npm_[A-Za-z0-9]{36}|pypi-[\w-]{40,}",
     r"SG\.[\w-]{16,}\.[\w-]{16,}",  # SendGrid

@@ -30,6 +30,10 @@ EMAIL = Detector(
 
 _SSN = "[0-9]{3}-[0-9]{2}-[0-9]{4}"
 _SSN_ANY = "[0-9]{3}[ .-]?[0-9]{2}[ .-]?[0-9]{4}"
+_NEVER_ISSUED = (
+    "(?:000|666|9[0-9]{2})-[0-9]{2}-[0-9]{4}|[0-9]{3}-00-[0-9]{4}|[0-9]{3}-[0-9]{2}-0000"
+    "|078-05-1120|219-09-9999"  # printed in advertisements
+)
 US_SSN = Detector(
     "us_ssn",
     PACK,
@@ -40,14 +44,15 @@ US_SSN = Detector(
             rf"(?:{_SSN_ANY}[0-9A-Za-z]|({_SSN_ANY}))",
             variant="named",
         ),
+        # Not the kernel's check: it also refuses 123-45-6789, which people write where a number belongs.
         Rule(
-            rf"(?:{ESCAPE}|^|[^0-9A-Za-z-]|[^0-9]-|^-)(?:{_SSN}(?:[0-9A-Za-z]|-[0-9])|({_SSN}))",
-            check="us_ssn",
+            rf"(?:{ESCAPE}|^|[^0-9A-Za-z-]|[^0-9]-|^-)"
+            rf"(?:{_SSN}(?:[0-9A-Za-z]|-[0-9])|{_NEVER_ISSUED}|({_SSN}))"
         ),
     ),
 )
 
-_AMERICAN = r"\+1[ .-]?\(?[2-9][0-9]{2}\)?[ .-]?[0-9]{3}[ .-]?[0-9]{4}"
+_AMERICAN = r"\+1[ .-]?\(?[0-9]{3}\)?[ .-]?[0-9]{3}[ .-]?[0-9]{3}"
 _FOREIGN = r"\+[2-9][0-9]{0,2}(?:(?:[ .-]|[ .-]?[()][ .-]?)?[0-9]){6,12}"
 PHONE = Detector(
     "phone",
@@ -55,9 +60,9 @@ PHONE = Detector(
     redact("[PHONE]"),
     (
         Rule(
-            rf"(?:{ESCAPE}|^|[^0-9A-Za-z+])(?:\+[0-9]{{16}}|{_AMERICAN}[0-9]|({_AMERICAN}|{_FOREIGN}))",
+            rf"(?:{ESCAPE}|^|[^0-9A-Za-z+])(?:\+[0-9]{{16}}|{_AMERICAN}[0-9]{{2}}|({_AMERICAN}[0-9]?|{_FOREIGN}))",
             check="e164",
         ),
-        Rule(r"(?i:%2B)(?:[0-9]{16}|(1[2-9][0-9]{9}|[2-9][0-9]{7,14}))", variant="encoded"),
+        Rule(r"(?i:%2B)(?:[0-9]{16}|(1[0-9]{9,10}|[2-9][0-9]{7,14}))", variant="encoded"),
     ),
 )

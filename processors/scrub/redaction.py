@@ -7,16 +7,15 @@ and blocked values are tried in the order written (the collector's order was ran
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from ...kernel.contract import Scrub, ScrubRule, Stage
+from ...rules.patterns import Pattern, exactly
 from ..base import BuildContext, Fused
 from .actions import MIN_KEY_BYTES, KernelAction, Strict, redact
 from .compile import any_of
-from .config import Pattern
 
 MASK = "****"
 POSITIONS = ("resource", "scope", "span", "event")
@@ -84,9 +83,9 @@ class RedactionConfig(Strict):
 
 def build(config: RedactionConfig, ctx: BuildContext) -> Fused:
     """Return the stages: first what is not allowed goes, then what is blocked is masked."""
-    ignored = [_exactly(config.ignored_keys)] if config.ignored_keys else []
+    ignored = [exactly(config.ignored_keys)] if config.ignored_keys else []
     ignored += config.ignored_key_patterns
-    allowed = [_exactly(config.allowed_keys)] if config.allowed_keys else []
+    allowed = [exactly(config.allowed_keys)] if config.allowed_keys else []
     stages: list[Stage] = []
     names: list[str] = []
     if not config.allow_all_keys:
@@ -113,7 +112,3 @@ def _blocked(config: RedactionConfig) -> tuple[list[ScrubRule], list[ScrubRule]]
 
 def _stage(skip: str | None, keys: list[ScrubRule], values: list[ScrubRule]) -> Scrub:
     return {"kind": "scrub", "positions": list(POSITIONS), "skip": skip, "keys": keys, "values": values}
-
-
-def _exactly(words: list[str]) -> str:
-    return rf"^(?:{'|'.join(re.escape(word) for word in words)})$"

@@ -31,7 +31,7 @@ def ssl_context(tls: TlsConfig, where: str) -> ssl.SSLContext:
             context.load_verify_locations(cadata=authority.decode("ascii"))
         except (ssl.SSLError, ValueError):
             raise OSError(f"{where}: client_ca_file {tls.client_ca_file} holds no PEM certificates") from None
-        context.verify_mode = ssl.CERT_OPTIONAL
+        context.verify_mode = ssl.CERT_REQUIRED
     return context
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from array import array
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from kernel_helpers import edit, encoded, field, rule, run, scrub, spec, tag, varint, wrapped
-from wire_strategies import requests_on_the_wire
+from wire_strategies import examples, requests_on_the_wire
 
 NOTHING = [
     edit({"do": "update", "key": "absent\x00", "value": encoded(1)}),
@@ -25,14 +25,14 @@ def test_the_same_object(kernel):
         assert run(kernel, data, *stages) is data
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(data=requests_on_the_wire())
 def test_any_request_that_nothing_changes(kernel, data):
     """Whatever a request looks like - shuffled, padded, with unknown fields - it comes back as the same object."""
     assert run(kernel, data, *NOTHING) is data
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(data=requests_on_the_wire())
 def test_an_edit_and_its_undoing(kernel, data):
     """Adding an attribute and deleting it again restores every span byte for byte."""
@@ -41,7 +41,7 @@ def test_an_edit_and_its_undoing(kernel, data):
     assert run(kernel, data, *stages) is data
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(data=requests_on_the_wire())
 def test_spans_through_the_table(kernel, data):
     """Held and sent again, every span has its bytes, and so have the headers of the resources and scopes with spans."""

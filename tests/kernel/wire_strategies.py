@@ -5,14 +5,26 @@ Everything made by `requests_on_the_wire` is accepted by upb; `mutated` need not
 
 from __future__ import annotations
 
+import os
 import struct
 from collections.abc import Callable
 from typing import Any
 
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from kernel_helpers import field, tag, varint
 
 Draw = Callable[[st.SearchStrategy[Any]], Any]
+
+
+def examples(count: int) -> settings:
+    """Return settings for so many examples, times `TAILGATE_TEST_EFFORT` (default 1; more for a long search)."""
+    effort = float(os.environ.get("TAILGATE_TEST_EFFORT", "1"))
+    too_slow = [HealthCheck.too_slow, HealthCheck.data_too_large]
+    return settings(
+        max_examples=max(1, round(count * effort)), deadline=None, print_blob=True, suppress_health_check=too_slow
+    )
+
 
 KEYS = ["k", "a", "n", "password", "m.x", "", "service.name", "é"]
 TEXTS = [
@@ -65,9 +77,15 @@ def _field_of(draw: Draw, number: int, wire: int) -> bytes:
 
 
 @st.composite
-def message(draw: Draw, parts: dict[int, tuple[int, st.SearchStrategy[Any]]], most: int = 5) -> bytes:
-    """Return a message of some of its fields, in any order, any number of times, and odd ones between."""
-    numbers = draw(st.lists(st.sampled_from(sorted(parts)), max_size=most))
+def message(
+    draw: Draw, parts: dict[int, tuple[int, st.SearchStrategy[Any]]], most: int = 5, often: tuple[int, ...] = ()
+) -> bytes:
+    """Return a message of some of its fields, in any order, any number of times, and odd ones between.
+
+    The fields in `often` stand there more often than others, and at least one of them nearly always.
+    """
+    weighted = st.sampled_from([*parts, *often * (1 + len(parts) // max(1, len(often)))])
+    numbers = draw(st.lists(weighted, min_size=min(most, len(often)), max_size=most))
     return b"".join([one for number in numbers for one in _some_field(draw, number, *parts[number])])
 
 
@@ -112,7 +130,8 @@ def plain_pairs(draw: Draw) -> bytes:
     return field(1, draw(keys)) + field(2, tag(kind, wire) + value)
 
 
-key_values: st.SearchStrategy[bytes] = st.one_of(plain_pairs(), message({1: (2, keys), 2: (2, any_values)}, most=3))
+_odd_pairs = message({1: (2, keys), 2: (2, any_values)}, most=3, often=(1, 2))
+key_values: st.SearchStrategy[bytes] = st.one_of(plain_pairs(), plain_pairs(), _odd_pairs)
 _times = st.sampled_from([0, 1, 5, 10, 100, 2**63, 2**64 - 1]).map(lambda time: time.to_bytes(8, "little"))
 _ids = st.sampled_from(IDS)
 _span_ids = st.sampled_from([b"", bytes(8), b"\1" * 8, b"\2" * 8, b"\x80" * 8, b"\1"])
@@ -138,17 +157,18 @@ spans: st.SearchStrategy[bytes] = message(
         16: (5, st.binary(min_size=4, max_size=4)),
     },
     most=9,
+    often=(1, 2, 9, 9, 9),
 )
 _entity = message({1: (2, texts), 2: (2, texts), 3: (2, texts), 4: (2, texts)}, most=2)
 _resource = message({1: (2, key_values), 2: (0, _counts), 3: (2, _entity)}, most=3)
 _scope = message({1: (2, texts), 2: (2, texts), 3: (2, key_values), 4: (0, _counts)}, most=3)
-_scope_spans = message({1: (2, _scope), 2: (2, spans), 3: (2, texts)}, most=5)
-_resource_spans = message({1: (2, _resource), 2: (2, _scope_spans), 3: (2, texts)}, most=4)
+_scope_spans = message({1: (2, _scope), 2: (2, spans), 3: (2, texts)}, most=6, often=(2, 2, 2))
+_resource_spans = message({1: (2, _resource), 2: (2, _scope_spans), 3: (2, texts)}, most=5, often=(2, 2, 2))
 
 
 def requests_on_the_wire() -> st.SearchStrategy[bytes]:
-    """Return requests that upb accepts."""
-    return message({1: (2, _resource_spans)}, most=4)
+    """Return requests that upb accepts, nearly all of them with spans."""
+    return message({1: (2, _resource_spans)}, most=5, often=(1, 1, 1))
 
 
 @st.composite

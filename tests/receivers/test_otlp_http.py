@@ -419,7 +419,7 @@ def test_cors(serve: Any, consumer: Any) -> None:
         "access-control-allow-headers": "content-type, x-api",
         "access-control-max-age": "600",
     }
-    assert preflight(served, "https://example.com.evil.net") == {}
+    assert preflight(served, "https://shop.example.com.evil.net") == {}
     assert preflight(served, "https://shop.example.com", "x-other") == {}
     assert preflight(served, "https://shop.example.com", method="DELETE") == {}
     assert not consumer.admitted

@@ -66,7 +66,7 @@ impl<'a> Reader<'a> {
             Some(&byte) if byte < 0x80 => {
                 let tag = u32::from(byte);
                 if tag < 8 || tag & 7 > I32 {
-                    return self.bad("invalid tag");
+                    return self.long_tag();
                 }
                 self.pos += 1;
                 Ok(tag)
@@ -76,11 +76,22 @@ impl<'a> Reader<'a> {
     }
 
     fn long_tag(&mut self) -> Result<u32, Bad> {
-        let tag = self.short_varint("tag")?;
-        if tag < 8 || tag & 7 > u64::from(I32) {
-            return self.bad("invalid tag");
+        let start = self.pos;
+        let tag = self.tag_in_group()?;
+        if tag < 8 {
+            return Err(Bad { what: "field number 0", at: start });
         }
-        u32::try_from(tag).or_else(|_| self.bad("tag over 32 bits"))
+        Ok(tag)
+    }
+
+    /// The next tag inside a group of unknown fields, where upb lets field number 0 pass.
+    fn tag_in_group(&mut self) -> Result<u32, Bad> {
+        let start = self.pos;
+        let tag = self.short_varint("tag")?;
+        if tag & 7 > u64::from(I32) {
+            return Err(Bad { what: "invalid wire type", at: start });
+        }
+        u32::try_from(tag).map_err(|_| Bad { what: "tag over 32 bits", at: start })
     }
 
     /// A varint of at most five bytes.
@@ -181,7 +192,7 @@ impl<'a> Reader<'a> {
             if level > MAX_LEVELS {
                 return self.bad("nested too deep");
             }
-            let tag = self.tag()?;
+            let tag = self.tag_in_group()?;
             match tag & 7 {
                 SGROUP => {
                     open.push(tag >> 3);
@@ -205,8 +216,14 @@ impl<'a> Reader<'a> {
         if is_utf8(range.of(self.buf)) {
             Ok(range)
         } else {
-            Err(Bad { what: "string is not UTF-8", at: range.start })
+            Err(self.not_utf8(range))
         }
+    }
+
+    #[cold]
+    fn not_utf8(&self, range: Range) -> Bad {
+        let valid = std::str::from_utf8(range.of(self.buf)).map_or_else(|error| error.valid_up_to(), str::len);
+        Bad { what: "string is not UTF-8", at: range.start + valid }
     }
 
     /// All that is left, which must be UTF-8.
@@ -215,7 +232,7 @@ impl<'a> Reader<'a> {
         if is_utf8(rest.of(self.buf)) {
             Ok(())
         } else {
-            Err(Bad { what: "string is not UTF-8", at: self.pos })
+            Err(self.not_utf8(rest))
         }
     }
 

@@ -36,9 +36,7 @@ class Scrubber:
 
     def __init__(self, kernel: Kernel, config: Mapping[str, Any], processor: str) -> None:
         spec = next(spec for spec in SPECS if spec.name == processor)
-        context = BuildContext(
-            id=processor, pipeline="traces", kernel=kernel, labels=kernel.labels(), context=[]
-        )
+        context = BuildContext(id=processor, pipeline="traces", kernel=kernel, labels=kernel.labels(), context=[])
         part = spec.build(spec.config.model_validate(config), context)
         assert isinstance(part, Fused)
         self.names = [name for _, name in part.counters]
@@ -91,7 +89,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         if argument in metafunc.fixturenames:
             table: Mapping[str, list[str]] = getattr(metafunc.module, argument.upper())
             rows = [(detector, text.replace("·", "")) for detector, texts in table.items() for text in texts]
-            metafunc.parametrize(("detector", argument), rows, ids=lambda value: value[:40].encode("unicode_escape").decode())
+            metafunc.parametrize(
+                ("detector", argument), rows, ids=lambda value: value[:40].encode("unicode_escape").decode()
+            )
 
 
 def _only(detector: str) -> dict[str, Any]:
@@ -104,7 +104,9 @@ def _replacement(detector: str, secret: str) -> str:
         return f"[{LABELS.get(detector, detector.upper())}]"
     alphanumeric = [i for i, character in enumerate(secret) if character.isalnum() or not character.isascii()]
     kept = {*alphanumeric[-4:], *(alphanumeric[:2] if detector == "iban" else ())}
-    return "".join("*" if index in alphanumeric and index not in kept else secret[index] for index in range(len(secret)))
+    return "".join(
+        "*" if index in alphanumeric and index not in kept else secret[index] for index in range(len(secret))
+    )
 
 
 LABELS = {

@@ -21,7 +21,7 @@ RESOURCE = {
     "os.version": "10.0.22631.2715",
     "container.id": "a3bf4f1b2b0b822cd15d6c15b0f00a08a3bf4f1b2b0b822cd15d6c15b0f00a08",
     "container.image.name": "registry.example.com:5000/shop/checkout",
-    "container.image.repo_digests": "shop/checkout@sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+    "container.image.repo_digests": "checkout@sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
     "container.image.tags": "v2.14.0",
     "k8s.pod.name": "checkout-7d4b9c6f5-x2x9p",
     "k8s.pod.uid": "275ecb36-5aa8-4c2a-9c47-d8bb681b9aff",
@@ -49,8 +49,8 @@ SPANS: dict[str, dict[str, Any]] = {
         "client.address": "10.0.3.7",
         "network.peer.address": "172.16.5.9",
         "network.protocol.version": "1.1",
-        "user_agent.original": "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 "
-        "Safari/537.36",
+        "user_agent.original": "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0"
+        " Safari/537.36",
         "http.request.header.x-request-id": ["f81d4fae-7dec-11d0-a765-00a0c91e6bf6"],
         "http.request.header.traceparent": ["00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"],
         "http.request.header.accept": ["text/html;q=0.9, */*;q=0.8"],
@@ -68,7 +68,7 @@ SPANS: dict[str, dict[str, Any]] = {
     "SELECT shop.orders": {
         "db.system.name": "postgresql",
         "db.namespace": "shop|public",
-        "db.query.text": "SELECT id, email, password_hash FROM users WHERE email = $1 AND password = ? AND token = :token",
+        "db.query.text": "SELECT id, password_hash FROM users WHERE email = $1 AND password = ? AND token = :token",
         "db.connection_string": "postgresql://db.shop.svc.cluster.local:5432/shop?sslmode=require",
         "db.operation.name": "SELECT",
         "db.response.returned_rows": 3,
@@ -94,8 +94,8 @@ SPANS: dict[str, dict[str, Any]] = {
         "gen_ai.latency.time_to_first_token": 0.123,
         "gen_ai.response.id": "chatcmpl-9XyZ0123456789abcdefABCDEF",
         "gen_ai.tool.call.id": "call_abc123DEF456ghi789",
-        "gen_ai.prompt": "Please explain the difference between a basic and a bearer scheme. Is a password: required field ok?",
-        "gen_ai.completion": "Sure! In C++ `std::vector` lives in namespace std; in Rust it is alloc::vec::Vec. See RFC 7235.",
+        "gen_ai.prompt": "Explain how a basic and a bearer scheme differ. Is a password: required field ok?",
+        "gen_ai.completion": "Sure! In C++ it is `std::vector`; in Rust it is alloc::vec::Vec. See RFC 7235.",
         "embedding": "[0.4111111111111111, -0.5105105105105100, 0.3782822463100051]",
     },
     "k8s and CI": {

@@ -29,7 +29,7 @@ FOUND: dict[str, list[str]] = {
         "k=«-----BEGIN+PRIVATE+KEY-----%0AMII%0A-----END+PRIVATE+KEY-----»&x=1",
         "cut: «-----BEGIN RSA PRIVATE· KEY-----\nMIIEpAIBAAKCAQEA75Vtq\nabc»",
         "«-----BEGIN PRIVATE· KEY»",
-        "«-----BEGIN DSA PRIVATE· KEY-----\r\nProc-Type: 4,ENCRYPTED\r\n\r\nab==\r\n-----END DSA PRIVATE· KEY-----»\r\n",
+        "«-----BEGIN DSA PRIVATE· KEY-----\r\nProc-Type: 4\r\n\r\nab==\r\n-----END DSA PRIVATE· KEY-----»\r\n",
     ],
     "jwt": [
         f"«{JWT}»",
@@ -47,7 +47,7 @@ FOUND: dict[str, list[str]] = {
         "cut «eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.do»",
         "padded «eyJhbGciOiJub25lIn0=.eyJzdWIiOiIxIn0=.»",
         "spaced «eyAiYWxnIjogIkhTMjU2IiB9.eyJzdWIiOiIxIn0.c2ln»",
-        "JWE «eyJhbGciOiJkaXIiLCJlbmMiOiJBMTI4R0NNIn0..48V1_ALb6US04U3b.5eym8TW_c8SuK0ltJ3rpYIzOeDQz7TALvtu6UG9oMo4vpzs9tX_EFShS8iB7j6ji.XFBoMYUZodetZdvTiFvSkQ»",
+        "JWE «eyJhbGciOiJkaXIiLCJlbmMiOiJBMTI4R0NNIn0..48V1_ALb6US04U3b.5eym8TW_c8SuK0ltJ3.XFBoMYUZodet»",
     ],
     "url_userinfo": [
         "postgres://app:«hunter2»@db:5432/orders",

@@ -43,7 +43,7 @@ FOUND: dict[str, list[str]] = {
         "«4111.1111.1111.1111»",
         "«4111_1111_1111_1111»",
         "«4111\u00a01111\u00a01111\u00a01111»",
-        "«4111–1111–1111–1111»",
+        "«4111\u20131111\u20131111\u20131111»",
         "x.«4111111111111111».",
     ],
     "iban": [
@@ -126,4 +126,3 @@ def test_found(detector: str, found: str, finds: Callable[[str, str], None]) -> 
 def test_ignored(detector: str, ignored: str, leaves: Callable[[str, str], None]) -> None:
     """What only looks like it stays as it is."""
     leaves(detector, ignored)
-

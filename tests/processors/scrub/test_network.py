@@ -118,4 +118,3 @@ def test_found(detector: str, found: str, finds: Callable[[str, str], None]) -> 
 def test_ignored(detector: str, ignored: str, leaves: Callable[[str, str], None]) -> None:
     """What only looks like it stays as it is."""
     leaves(detector, ignored)
-

@@ -15,7 +15,7 @@ FOUND: dict[str, list[str]] = {
         "https://x.io/u?email=«jane%40example.com»&x=1",
         "x=«jane%2540example.com»",
         '{"email":"«jane@example.com»"}',
-        "{\\\"email\\\":\\\"«jane@example.com»\\\"}",
+        '{\\"email\\":\\"«jane@example.com»\\"}',
         '"«jane\\u0040example.com»"',
         "«JANE@EXAMPLE.COM»",
         "/users/«jane@example.com»/orders",
@@ -49,11 +49,13 @@ FOUND: dict[str, list[str]] = {
         "social_security_number: «536-90-4399»",
         "(«536-90-4399»)",
         "-«536-90-4399»",
+        "«123-45-6789»",
     ],
     "phone": [
         "«+14155550123»",
         "call «+14155550123» now",
         "«+1 415 555 0123»",
+        "«+1234567890»",
         "«+1 (415) 555-0123»",
         "«+1-415-555-0123»",
         "«+1.415.555.0123»",
@@ -158,4 +160,3 @@ def test_found(detector: str, found: str, finds: Callable[[str, str], None]) -> 
 def test_ignored(detector: str, ignored: str, leaves: Callable[[str, str], None]) -> None:
     """What only looks like it stays as it is."""
     leaves(detector, ignored)
-

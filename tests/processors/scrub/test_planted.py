@@ -1,4 +1,4 @@
-"""No planted secret survives: any secret, in any string position, inside any text, plain or as JSON, on both kernels."""
+"""No planted secret survives: any secret, in any string position, in any text, plain or as JSON."""
 
 from __future__ import annotations
 
@@ -35,7 +35,17 @@ def luhn(digits: str) -> str:
 @st.composite
 def cards(draw: st.DrawFn) -> str:
     """Return a card number of an issuer, in blocks or in one piece."""
-    issuers = [("4", 16), ("4", 13), ("51", 16), ("2300", 16), ("34", 15), ("37", 15), ("6011", 16), ("36", 14), ("62", 19)]
+    issuers = [
+        ("4", 16),
+        ("4", 13),
+        ("51", 16),
+        ("2300", 16),
+        ("34", 15),
+        ("37", 15),
+        ("6011", 16),
+        ("36", 14),
+        ("62", 19),
+    ]
     prefix, length = draw(st.sampled_from(issuers))
     number = luhn(prefix + draw(chars(string.digits, length - 1 - len(prefix))))
     separator = draw(st.sampled_from(["", " ", "-"]))
@@ -128,14 +138,15 @@ SECRETS: dict[str, st.SearchStrategy[tuple[str, str]]] = {
     "authorization": after("Authorization: Bearer ", WORD),
     "bearer": after("bearer ", chars(ALNUM + "._~+/-", 32, 60)),
     "basic": after(
-        "Basic ", st.builds(lambda user, key: base64.b64encode(f"{user}:{key}".encode()).decode(), WORD, st.text(max_size=20))
+        "Basic ",
+        st.builds(lambda user, key: base64.b64encode(f"{user}:{key}".encode()).decode(), WORD, st.text(max_size=20)),
     ),
     "url_password": after("postgres://app:", WORD, "@db:5432/shop"),
     "url_query": after("https://x.io/a?page=1&access_token=", WORD, "&size=2"),
     "password": after("password=", WORD.map(lambda word: f"{word}7")),
 }
-BEFORE = [" ", "\n", "\t", ",", ";", "|", "(", "[", "{", "<", "'", '"', "!", "*", "«", "：", "é", "联", "🙂"]
-BEHIND = [" ", "\n", "\t", ",", ";", "|", ")", "]", "}", ">", "'", '"', "!", "*", "»", "，", "联", "🙂"]
+BEFORE = [" ", "\n", "\t", ",", ";", "|", "(", "[", "{", "<", "'", '"', "!", "*", "«", "\uff1a", "é", "联", "🙂"]
+BEHIND = [" ", "\n", "\t", ",", ";", "|", ")", "]", "}", ">", "'", '"', "!", "*", "»", "\uff0c", "联", "🙂"]
 
 
 def field(message: Any, name: str) -> Callable[[str], None]:
@@ -150,7 +161,9 @@ def positions(request: ExportTraceServiceRequest) -> dict[str, Callable[[str], N
     span = scope_spans.spans.add(name="work", trace_id=bytes(range(16)), span_id=bytes(range(8)))
     event, link = span.events.add(name="event"), span.links.add()
     value = span.attributes.add(key="deep").value
-    listed = value.kvlist_value.values.add(key="list").value.array_value.values.add().kvlist_value.values.add(key="x").value
+    listed = (
+        value.kvlist_value.values.add(key="list").value.array_value.values.add().kvlist_value.values.add(key="x").value
+    )
     raw = span.attributes.add(key="raw").value
     return {
         "resource": field(resource_spans.resource.attributes.add(key="note").value, "string_value"),

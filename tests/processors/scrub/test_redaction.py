@@ -53,7 +53,9 @@ def redact(scrubber: Callable[..., Any]) -> Callable[..., dict[str, str]]:
 
 def test_positions(scrubber: Callable[..., Any]) -> None:
     """Attributes of resource, scope, span and event are looked at; links, names and status messages are not."""
-    out = scrubber({"allow_all_keys": True, "blocked_values": ["secret"]}, "redaction").parsed(request_with(a="my secret"))
+    out = scrubber({"allow_all_keys": True, "blocked_values": ["secret"]}, "redaction").parsed(
+        request_with(a="my secret")
+    )
     assert attributes_of(out) == [{"a": "my ****"}] * 4 + [{"a": "my secret"}]
     span = out.resource_spans[0].scope_spans[0].spans[0]
     assert (span.name, span.status.message, span.events[0].name) == ("secret", "secret", "secret")

@@ -13,7 +13,7 @@ from tailgate.processors.tail_sampling.policies import read_policy
 from tailgate.processors.tail_sampling.rules import Rule
 from tailgate.processors.tail_sampling.thresholds import NEVER
 from tailgate.processors.tail_sampling.votes import AllOf, Allow, Chance, Condition, Dropping, Negated
-from tailgate.rules.facts import Always, FactsBuilder
+from tailgate.rules.facts import Always, Bit, FactsBuilder
 from tailgate.rules.values import key_value
 
 S = 1_000_000_000
@@ -124,9 +124,8 @@ def test_and_stops_at_the_first_no(kit):
     before, behind = Bench(kit, AllOf((Allow("spans", 1, 1), HALF))), Bench(kit, AllOf((HALF, Allow("spans", 1, 1))))
     assert before.judge(ABOVE, BELOW) == ["not_sampled", "not_sampled"]
     assert behind.judge(ABOVE, BELOW) == ["not_sampled", "kept"]
-    never = Bench(kit, AllOf((Allow("spans", 1, 1), NO)), Allow("spans", 1, 9))
-    never.judge(ABOVE)
-    assert never.judge(ABOVE) == ["kept"]
+    on_facts = Bench(kit, AllOf((Allow("spans", 1, 1), Condition(Bit("any", 0)))))
+    assert on_facts.judge(0, 0, masks=[0, 1]) == ["not_sampled", "not_sampled"]
 
 
 def test_a_rate_limit_is_exact(kit):

@@ -15,11 +15,12 @@ policies:
       composite_sub_policy: [{name: a, type: always_sample}, {name: b, type: always_sample}]
       rate_allocation: [{policy: a, percent: 60}, {policy: b, percent: 60}]
 """
+AT = ("policies", 0, "composite")
 CASES = [
     # configuration, places of the warnings
-    (COMPOSITE, [("policies", 0, "composite", key) for key in ("policy_order", "rate_allocation", "composite_sub_policy")]),
+    (COMPOSITE, [(*AT, "policy_order"), (*AT, "rate_allocation"), (*AT, "composite_sub_policy")]),
     (COMPOSITE + "evaluation: ordered", []),
-    (COMPOSITE.replace("[b, a]", "[a, b]").replace("60", "50"), [("policies", 0, "composite", "composite_sub_policy")]),
+    (COMPOSITE.replace("[b, a]", "[a, b]").replace("60", "50"), [(*AT, "composite_sub_policy")]),
     ("{policies: [{name: a}, {name: b, when: error}], default: 1%}", [("policies", 1)]),
     ("{policies: [{name: a, rate: 50%}, {name: b, when: error}], default: 1%}", [("policies", 1)]),
     ("{policies: [{name: a, rate: 50%, otherwise: pass}, {name: b, when: error}], default: 1%}", []),

@@ -1,0 +1,219 @@
+"""Random programs and labels, of every form that the contract knows; some of them do not compile."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Callable
+from typing import Any
+
+from hypothesis import strategies as st
+from kernel_helpers import EVERYWHERE, field
+from wire_strategies import KEYS, TEXTS, any_values, keys, plain_pairs
+
+Draw = Callable[[st.SearchStrategy[Any]], Any]
+
+PATTERNS = [
+    "",
+    "a",
+    "^a",
+    "secret",
+    r"\d+",
+    r"\b\w+\b",
+    "(?i)K",
+    r"[^\d]",
+    r"\pL+",
+    "(a)|(e)",
+    "(?P<x>[a-z]+)(?P<n>=)?",
+    r"(?P<k>\S+)@(\S+)",
+    "x*",
+    "(?s).+",
+    "(?m)^line$",
+    "[[:alpha:]]{2,3}",
+    "k|a|n",
+    r"(?:\d[ -]?){12,19}",
+    r"(\d{1,3}\.){3}\d{1,3}",
+    ".é",
+]
+BROKEN = ["(", r"\C", "(?=a)", "a{1001}"]
+FIELDS = ["name", "kind", "status.message", "status.code", "trace_state", "duration", "trace_id", "span_id"]
+FIELDS += ["parent_span_id", "scope.name", "scope.version"]
+CHECKS = [
+    None,
+    None,
+    None,
+    "payment_card",
+    "ipv4",
+    "public_ipv4",
+    "jwt",
+    "e164",
+    "iban",
+    "us_ssn",
+    "ipv6",
+    "public_ipv6",
+]
+CHECKS += ["basic_credentials"]
+RANK = {"resource": 0, "scope": 1, "span": 2}
+
+names = st.sampled_from(KEYS)
+literal_texts = st.sampled_from([*TEXTS, "true", "0"])
+literals = st.one_of(
+    literal_texts, st.booleans(), st.sampled_from([0, 1, 5, -1, 12, 2**63 - 1, -(2**63), 0.5, 1e22, -0.0])
+)
+
+
+def patterns(valid: bool) -> st.SearchStrategy[str]:
+    return st.sampled_from(PATTERNS if valid else PATTERNS * 40 + BROKEN)
+
+
+def operands(on: str) -> st.SearchStrategy[list[str]]:
+    places = [place for place, rank in RANK.items() if rank <= RANK[on]] + (["any"] if on == "span" else [])
+    fields = FIELDS if on == "span" else FIELDS[-2:] if on == "scope" else []
+    attributes = st.tuples(st.just("attr"), st.sampled_from(places), names)
+    return st.one_of(
+        attributes, st.tuples(st.just("field"), st.sampled_from(fields or ["-"])) if fields else attributes
+    ).map(list)
+
+
+@st.composite
+def conditions(draw: Draw, on: str = "span", valid: bool = True, depth: int = 2) -> list[Any]:
+    """Return a condition that may stand on this level."""
+    kind = draw(st.sampled_from(["and", "or", "not", "leaf", "leaf", "leaf"] if depth else ["leaf"]))
+    inner = conditions(on, valid, depth - 1)
+    if kind in ("and", "or"):
+        return [kind, *draw(st.lists(inner, max_size=3))]
+    if kind == "not":
+        return ["not", draw(inner)]
+    operand, pattern = draw(operands(on)), patterns(valid)
+    bound = st.one_of(st.none(), st.sampled_from([-1, 0, 5, 2**63 - 1]))
+    forms: list[Callable[[], list[Any]]] = [
+        lambda: ["cmp", draw(st.sampled_from(["==", "<", "<=", ">", ">="])), operand, draw(literals)],
+        lambda: ["exists", operand],
+        lambda: ["is", operand, draw(literals)],
+        lambda: ["in", operand, draw(st.lists(literals, max_size=3))],
+        lambda: ["matches", operand, draw(pattern)],
+        lambda: ["contains", operand, draw(literal_texts)],
+        lambda: ["text_matches", operand, draw(pattern)],
+        lambda: ["go_str_in", operand, draw(st.lists(literal_texts, max_size=3))],
+        lambda: ["go_str_matches", operand, draw(pattern)],
+        lambda: ["go_int_between", operand, draw(bound), draw(bound)],
+        lambda: ["go_bool_is", operand, draw(st.booleans())],
+        lambda: ["root"] if on == "span" else ["true"],
+    ]
+    return draw(st.sampled_from(forms))()
+
+
+@st.composite
+def sources(draw: Draw, on: str) -> dict[str, Any]:
+    """Return where an action takes its value from."""
+    kind = draw(st.sampled_from(["value", "value", "from", "context"]))
+    if kind == "value":
+        return {"value": base64.b64encode(draw(any_values)).decode()}
+    if kind == "context":
+        return {"context": draw(st.integers(0, 2))}
+    return {"from": [draw(st.sampled_from([place for place, rank in RANK.items() if rank <= RANK[on]])), draw(names)]}
+
+
+@st.composite
+def actions(draw: Draw, on: str, valid: bool) -> dict[str, Any]:
+    """Return an action of an edit."""
+    do = draw(st.sampled_from(["insert", "update", "upsert", "delete", "hash", "extract", "convert"]))
+    if do in ("insert", "update", "upsert"):
+        return {"do": do, "key": draw(names), **draw(sources(on))}
+    if do in ("delete", "hash"):
+        chosen = draw(st.sampled_from([("key",), ("pattern",), ("key", "pattern")]))
+        return {"do": do} | {name: draw(names if name == "key" else patterns(valid)) for name in chosen}
+    if do == "extract":
+        return {"do": do, "key": draw(names), "pattern": draw(patterns(valid))}
+    return {"do": do, "key": draw(names), "to": draw(st.sampled_from(["int", "double", "string"]))}
+
+
+@st.composite
+def edits(draw: Draw, valid: bool) -> dict[str, Any]:
+    """Return an edit stage."""
+    on = draw(st.sampled_from(list(RANK)))
+    when = draw(st.one_of(st.none(), st.none(), conditions(on, valid)))
+    return {"kind": "edit", "on": on, "if": when, "actions": draw(st.lists(actions(on, valid), min_size=1, max_size=4))}
+
+
+_naturals = st.sampled_from([0, 0, 1, 2, 4, 9])
+replacements = st.one_of(
+    st.sampled_from(["X", "", "secret", "a b", "é"]).map(lambda text: {"do": "redact", "text": text}),
+    st.sampled_from(["L", ""]).map(lambda text: {"do": "lines", "text": text}),
+    st.fixed_dictionaries(
+        {"do": st.just("mask"), "keep_last": _naturals, "keep_first": _naturals, "char": st.sampled_from(["*", "•"])}
+    ),
+    st.fixed_dictionaries(
+        {"do": st.just("hmac"), "key": st.just("00ff"), "length": st.sampled_from([0, 8, 64]), "prefix": st.just("h:")}
+    ),
+    st.just({"do": "drop"}),
+)
+
+
+@st.composite
+def scrubs(draw: Draw, valid: bool) -> dict[str, Any]:
+    """Return a scrub stage."""
+    key_rules = st.fixed_dictionaries({"pattern": patterns(valid), "action": replacements})
+    grouped = st.sampled_from([pattern for pattern in PATTERNS if re.search(r"\((?!\?[:is])", pattern)])
+    checks, group = st.sampled_from(CHECKS), st.integers(0, 1)
+    value_rules = st.one_of(
+        st.fixed_dictionaries({"pattern": patterns(valid), "action": replacements, "check": checks}),
+        st.fixed_dictionaries({"pattern": grouped, "action": replacements, "check": checks, "group": group}),
+    )
+    everywhere = st.just(EVERYWHERE)
+    return {
+        "kind": "scrub",
+        "positions": draw(st.one_of(everywhere, everywhere, st.lists(st.sampled_from(EVERYWHERE), unique=True))),
+        "skip": draw(st.one_of(st.none(), patterns(valid))),
+        "keys": draw(st.lists(key_rules, max_size=2)),
+        "values": draw(st.lists(value_rules, min_size=1, max_size=4)),
+    }
+
+
+_comparisons = st.sampled_from(["<", "<=", ">", ">=", "=="])
+_subjects = st.one_of(
+    st.sampled_from([["duration"], ["spans"], ["bytes"]]),
+    st.tuples(st.sampled_from(["sum", "min", "max"]), st.integers(0, 1)).map(list),
+)
+_values = st.sampled_from(["0", "1", "-1", "5", "90", "1000000", "500000", "12000000", str(10**36), str(-(10**36))])
+
+
+@st.composite
+def programs(draw: Draw, stages: int = 3, valid: bool = False) -> Any:
+    """Return a program; with `valid` one that surely compiles."""
+    limits = st.sampled_from([(1 << 20, 1000, 1000, 50)] * 7 + [(600, 3, 3, 1)])
+    limit = (1 << 20, 1000, 1000, 100) if valid else draw(limits)
+    number = st.fixed_dictionaries(
+        {"value": st.one_of(st.none(), operands("span")), "if": st.one_of(st.none(), conditions(valid=valid))}
+    )
+    return {
+        "stages": draw(st.lists(st.one_of(edits(valid), scrubs(valid)), min_size=1, max_size=stages)),
+        "facts": {
+            "leaves": draw(st.lists(conditions(valid=valid), max_size=3)),
+            "numbers": draw(st.lists(number, min_size=2, max_size=2)),
+            "keys": draw(st.lists(operands("span"), min_size=2, max_size=2)),
+            "compare": draw(
+                st.lists(st.fixed_dictionaries({"of": _subjects, "op": _comparisons, "value": _values}), max_size=4)
+            ),
+        },
+        "limits": dict(zip(("max_bytes", "max_spans", "max_attributes", "max_depth"), limit, strict=True)),
+        "context": 3,
+    }
+
+
+_pairs = st.one_of(
+    st.tuples(keys, any_values).map(lambda pair: (pair[0].decode(), field(1, pair[0]) + field(2, pair[1]))),
+    st.tuples(keys, plain_pairs()).map(lambda pair: (pair[0].decode(), pair[1] + field(1, pair[0]))),
+)
+
+
+def labels() -> st.SearchStrategy[Any]:
+    """Return labels."""
+    return st.fixed_dictionaries(
+        {
+            "keep": st.sampled_from([True, True, False]),
+            "span": st.lists(_pairs, max_size=2),
+            "resource": st.lists(_pairs, max_size=2),
+            "threshold": st.sampled_from(["leave", "set", "erase"]),
+        }
+    )

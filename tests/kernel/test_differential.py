@@ -1,0 +1,149 @@
+"""The two kernels agree: random requests through random programs give the same answers to the byte.
+
+Requests are well formed or damaged (`wire_strategies.py`), programs use every stage and fact, and what is digested goes
+on through tables, labels, thresholds, refinement and splitting. A counterexample that was found once stays as an
+`@example`, or as a case of the tables in the other files.
+"""
+
+from __future__ import annotations
+
+from array import array
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from program_strategies import labels, programs
+from tailgate.kernel import BadProgram, Malformed, OverLimit
+from wire_strategies import examples, mutated, requests_on_the_wire
+
+
+@pytest.fixture(scope="module")
+def kernels(reference, rust):
+    return reference, rust
+
+
+def outcome(action, *arguments) -> Any:
+    """Return what an action gives, or the name of what it raises."""
+    try:
+        return action(*arguments)
+    except OverLimit:
+        return "OverLimit"
+    except Malformed:
+        return "Malformed"
+    except BadProgram:
+        return "BadProgram"
+
+
+def columns_of(columns) -> dict[str, Any]:
+    """Return everything that columns say."""
+    rows = {name: list(getattr(columns, name)) for name in ("randomness", "spans", "bytes", "first_seen", "duration")}
+    masks = [columns.masks[index] for index in columns.mask_index]
+    assert list(dict.fromkeys(masks)) == columns.masks
+    keys = [columns.keys(index) for index in range(2)]
+    return rows | {"masks": masks, "ids": columns.trace_ids(), "keys": keys, "fnv": list(columns.fnv(b"salt"))}
+
+
+def records_of(records, bounds) -> Any:
+    """Return everything that records say, sent within these bounds."""
+    if records is None:
+        return None
+    counts = (records.traces, records.spans, records.bytes, list(records.labels(0)), list(records.labels(1)))
+    return counts, columns_of(records.columns()), records.requests(*bounds)
+
+
+bounds = st.tuples(st.sampled_from([0, 1, 2, 3, 100]), st.sampled_from([0, 1, 50, 120, 200, 1000]))
+
+
+@examples(350)
+@given(spec=programs(), data=st.one_of(requests_on_the_wire(), mutated()), bound=bounds)
+def test_digest(kernels, spec, data, bound):
+    """Same accept or reject, same request, same facts, same counters, same requests on the way out."""
+    results = []
+    for kernel in kernels:
+        program = outcome(kernel.compile, spec)
+        if program == "BadProgram":
+            results.append(program)
+            continue
+        records = outcome(program.digest, data, ["one", None, "drei"])
+        if isinstance(records, str):
+            results.append((records, program.counters()))
+        else:
+            results.append((records.request(), records_of(records, bound), program.counters()))
+            assert (records.request() == data) is (records.request() is data)
+    assert results[0] == results[1]
+
+
+class Life:
+    """A table with its program on one kernel, driven by the same steps as the other's."""
+
+    def __init__(self, kernel, spec, later, specs):
+        self.program, self.later, self.book = kernel.compile(spec), kernel.compile(later), kernel.labels()
+        self.labels = [self.book.add(label) for label in specs]
+        self.table = kernel.table(self.program, self.book, 2, 2)
+        self.columns = []
+
+    def step(self, step, now, data, choices, bound) -> Any:
+        """Do one step; return everything that can be seen of it."""
+        if step == "file":
+            records = outcome(self.program.digest, data)
+            if isinstance(records, str):
+                return records
+            filed = self.table.file(records, now)
+            return filed[:2], records_of(filed.late_kept, bound), filed.late
+        if step in ("due", "heaviest"):
+            arguments = (
+                (now - 2, now - choices[0], choices[1]) if step == "due" else (now, 100 * choices[0], choices[1])
+            )
+            self.columns.append(getattr(self.table, step)(*arguments))
+            return columns_of(self.columns[-1])
+        if step == "forget":
+            return len(self.columns.pop(0).masks) if self.columns else None
+        return self._settle(choices, bound) if self.columns else None
+
+    def _settle(self, choices, bound) -> Any:
+        columns = self.columns.pop(0)
+        numbers = [0, *self.labels]
+        verdicts = [numbers[choices[row % len(choices)] % len(numbers)] for row in range(columns.count)]
+        thresholds = [choices[(row + 1) % len(choices)] << 53 for row in range(columns.count)]
+        settled = self.table.settle(columns, array("I", verdicts), array("Q", thresholds))
+        seen = [records_of(settled.kept, bound), {label: tuple(tally) for label, tally in settled.tally.items()}]
+        if settled.kept is not None:
+            refined = self.later.refine(settled.kept)
+            second = [numbers[choices[row % len(choices)] % len(numbers)] for row in range(refined.traces)]
+            refined.label(1, array("I", second))
+            self.table.remember(refined)
+            seen.append(records_of(refined, bound))
+        return seen
+
+    def state(self) -> Any:
+        """Return what the table says of itself."""
+        return tuple(self.table.stats()), self.table.next_due(), self.program.counters(), self.later.counters()
+
+
+steps = st.tuples(
+    st.sampled_from(["file", "file", "file", "due", "heaviest", "settle", "settle", "forget"]),
+    st.integers(0, 2),
+    st.integers(0, 5),
+    st.lists(st.integers(0, 6), min_size=2, max_size=5),
+    bounds,
+)
+
+
+@examples(120)
+@given(
+    spec=programs(stages=1, valid=True),
+    later=programs(stages=2, valid=True),
+    specs=st.lists(labels(), min_size=1, max_size=3),
+    data=st.lists(requests_on_the_wire(), min_size=1, max_size=4),
+    course=st.lists(steps, max_size=14),
+)
+def test_life_of_a_table(kernels, spec, later, specs, data, course):
+    """Filing, falling due, judging, labelling, refining, remembering and late spans, in any order: the same to see."""
+    lives = [Life(kernel, spec, later, specs) for kernel in kernels]
+    now = 0
+    for name, wait, which, choices, bound in course:
+        now += wait
+        seen = [life.step(name, now, data[which % len(data)], choices, bound) for life in lives]
+        assert seen[0] == seen[1]
+        assert lives[0].state() == lives[1].state()

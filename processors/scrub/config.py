@@ -6,7 +6,9 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
+from pydantic import AfterValidator, Field, GetJsonSchemaHandler, WithJsonSchema, model_validator
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from ...rules.patterns import Pattern, group_names
 from .actions import ActionFields, HmacConfig, KernelAction, Strict
@@ -68,6 +70,16 @@ class DetectorConfig(ActionFields):
     name: DetectorName = Field(description="The detector's name, see docs/scrubbing.md.")
     enabled: bool = True
 
+    @model_validator(mode="before")
+    @classmethod
+    def _name_alone(cls, value: Any) -> Any:
+        return {"name": value} if isinstance(value, str) else value
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """Return the schema of a name, or of the mapping."""
+        return {"anyOf": [{"type": "string", "enum": list(BY_NAME)}, handler(schema)]}
+
     def default(self) -> KernelAction:
         """Return the detector's own action."""
         return BY_NAME[self.name].action
@@ -104,15 +116,11 @@ class KeyConfig(ActionFields):
     pattern: Pattern = Field(description="RE2; found anywhere in the key of an attribute or of a nested map.")
 
 
-def _named(value: Any) -> Any:
-    return {"name": value} if isinstance(value, str) else value
-
-
 class ScrubConfig(Strict):
     """Replace personal data and secrets in every string of a span, its scope and its resource."""
 
     packs: list[PackName] = Field(default_factory=lambda: list(PACKS), description="Groups of detectors; default: all.")
-    detectors: list[Annotated[DetectorConfig, BeforeValidator(_named)]] = Field(
+    detectors: list[DetectorConfig] = Field(
         default_factory=list,
         description="More detectors, by name; as a mapping with another action, or with `enabled: false`.",
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ...kernel.contract import Columns
 from ...rules.facts import Bit, FactsBuilder, compile_test
@@ -19,6 +19,9 @@ from .labels import Labels
 from .metrics import Origin, PolicyCounts, policy_samples, votes_sample
 from .votes import Dropping, Vote
 from .voting import Ballot, Open, View, VoteMaker
+
+Rows = dict[tuple[int, tuple[bool, ...]], Any]
+"""Rows (a list or a range) by their mask's position and what the open votes have said of them."""
 
 
 class _Policy(NamedTuple):
@@ -38,15 +41,18 @@ class _Entry(NamedTuple):
 
 class _Plan(NamedTuple):
     entries: tuple[_Entry, ...]
-    settled: bool
-    """No vote depends on more than the mask."""
+    """Up to the first that ends the asking whatever the others say."""
+    open: tuple[tuple[Open, bool], ...]
+    """The votes that depend on more than the mask, and whether a yes ends the asking."""
     too_large: bool
 
 
 class _Result(NamedTuple):
+    label: int
     keeper: int | None
     """The policy that keeps the trace."""
-    dropped: bool
+    dropper: int | None
+    """The policy that drops it."""
     votes: list[tuple[int, bool]]
 
 
@@ -83,21 +89,18 @@ class CollectorEvaluation:
 
     def judge(self, columns: Columns, room: Room, moment: Moment) -> Judged:
         """Decide about the rows in order; a row that would be kept without room has no effect."""
-        verdicts = array("I", [self._labels.drop("not_sampled")]) * columns.count
-        plans = [self._plan(mask) for mask in columns.masks]
-        view = View(columns, moment.now)
-        walks: list[int] = []
+        verdicts = array("I", bytes(4 * columns.count))
+        plans, view = [self._plan(mask) for mask in columns.masks], View(columns, moment.now)
+        rows: Rows = {}
         if sum(columns.bytes) <= room.left:
-            for plan, rows in zip(plans, rows_by_mask(columns), strict=True):
-                if plan.settled or plan.too_large:
-                    self._apply(verdicts, rows, plan, self._decide(plan, view, 0), moment)
-                else:
-                    walks.extend(rows)
-            walks.sort()
+            for at, (plan, same) in enumerate(zip(plans, rows_by_mask(columns), strict=True)):
+                if not plan.open:
+                    rows[at, ()] = same
+            self._ask_all(rows, plans, view)
         else:
-            walks.extend(range(columns.count))
-        for row in walks:
-            self._walk(verdicts, row, plans[columns.mask_index[row]], view, room, moment)
+            self._ask_within(room, rows, plans, view)
+        for (at, said), same in rows.items():
+            self._apply(verdicts, same, self._result(plans[at], said), moment)
         return Judged(verdicts, None)
 
     def samples(self) -> Iterator[Sample]:
@@ -117,59 +120,79 @@ class CollectorEvaluation:
         if found is None:
             if len(self._plans) >= self._most:
                 self._plans.clear()
-            entries = tuple(_Entry(number, drops, ballot(mask)) for number, drops, ballot in self._policies)
-            settled = all(isinstance(entry.vote, bool) for entry in entries)
-            too_large = self._too_large is not None and self._too_large(mask)
-            found = self._plans[mask] = _Plan(() if too_large else entries, settled, too_large)
+            found = self._plans[mask] = self._make(mask)
         return found
 
-    def _decide(self, plan: _Plan, view: View, row: int) -> _Result:
-        keeper, votes = None, []
+    def _make(self, mask: int) -> _Plan:
+        if self._too_large is not None and self._too_large(mask):
+            return _Plan((), (), too_large=True)
+        entries = []
+        for number, drops, ballot in self._policies:
+            entries.append(_Entry(number, drops, ballot(mask)))
+            if entries[-1].vote is True and (drops or self._first_match):
+                break
+        left = tuple((vote, drops or self._first_match) for _, drops, vote in entries if not isinstance(vote, bool))
+        return _Plan(tuple(entries), left, too_large=False)
+
+    def _ask_all(self, rows: Rows, plans: Sequence[_Plan], view: View) -> None:
+        """Ask the open votes of each row; there is room for all."""
+        for row, at in enumerate(view.columns.mask_index):
+            if plans[at].open:
+                rows.setdefault((at, _ask(plans[at], view, row)), []).append(row)
+
+    def _ask_within(self, room: Room, rows: Rows, plans: Sequence[_Plan], view: View) -> None:
+        """The same while there is room. Limiters spend as they vote, so with some of them room is asked for first."""
+        for row, at in enumerate(view.columns.mask_index):
+            plan, size = plans[at], view.bytes[row]
+            if self._limited and not plan.too_large and not room.fits(size):
+                continue
+            said = _ask(plan, view, row)
+            if self._result(plan, said).keeper is not None:
+                if not room.fits(size):
+                    continue
+                room.use(size)
+            rows.setdefault((at, said), []).append(row)
+
+    def _result(self, plan: _Plan, said: tuple[bool, ...]) -> _Result:
+        """Return what follows from the votes of a plan, with what the open ones have said."""
+        if plan.too_large:
+            return _Result(self._labels.drop("too_large"), None, None, [])
+        keeper, votes, answers = None, [], iter(said)
         for number, drops, vote in plan.entries:
-            yes = vote if isinstance(vote, bool) else vote(view, row)
+            yes = vote if isinstance(vote, bool) else next(answers)
             votes.append((number, yes))
             if yes and drops:
-                return _Result(None, dropped=True, votes=votes)
+                return _Result(self._labels.drop("policy_drop"), None, number, votes)
             if yes and keeper is None:
                 keeper = number
                 if self._first_match:
                     break
-        return _Result(keeper, dropped=False, votes=votes)
+        if keeper is None:
+            return _Result(self._labels.drop("not_sampled"), None, None, votes)
+        name = self.counts[keeper].name if self._record else None
+        return _Result(self._labels.keep_plain(name), keeper, None, votes)
 
-    def _walk(self, verdicts: array[int], row: int, plan: _Plan, view: View, room: Room, moment: Moment) -> None:
-        """Judge one row. Limiters spend as they vote, so where there are some, room is asked for before they are."""
-        size = view.columns.bytes[row]
-        if self._limited and not plan.too_large and not room.fits(size):
-            verdicts[row] = 0
-            return
-        result = self._decide(plan, view, row)
-        if result.keeper is not None:
-            if not room.fits(size):
-                verdicts[row] = 0
-                return
-            room.use(size)
-        self._apply(verdicts, (row,), plan, result, moment)
-
-    def _apply(self, verdicts: array[int], rows: Sequence[int], plan: _Plan, result: _Result, moment: Moment) -> None:
+    def _apply(self, verdicts: array[int], rows: Sequence[int], result: _Result, moment: Moment) -> None:
         """Write the label of rows with this result, and count the votes."""
+        count = len(rows)
         for number, yes in result.votes:
-            self.asked[number] += len(rows)
+            self.asked[number] += count
             if yes:
-                self.counts[number].matched += len(rows)
+                self.counts[number].matched += count
                 self.counts[number].last_match = moment.now
-        label = self._label(plan, result)
         for row in rows:
-            verdicts[row] = label
-        if result.dropped:
-            self.counts[result.votes[-1][0]].dropped += len(rows)
-        elif result.keeper is not None:
-            self.counts[result.keeper].kept += len(rows)
+            verdicts[row] = result.label
+        if result.dropper is not None:
+            self.counts[result.dropper].dropped += count
+        if result.keeper is not None:
+            self.counts[result.keeper].kept += count
 
-    def _label(self, plan: _Plan, result: _Result) -> int:
-        if plan.too_large:
-            return self._labels.drop("too_large")
-        if result.dropped:
-            return self._labels.drop("policy_drop")
-        if result.keeper is None:
-            return self._labels.drop("not_sampled")
-        return self._labels.keep_plain(self.counts[result.keeper].name if self._record else None)
+
+def _ask(plan: _Plan, view: View, row: int) -> tuple[bool, ...]:
+    """Return what the open votes say of a row, up to the one that ends the asking."""
+    said = []
+    for vote, ends in plan.open:
+        said.append(vote(view, row))
+        if ends and said[-1]:
+            break
+    return tuple(said)

@@ -162,13 +162,13 @@ spans: st.SearchStrategy[bytes] = message(
 _entity = message({1: (2, texts), 2: (2, texts), 3: (2, texts), 4: (2, texts)}, most=2)
 _resource = message({1: (2, key_values), 2: (0, _counts), 3: (2, _entity)}, most=3)
 _scope = message({1: (2, texts), 2: (2, texts), 3: (2, key_values), 4: (0, _counts)}, most=3)
-_scope_spans = message({1: (2, _scope), 2: (2, spans), 3: (2, texts)}, most=6, often=(2, 2, 2))
-_resource_spans = message({1: (2, _resource), 2: (2, _scope_spans), 3: (2, texts)}, most=5, often=(2, 2, 2))
+_scope_spans = message({1: (2, _scope), 2: (2, spans), 3: (2, texts)}, most=4, often=(2, 2))
+_resource_spans = message({1: (2, _resource), 2: (2, _scope_spans), 3: (2, texts)}, most=3, often=(2, 2))
 
 
 def requests_on_the_wire() -> st.SearchStrategy[bytes]:
     """Return requests that upb accepts, nearly all of them with spans."""
-    return message({1: (2, _resource_spans)}, most=5, often=(1, 1, 1))
+    return message({1: (2, _resource_spans)}, most=3, often=(1, 1))
 
 
 @st.composite

@@ -60,7 +60,11 @@ pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Program {
     /// Compiles a program from its data.
     pub fn compile(spec: &Json) -> Outcome<Program> {
-        let spec = only(Some(spec), &["stages", "facts", "limits", "context"], "program")?;
+        let spec = only(
+            Some(spec),
+            &["stages", "facts", "limits", "context"],
+            "program",
+        )?;
         let contexts = natural(spec.get("context"), "context")?;
         let mut keys = Keys::default();
         let (mut stages, mut rules) = (Vec::new(), 0);
@@ -104,10 +108,14 @@ impl Program {
         scratch.counts.clear();
         scratch.counts.resize(self.counters.len(), 0);
         if scratch.scrub.len() != self.stages.len() {
-            scratch.scrub = self.stages.iter().map(|stage| match stage {
-                Stage::Scrub(scrub) => scrub.cache(),
-                Stage::Edit(_) => scrub::Cache::default(),
-            }).collect();
+            scratch.scrub = self
+                .stages
+                .iter()
+                .map(|stage| match stage {
+                    Stage::Scrub(scrub) => scrub.cache(),
+                    Stage::Edit(_) => scrub::Cache::default(),
+                })
+                .collect();
         }
         scratch
     }
@@ -129,7 +137,11 @@ impl Program {
 }
 
 fn limits(spec: Option<&Json>) -> Outcome<Limits> {
-    let spec = only(spec, &["max_bytes", "max_spans", "max_attributes", "max_depth"], "limits")?;
+    let spec = only(
+        spec,
+        &["max_bytes", "max_spans", "max_attributes", "max_depth"],
+        "limits",
+    )?;
     let limit = |name: &str| natural(spec.get(name), name);
     Ok(Limits {
         max_bytes: limit("max_bytes")?,
@@ -147,12 +159,20 @@ fn on_spans(stage: &Stage) -> bool {
 }
 
 fn notes(stages: &[Stage]) -> Notes {
-    let scrubs = stages.iter().any(|stage| matches!(stage, Stage::Scrub(_)) && on_spans(stage));
+    let scrubs = stages
+        .iter()
+        .any(|stage| matches!(stage, Stage::Scrub(_)) && on_spans(stage));
     let edits = |stage: &Stage| matches!(stage, Stage::Edit(edit) if edit.on == Where::Span && edit.uses_patterns());
-    Notes { attributes: scrubs || stages.iter().any(edits), fields: scrubs }
+    Notes {
+        attributes: scrubs || stages.iter().any(edits),
+        fields: scrubs,
+    }
 }
 
 fn span_stages(stages: &[Stage]) -> Vec<usize> {
-    let chosen = stages.iter().enumerate().filter(|(_, stage)| on_spans(stage));
+    let chosen = stages
+        .iter()
+        .enumerate()
+        .filter(|(_, stage)| on_spans(stage));
     chosen.map(|(index, _)| index).collect()
 }

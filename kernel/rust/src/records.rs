@@ -67,7 +67,11 @@ pub struct Records {
 
 impl Records {
     /// The records of a digested request.
-    pub fn of_request(program: Arc<Program>, request: PyBackedBytes, digested: Digested) -> Records {
+    pub fn of_request(
+        program: Arc<Program>,
+        request: PyBackedBytes,
+        digested: Digested,
+    ) -> Records {
         let spans = digested.spans.iter().map(|span| SpanRef {
             buffer: span.changed.into(),
             start: span.start,
@@ -79,8 +83,13 @@ impl Records {
         Records {
             program,
             spans: spans.collect(),
-            pairs: pairs.map(|(resource, scope)| (Arc::clone(&resource.bytes), Arc::clone(&scope.bytes))).collect(),
-            buffers: vec![Arc::new(Buffer::Python(request)), Arc::new(Buffer::Owned(digested.changed))],
+            pairs: pairs
+                .map(|(resource, scope)| (Arc::clone(&resource.bytes), Arc::clone(&scope.bytes)))
+                .collect(),
+            buffers: vec![
+                Arc::new(Buffer::Python(request)),
+                Arc::new(Buffer::Owned(digested.changed)),
+            ],
             labels: Mutex::new(vec![[0; 2]; digested.ids.len()]),
             ids: digested.ids,
             rows: digested.rows,
@@ -96,8 +105,13 @@ impl Records {
 
     #[inline]
     pub fn span(&self, span: &SpanRef) -> &[u8] {
-        let buffer = self.buffers.get(span.buffer as usize).map_or(&[][..], |buffer| buffer.bytes());
-        buffer.get(span.start as usize..span.start as usize + span.len as usize).unwrap_or(&[])
+        let buffer = self
+            .buffers
+            .get(span.buffer as usize)
+            .map_or(&[][..], |buffer| buffer.bytes());
+        buffer
+            .get(span.start as usize..span.start as usize + span.len as usize)
+            .unwrap_or(&[])
     }
 
     /// Of span messages.
@@ -116,12 +130,25 @@ impl Records {
     /// The whole request after the stages; None when it is the one that came in. False in the second place: these
     /// records are not those of a request.
     pub fn request(&self) -> (Option<Vec<u8>>, bool) {
-        let Some(origin) = &self.origin else { return (None, false) };
-        let original = self.buffers.first().map_or(&[][..], |buffer| buffer.bytes());
+        let Some(origin) = &self.origin else {
+            return (None, false);
+        };
+        let original = self
+            .buffers
+            .first()
+            .map_or(&[][..], |buffer| buffer.bytes());
         if !origin.is_changed {
             return (None, true);
         }
-        let new = Rebuild { records: self, origin, original, resource: 0, scope: 0, span: 0 }.run();
+        let new = Rebuild {
+            records: self,
+            origin,
+            original,
+            resource: 0,
+            scope: 0,
+            span: 0,
+        }
+        .run();
         ((new != original).then_some(new), true)
     }
 
@@ -138,22 +165,39 @@ impl Records {
         for _ in &self.ids {
             rows.push();
         }
-        let headers: Vec<_> = self.pairs.iter().map(|pair| refined_pair(program, pair, scratch)).collect();
+        let headers: Vec<_> = self
+            .pairs
+            .iter()
+            .map(|pair| refined_pair(program, pair, scratch))
+            .collect();
         let (mut changed, mut spans) = (Vec::new(), Vec::with_capacity(self.spans.len()));
         let buffer = self.buffers.len() as u32;
         for span in &self.spans {
-            let Some((resource, scope)) = headers.get(span.pair as usize) else { continue };
-            let place = Place { resource, scope, context: &[] };
+            let Some((resource, scope)) = headers.get(span.pair as usize) else {
+                continue;
+            };
+            let place = Place {
+                resource,
+                scope,
+                context: &[],
+            };
             let base = self.span(span);
             let fields = one_span(program, Reader::new(base), &Limits::NONE, place, scratch)?;
             let (work, start) = (&scratch.work, changed.len());
             let mut new = *span;
             if work.changed {
                 work.write_owner(base, 0, &mut changed);
-                new = SpanRef { buffer, start: start as u32, len: (changed.len() - start) as u32, ..*span };
+                new = SpanRef {
+                    buffer,
+                    start: start as u32,
+                    len: (changed.len() - start) as u32,
+                    ..*span
+                };
             }
             let env: Env<'_> = env(place, work, base, &fields);
-            program.facts.add(&mut rows, span.row as usize, &env, new.len as usize);
+            program
+                .facts
+                .add(&mut rows, span.row as usize, &env, new.len as usize);
             spans.push(new);
         }
         let mut buffers = self.buffers.clone();
@@ -162,7 +206,10 @@ impl Records {
             program: Arc::clone(program),
             buffers,
             spans,
-            pairs: headers.iter().map(|(one, two)| (Arc::clone(&one.bytes), Arc::clone(&two.bytes))).collect(),
+            pairs: headers
+                .iter()
+                .map(|(one, two)| (Arc::clone(&one.bytes), Arc::clone(&two.bytes)))
+                .collect(),
             ids: self.ids.clone(),
             rows,
             thresholds: self.thresholds.clone(),
@@ -173,7 +220,11 @@ impl Records {
     }
 }
 
-fn refined_pair(program: &Program, pair: &Pair, scratch: &mut Scratch) -> (Arc<Header>, Arc<Header>) {
+fn refined_pair(
+    program: &Program,
+    pair: &Pair,
+    scratch: &mut Scratch,
+) -> (Arc<Header>, Arc<Header>) {
     let mut header = |base: &[u8], resource: Option<&Header>| {
         let mut key = std::mem::take(&mut scratch.key);
         // Without a request there are no context values: as if each were null.
@@ -203,33 +254,46 @@ impl Rebuild<'_> {
     fn run(mut self) -> Vec<u8> {
         let mut out = Vec::with_capacity(self.original.len() + self.original.len() / 4);
         let whole = Reader::new(self.original);
-        crate::wire::fields(self.original, Range { start: 0, end: self.original.len() }, |field| {
-            if !field.is(1) {
-                out.extend_from_slice(field.whole().of(self.original));
-                return;
-            }
-            let mut payload = Vec::with_capacity(field.body.end - field.body.start);
-            if self.resource_spans(whole.sub(field.body), &mut payload) {
-                put_field(&mut out, 1, &payload);
-            } else {
-                out.extend_from_slice(field.whole().of(self.original));
-            }
-        });
+        crate::wire::fields(
+            self.original,
+            Range {
+                start: 0,
+                end: self.original.len(),
+            },
+            |field| {
+                if !field.is(1) {
+                    out.extend_from_slice(field.whole().of(self.original));
+                    return;
+                }
+                let mut payload = Vec::with_capacity(field.body.end - field.body.start);
+                if self.resource_spans(whole.sub(field.body), &mut payload) {
+                    put_field(&mut out, 1, &payload);
+                } else {
+                    out.extend_from_slice(field.whole().of(self.original));
+                }
+            },
+        );
         out
     }
 
     /// Writes a `ResourceSpans`; true when it differs.
     fn resource_spans(&mut self, reader: Reader<'_>, out: &mut Vec<u8>) -> bool {
-        let Some((header, _)) = self.origin.resources.get(self.resource) else { return false };
+        let Some((header, _)) = self.origin.resources.get(self.resource) else {
+            return false;
+        };
         self.resource += 1;
         let header = Arc::clone(header);
         self.level(reader, &header, out, |this, child, out| {
-            let Some((scope, _)) = this.origin.scopes.get(this.scope) else { return false };
+            let Some((scope, _)) = this.origin.scopes.get(this.scope) else {
+                return false;
+            };
             this.scope += 1;
             let scope = Arc::clone(scope);
             let whole = Reader::new(this.original);
             this.level(whole.sub(child), &scope, out, |this, _, out| {
-                let Some(span) = this.records.spans.get(this.span) else { return false };
+                let Some(span) = this.records.spans.get(this.span) else {
+                    return false;
+                };
                 this.span += 1;
                 let changed = span.buffer > 0;
                 if changed {
@@ -252,9 +316,16 @@ impl Rebuild<'_> {
         while !reader.done() {
             let start = reader.pos;
             let Ok(tag) = reader.tag() else { break };
-            let body = if tag & 7 == LEN { reader.len().ok() } else { reader.skip(tag, 0).ok().map(|()| Range::default()) };
+            let body = if tag & 7 == LEN {
+                reader.len().ok()
+            } else {
+                reader.skip(tag, 0).ok().map(|()| Range::default())
+            };
             let Some(body) = body else { break };
-            let whole = Range { start, end: reader.pos };
+            let whole = Range {
+                start,
+                end: reader.pos,
+            };
             if tag != 0x12 {
                 let new = header.fields.get(index).and_then(Option::as_ref);
                 out.extend_from_slice(new.map_or(whole.of(reader.buf), |new| new));

@@ -28,7 +28,14 @@ pub struct Row {
     pub root: bool,
 }
 
-const EMPTY: Row = Row { bytes: 0, start: u64::MAX, end: 0, randomness: 0, spans: 0, root: false };
+const EMPTY: Row = Row {
+    bytes: 0,
+    start: u64::MAX,
+    end: 0,
+    randomness: 0,
+    spans: 0,
+    root: false,
+};
 
 impl Row {
     /// Latest end less earliest start in ns, 0 when either is missing.
@@ -79,12 +86,25 @@ struct OwnedKey {
 impl OwnedKey {
     fn of(fact: KeyFact<'_>) -> OwnedKey {
         let data = [fact.span_id, fact.text].concat().into_boxed_slice();
-        OwnedKey { start: fact.start, id: fact.span_id.len() as u32, not_root: fact.not_root, data }
+        OwnedKey {
+            start: fact.start,
+            id: fact.span_id.len() as u32,
+            not_root: fact.not_root,
+            data,
+        }
     }
 
     fn get(&self) -> KeyFact<'_> {
-        let (span_id, text) = self.data.split_at_checked(self.id as usize).unwrap_or((&[], &[]));
-        KeyFact { not_root: self.not_root, start: self.start, span_id, text }
+        let (span_id, text) = self
+            .data
+            .split_at_checked(self.id as usize)
+            .unwrap_or((&[], &[]));
+        KeyFact {
+            not_root: self.not_root,
+            start: self.start,
+            span_id,
+            text,
+        }
     }
 }
 
@@ -101,7 +121,10 @@ pub struct Rows {
 
 impl Rows {
     pub fn new(shape: Shape) -> Rows {
-        Rows { shape, ..Rows::default() }
+        Rows {
+            shape,
+            ..Rows::default()
+        }
     }
 
     pub fn len(&self) -> usize {
@@ -111,8 +134,10 @@ impl Rows {
     /// Adds a row without spans.
     pub fn push(&mut self) -> usize {
         self.rows.push(EMPTY);
-        self.bits.resize(self.rows.len() * self.shape.leaf_bytes(), 0);
-        self.numbers.resize(self.rows.len() * self.shape.numbers, None);
+        self.bits
+            .resize(self.rows.len() * self.shape.leaf_bytes(), 0);
+        self.numbers
+            .resize(self.rows.len() * self.shape.numbers, None);
         self.keys.resize(self.rows.len() * self.shape.keys, None);
         self.rows.len() - 1
     }
@@ -134,11 +159,23 @@ impl Rows {
 
     /// Counts a span: its bytes, start, end and whether it is a root.
     #[inline]
-    pub fn span(&mut self, row: usize, (bytes, start, end, root): (u64, u64, u64, bool), randomness: Option<u64>) {
+    pub fn span(
+        &mut self,
+        row: usize,
+        (bytes, start, end, root): (u64, u64, u64, bool),
+        randomness: Option<u64>,
+    ) {
         if let Some(fixed) = self.rows.get_mut(row) {
             let start = if start == 0 { u64::MAX } else { start };
             let randomness = randomness.map_or(0, |value| value + 1);
-            fixed.merge(&Row { bytes, start, end, randomness, spans: 1, root });
+            fixed.merge(&Row {
+                bytes,
+                start,
+                end,
+                randomness,
+                spans: 1,
+                root,
+            });
         }
     }
 
@@ -159,12 +196,22 @@ impl Rows {
 
     pub fn number(&mut self, row: usize, index: usize, value: i128) {
         if let Some(place) = self.numbers.get_mut(row * self.shape.numbers + index) {
-            merge_number(place, &Number { sum: value, min: value, max: value });
+            merge_number(
+                place,
+                &Number {
+                    sum: value,
+                    min: value,
+                    max: value,
+                },
+            );
         }
     }
 
     pub fn number_of(&self, row: usize, index: usize) -> Option<Number> {
-        self.numbers.get(row * self.shape.numbers + index).copied().flatten()
+        self.numbers
+            .get(row * self.shape.numbers + index)
+            .copied()
+            .flatten()
     }
 
     pub fn key(&mut self, row: usize, index: usize, fact: KeyFact<'_>) {
@@ -176,7 +223,10 @@ impl Rows {
     }
 
     pub fn key_of(&self, row: usize, index: usize) -> Option<&[u8]> {
-        self.keys.get(row * self.shape.keys + index)?.as_ref().map(|key| key.get().text)
+        self.keys
+            .get(row * self.shape.keys + index)?
+            .as_ref()
+            .map(|key| key.get().text)
     }
 
     /// Merges a row of other facts of the same program into one of these.
@@ -186,16 +236,18 @@ impl Rows {
         }
         let size = self.shape.leaf_bytes();
         for index in 0..size {
-            if let (Some(mine), Some(its)) =
-                (self.bits.get_mut(row * size + index), other.bits.get(from * size + index))
-            {
+            if let (Some(mine), Some(its)) = (
+                self.bits.get_mut(row * size + index),
+                other.bits.get(from * size + index),
+            ) {
                 *mine |= its;
             }
         }
         for index in 0..self.shape.numbers {
-            if let (Some(mine), Some(its)) =
-                (self.numbers.get_mut(row * self.shape.numbers + index), other.number_of(from, index))
-            {
+            if let (Some(mine), Some(its)) = (
+                self.numbers.get_mut(row * self.shape.numbers + index),
+                other.number_of(from, index),
+            ) {
                 merge_number(mine, &its);
             }
         }

@@ -39,7 +39,10 @@ impl Limits {
 
     fn attributes(&self, count: usize) -> Walked<()> {
         if count > self.max_attributes {
-            return Err(Refusal::OverLimit { limit: "max_attributes", value: self.max_attributes });
+            return Err(Refusal::OverLimit {
+                limit: "max_attributes",
+                value: self.max_attributes,
+            });
         }
         Ok(())
     }
@@ -75,7 +78,10 @@ pub fn span(
     let mut attributes = 0usize;
     work.reset(9, keys.len());
     work.owners.push(Owner {
-        range: Range { start: reader.pos, end: reader.buf.len() },
+        range: Range {
+            start: reader.pos,
+            end: reader.buf.len(),
+        },
         changed: false,
         added: false,
     });
@@ -89,7 +95,17 @@ pub fn span(
                 let pair = key_value(reader.sub(body), SPAN + 1, limits)?;
                 let id = keys.find(pair.key.of(reader.buf));
                 if notes.attributes || id != crate::keys::UNKNOWN {
-                    work.attribute(0, Range { start, end: body.end }, body, pair.key, pair.value, id);
+                    work.attribute(
+                        0,
+                        Range {
+                            start,
+                            end: body.end,
+                        },
+                        body,
+                        pair.key,
+                        pair.value,
+                        id,
+                    );
                 }
             }
             0x0a => fields.trace_id = Loc::base(reader.len()?),
@@ -97,7 +113,11 @@ pub fn span(
             0x22 => fields.parent = Loc::base(reader.len()?),
             0x1a | 0x2a => {
                 let body = reader.string()?;
-                let place = if tag_read == 0x2a { &mut fields.name } else { &mut fields.trace_state };
+                let place = if tag_read == 0x2a {
+                    &mut fields.name
+                } else {
+                    &mut fields.trace_state
+                };
                 *place = Loc::base(body);
                 if notes.fields {
                     work.field(0, tag_read >> 3, start, body);
@@ -137,7 +157,13 @@ fn status(mut reader: Reader<'_>, fields: &mut SpanFields) -> Walked<()> {
 }
 
 /// An event or a link: attributes in field `attributes`, one string in field `text`.
-fn part(mut reader: Reader<'_>, level: u32, attributes: u32, text: u32, limits: &Limits) -> Walked<()> {
+fn part(
+    mut reader: Reader<'_>,
+    level: u32,
+    attributes: u32,
+    text: u32,
+    limits: &Limits,
+) -> Walked<()> {
     let mut count = 0;
     while !reader.done() {
         let read = reader.tag()?;
@@ -189,7 +215,13 @@ fn any_value(mut reader: Reader<'_>, level: u32, nesting: usize, limits: &Limits
                 if nesting >= limits.max_depth {
                     over_depth(limits)?;
                 }
-                collection(reader.sub(body), level + 1, nesting + 1, read == 0x32, limits)?;
+                collection(
+                    reader.sub(body),
+                    level + 1,
+                    nesting + 1,
+                    read == 0x32,
+                    limits,
+                )?;
             }
             other => reader.skip(other, level)?,
         }
@@ -199,10 +231,19 @@ fn any_value(mut reader: Reader<'_>, level: u32, nesting: usize, limits: &Limits
 
 #[cold]
 fn over_depth(limits: &Limits) -> Walked<()> {
-    Err(Refusal::OverLimit { limit: "max_depth", value: limits.max_depth })
+    Err(Refusal::OverLimit {
+        limit: "max_depth",
+        value: limits.max_depth,
+    })
 }
 
-fn collection(mut reader: Reader<'_>, level: u32, nesting: usize, map: bool, limits: &Limits) -> Walked<()> {
+fn collection(
+    mut reader: Reader<'_>,
+    level: u32,
+    nesting: usize,
+    map: bool,
+    limits: &Limits,
+) -> Walked<()> {
     while !reader.done() {
         let read = reader.tag()?;
         if read != tag(1, LEN) {

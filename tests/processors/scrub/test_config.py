@@ -192,3 +192,12 @@ def test_the_table_of_detectors() -> None:
     assert {detector.pack for detector in DETECTORS} == set(PACKS)
     for detector in DETECTORS:
         assert len({rule.variant for rule in detector.rules}) == len(detector.rules)
+
+
+def test_the_schema_for_editors() -> None:
+    """A detector may be a bare name or a mapping, in the JSON schema too; names are listed."""
+    schema = ScrubConfig.model_json_schema()
+    bare, mapping = schema["$defs"]["DetectorConfig"]["anyOf"]
+    assert bare["enum"] == list(BY_NAME)
+    assert mapping["properties"]["name"]["enum"] == list(BY_NAME)
+    assert schema["properties"]["packs"]["items"]["enum"] == list(PACKS)

@@ -48,5 +48,7 @@ where
     if let Ok(buffer) = PyBuffer::<T>::get(value) {
         return buffer.to_vec(value.py());
     }
-    value.extract::<Vec<T>>().map_err(|error| value_error(format!("expected an array of numbers: {error}")))
+    value
+        .extract::<Vec<T>>()
+        .map_err(|error| value_error(format!("expected an array of numbers: {error}")))
 }

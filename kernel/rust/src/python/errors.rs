@@ -17,7 +17,10 @@ pub struct Class {
 
 impl Class {
     pub const fn new(name: &'static str) -> Class {
-        Class { name, found: PyOnceLock::new() }
+        Class {
+            name,
+            found: PyOnceLock::new(),
+        }
     }
 
     pub fn get<'py>(&self, py: Python<'py>) -> PyResult<&Bound<'py, PyType>> {

@@ -1,51 +1,97 @@
-//! All patterns of a stage at once: one pass over a text tells whether any of them can be found in it.
+//! All patterns of a stage at once: one pass over a text tells which of the rules may find something in it.
+//!
+//! A rule counts only matches in which its group takes part, so branches of the pattern without the group are left out
+//! here: what remains is found wherever the rule finds something (and, rarely, elsewhere).
 
 use regex_automata::hybrid::dfa;
 use regex_automata::nfa::thompson::{self, WhichCaptures};
-use regex_automata::{Input, MatchKind};
-use regex_syntax::hir::Hir;
+use regex_automata::{Input, MatchKind, PatternSet};
+use regex_syntax::hir::{Capture, Hir, HirKind, Repetition};
 
 use crate::regex;
 
-/// For the lazily built automaton, one in each scratch.
+/// For each lazily built automaton, two in each scratch.
 const CACHE_BYTES: usize = 4 << 20;
 const NFA_BYTES: usize = 16 << 20;
 
 pub struct Matcher {
-    /// None when the patterns are too large together: every text is taken through the rules then.
-    all: Option<dfa::DFA>,
-    empty: bool,
+    /// None when the patterns are too large together: every text is taken through all the rules then.
+    automata: Option<Automata>,
+    rules: usize,
 }
 
-pub type Cache = Option<dfa::Cache>;
+struct Automata {
+    /// Stops at the first match of any pattern.
+    any: dfa::DFA,
+    /// Tells all patterns that match.
+    each: dfa::DFA,
+}
+
+pub struct Cache {
+    automata: Option<(dfa::Cache, dfa::Cache)>,
+    /// The rules that `search` found.
+    found: PatternSet,
+}
+
+impl Cache {
+    /// Whether the rule may find something in the text that was searched last.
+    pub fn has(&self, rule: usize) -> bool {
+        self.automata.is_none()
+            || regex_automata::PatternID::new(rule).is_ok_and(|id| self.found.contains(id))
+    }
+}
 
 impl Matcher {
-    /// Of patterns that were compiled one by one before.
-    pub fn new<'a>(patterns: impl Iterator<Item = &'a str>) -> Matcher {
-        let hirs: Option<Vec<Hir>> = patterns.map(|pattern| regex::hir(pattern).ok()).collect();
-        let empty = hirs.as_ref().is_none_or(|hirs| hirs.iter().any(|hir| hir.properties().minimum_len() == Some(0)));
-        Matcher { all: hirs.and_then(|hirs| build(&hirs)), empty }
-    }
-
-    /// Whether a pattern may be found in an empty text.
-    pub fn takes_empty(&self) -> bool {
-        self.empty
+    /// Of the patterns and groups of the rules; the patterns were compiled one by one before.
+    pub fn new<'a>(rules: impl Iterator<Item = (&'a str, usize)>) -> Matcher {
+        let hirs: Vec<Option<Hir>> = rules
+            .map(|(pattern, group)| Some(pruned(&regex::hir(pattern).ok()?, group)))
+            .collect();
+        let rules = hirs.len();
+        let automata = hirs
+            .into_iter()
+            .collect::<Option<Vec<Hir>>>()
+            .and_then(|hirs| build(&hirs));
+        Matcher { automata, rules }
     }
 
     pub fn cache(&self) -> Cache {
-        self.all.as_ref().map(dfa::DFA::create_cache)
+        let automata = self
+            .automata
+            .as_ref()
+            .map(|all| (all.any.create_cache(), all.each.create_cache()));
+        Cache {
+            automata,
+            found: PatternSet::new(self.rules),
+        }
     }
 
-    /// False only when no pattern is found in the text.
+    /// False only when no rule finds anything in the text; `Cache::has` tells which may.
     #[inline]
-    pub fn may_match(&self, cache: &mut Cache, text: &[u8]) -> bool {
-        let (Some(all), Some(cache)) = (&self.all, cache) else { return true };
-        let input = Input::new(text).earliest(true);
-        !matches!(all.try_search_fwd(cache, &input), Ok(None))
+    pub fn search(&self, cache: &mut Cache, text: &[u8]) -> bool {
+        let (Some(all), Some((any, each))) = (&self.automata, &mut cache.automata) else {
+            return true;
+        };
+        if matches!(
+            all.any
+                .try_search_fwd(any, &Input::new(text).earliest(true)),
+            Ok(None)
+        ) {
+            return false;
+        }
+        cache.found.clear();
+        if all
+            .each
+            .try_which_overlapping_matches(each, &Input::new(text), &mut cache.found)
+            .is_err()
+        {
+            cache.automata = None;
+        }
+        true
     }
 }
 
-fn build(hirs: &[Hir]) -> Option<dfa::DFA> {
+fn build(hirs: &[Hir]) -> Option<Automata> {
     if hirs.is_empty() {
         return None;
     }
@@ -53,10 +99,90 @@ fn build(hirs: &[Hir]) -> Option<dfa::DFA> {
         .utf8(false)
         .which_captures(WhichCaptures::None)
         .nfa_size_limit(Some(NFA_BYTES));
-    let nfa = thompson::Compiler::new().configure(config).build_many_from_hir(hirs).ok()?;
-    let config = dfa::Config::new()
-        .match_kind(MatchKind::LeftmostFirst)
-        .cache_capacity(CACHE_BYTES)
-        .skip_cache_capacity_check(true);
-    dfa::Builder::new().configure(config).build_from_nfa(nfa).ok()
+    let nfa = thompson::Compiler::new()
+        .configure(config)
+        .build_many_from_hir(hirs)
+        .ok()?;
+    let automaton = |kind| {
+        let config = dfa::Config::new()
+            .match_kind(kind)
+            .cache_capacity(CACHE_BYTES)
+            .skip_cache_capacity_check(true);
+        dfa::Builder::new()
+            .configure(config)
+            .build_from_nfa(nfa.clone())
+            .ok()
+    };
+    Some(Automata {
+        any: automaton(MatchKind::LeftmostFirst)?,
+        each: automaton(MatchKind::All)?,
+    })
+}
+
+/// The pattern without the alternatives in which `group` takes no part.
+fn pruned(hir: &Hir, group: usize) -> Hir {
+    if group == 0 || !holds(hir, group) {
+        return hir.clone();
+    }
+    match hir.kind() {
+        HirKind::Alternation(parts) => Hir::alternation(
+            parts
+                .iter()
+                .filter(|part| holds(part, group))
+                .map(|part| pruned(part, group))
+                .collect(),
+        ),
+        HirKind::Concat(parts) => {
+            Hir::concat(parts.iter().map(|part| pruned(part, group)).collect())
+        }
+        HirKind::Capture(capture) => {
+            let sub = Box::new(pruned(&capture.sub, group));
+            Hir::capture(Capture {
+                index: capture.index,
+                name: capture.name.clone(),
+                sub,
+            })
+        }
+        // Several rounds may take different branches.
+        HirKind::Repetition(repetition) if repetition.max == Some(1) => {
+            Hir::repetition(Repetition {
+                sub: Box::new(pruned(&repetition.sub, group)),
+                ..repetition.clone()
+            })
+        }
+        _ => hir.clone(),
+    }
+}
+
+fn holds(hir: &Hir, group: usize) -> bool {
+    match hir.kind() {
+        HirKind::Capture(capture) => capture.index as usize == group || holds(&capture.sub, group),
+        HirKind::Repetition(repetition) => holds(&repetition.sub, group),
+        HirKind::Concat(parts) | HirKind::Alternation(parts) => {
+            parts.iter().any(|part| holds(part, group))
+        }
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn finds(rules: &[(&str, usize)], text: &str) -> Vec<usize> {
+        let matcher = Matcher::new(rules.iter().copied());
+        let mut cache = matcher.cache();
+        match matcher.search(&mut cache, text.as_bytes()) {
+            true => (0..rules.len()).filter(|&rule| cache.has(rule)).collect(),
+            false => Vec::new(),
+        }
+    }
+
+    #[test]
+    fn branches_without_the_group_do_not_count() {
+        let rules = [("x@(?:[0-9]+|([a-z]+))", 1), ("q", 0), ("(?:a|(b)){2}c", 1)];
+        assert_eq!(finds(&rules, "x@12"), Vec::<usize>::new());
+        assert_eq!(finds(&rules, "x@home q"), vec![0, 1]);
+        assert_eq!(finds(&rules, "abc"), vec![2]);
+    }
 }

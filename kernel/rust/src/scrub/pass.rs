@@ -13,7 +13,10 @@ pub struct Pass<'a> {
 }
 
 fn whole(payload: &[u8]) -> Range {
-    Range { start: 0, end: payload.len() }
+    Range {
+        start: 0,
+        end: payload.len(),
+    }
 }
 
 fn changed(written: bool) -> Change {
@@ -38,47 +41,62 @@ impl Pass<'_> {
         if let Some(known) = self.cache.verdict(key) {
             return known;
         }
-        let rule = self.scrub.keys.iter().position(|rule| rule.pattern.is_match(key));
-        let verdict = Verdict { skip: self.scrub.skip.as_ref().is_some_and(|skip| skip.is_match(key)), rule };
+        let rule = self
+            .scrub
+            .keys
+            .iter()
+            .position(|rule| rule.pattern.is_match(key));
+        let verdict = Verdict {
+            skip: self
+                .scrub
+                .skip
+                .as_ref()
+                .is_some_and(|skip| skip.is_match(key)),
+            rule,
+        };
         self.cache.remember_verdict(key, verdict);
         verdict
     }
 
     /// A text after the `values` rules; `New` when it was written to `out`.
     pub fn text(&mut self, content: &[u8], out: &mut Vec<u8>) -> Change {
-        if self.scrub.values.is_empty() || content.is_empty() && !self.scrub.matcher.takes_empty() {
+        if content.is_empty() || self.scrub.values.is_empty() || self.cache.is_clean(content) {
             return Change::Same;
         }
-        if self.cache.is_clean(content) {
-            return Change::Same;
-        }
-        if !self.scrub.matcher.may_match(&mut self.cache.matcher, content) {
+        if !self.scrub.matcher.search(&mut self.cache.matcher, content) {
             self.cache.remember_clean(content);
             return Change::Same;
         }
-        let mut found = false;
         let mut now: Option<Vec<u8>> = None;
         for (index, rule) in self.scrub.values.iter().enumerate() {
+            if !self.cache.matcher.has(index) {
+                continue;
+            }
             let mut new = Vec::new();
             let (count, dropped) = rule.apply(now.as_deref().unwrap_or(content), &mut new);
-            if count > 0 {
-                found = true;
-                self.count(self.scrub.keys.len() + index, count);
-                if dropped {
-                    return Change::Drop;
-                }
-                now = Some(new);
+            if count == 0 {
+                continue;
+            }
+            self.count(self.scrub.keys.len() + index, count);
+            if dropped {
+                return Change::Drop;
+            }
+            let more = self.scrub.matcher.search(&mut self.cache.matcher, &new);
+            now = Some(new);
+            if !more {
+                break;
             }
         }
-        if !found {
-            self.cache.remember_clean(content);
-        }
         match now {
+            None => {
+                self.cache.remember_clean(content);
+                Change::Same
+            }
             Some(new) if new != content => {
                 out.extend_from_slice(&new);
                 Change::New
             }
-            _ => Change::Same,
+            Some(_) => Change::Same,
         }
     }
 
@@ -101,7 +119,9 @@ impl Pass<'_> {
     }
 
     fn pair(&mut self, verdict: Verdict, pair: &[u8], out: &mut Vec<u8>) -> Change {
-        let rule = verdict.rule.and_then(|index| Some((index, self.scrub.keys.get(index)?)));
+        let rule = verdict
+            .rule
+            .and_then(|index| Some((index, self.scrub.keys.get(index)?)));
         let Some((index, rule)) = rule else {
             return change_values(pair, out, |value, new| self.any_value(value, new));
         };

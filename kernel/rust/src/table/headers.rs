@@ -45,7 +45,9 @@ impl Interned {
     }
 
     fn release(&mut self, number: u32, bytes: &mut u64) {
-        let Some(entry) = self.entries.get_mut(number as usize) else { return };
+        let Some(entry) = self.entries.get_mut(number as usize) else {
+            return;
+        };
         entry.1 = entry.1.saturating_sub(1);
         if entry.1 == 0 {
             *bytes = bytes.saturating_sub(entry.0.len() as u64);
@@ -113,7 +115,11 @@ impl Headers {
             }
         };
         if let Some(entry) = self.entries.get_mut(number as usize) {
-            *entry = Entry { resource, scope, uses: 0 };
+            *entry = Entry {
+                resource,
+                scope,
+                uses: 0,
+            };
         }
         self.pairs.insert((resource, scope), number);
         number
@@ -121,13 +127,22 @@ impl Headers {
 
     pub fn get(&self, number: u32) -> Option<Pair> {
         let entry = self.entries.get(number as usize)?;
-        let header = |of: &Interned, number: u32| of.entries.get(number as usize).map(|entry| Arc::clone(&entry.0));
-        Some((header(&self.resources, entry.resource)?, header(&self.scopes, entry.scope)?))
+        let header = |of: &Interned, number: u32| {
+            of.entries
+                .get(number as usize)
+                .map(|entry| Arc::clone(&entry.0))
+        };
+        Some((
+            header(&self.resources, entry.resource)?,
+            header(&self.scopes, entry.scope)?,
+        ))
     }
 
     /// One span less uses the pair.
     pub fn release(&mut self, number: u32) {
-        let Some(entry) = self.entries.get_mut(number as usize) else { return };
+        let Some(entry) = self.entries.get_mut(number as usize) else {
+            return;
+        };
         entry.uses = entry.uses.saturating_sub(1);
         if entry.uses == 0 {
             let gone = *entry;

@@ -88,7 +88,11 @@ impl Table {
             bytes: 0,
             columns: 0,
         };
-        Table { program, book, inner: Mutex::new(inner) }
+        Table {
+            program,
+            book,
+            inner: Mutex::new(inner),
+        }
     }
 
     /// Holds records of the table's program; late spans follow the verdict of their trace.
@@ -98,7 +102,12 @@ impl Table {
         let decisions = inner.decisions(records);
         let by_row = ByRow::new(records);
         let mut pairs = vec![None; records.pairs.len()];
-        let mut filed = Filed { held_spans: 0, new_traces: 0, late_kept: None, late: BTreeMap::new() };
+        let mut filed = Filed {
+            held_spans: 0,
+            new_traces: 0,
+            late_kept: None,
+            late: BTreeMap::new(),
+        };
         for (row, id) in records.ids.iter().enumerate() {
             let spans = by_row.spans(row);
             if let Some(Some(decision)) = decisions.get(row) {
@@ -118,7 +127,10 @@ impl Table {
     /// The spans of traces that were kept before.
     fn late(&self, records: &Records, decisions: &[Option<Decision>]) -> Option<Records> {
         let book = self.book.read();
-        let keeps = |decision: &Decision| book.get(usize::from(decision.labels[0])).is_some_and(|label| label.keep);
+        let keeps = |decision: &Decision| {
+            book.get(usize::from(decision.labels[0]))
+                .is_some_and(|label| label.keep)
+        };
         let mut chosen = Selection::new(records);
         for (row, id) in records.ids.iter().enumerate() {
             if let Some(decision) = decisions.get(row).copied().flatten().filter(keeps) {
@@ -135,7 +147,9 @@ impl Table {
         inner.sweep();
         let (slots, arrivals, roots) = (&inner.slots, &inner.arrivals, &inner.roots);
         for ticket in arrivals.iter() {
-            let Some(slot) = slots.by_ticket(ticket) else { continue };
+            let Some(slot) = slots.by_ticket(ticket) else {
+                continue;
+            };
             if slot.first_seen > first_seen || chosen.len() >= limit {
                 break;
             }
@@ -144,7 +158,9 @@ impl Table {
             }
         }
         for ticket in roots.iter() {
-            let Some(slot) = slots.by_ticket(ticket) else { continue };
+            let Some(slot) = slots.by_ticket(ticket) else {
+                continue;
+            };
             if root_seen.is_none_or(|latest| slot.root_seen > latest) || chosen.len() >= limit {
                 break;
             }
@@ -163,7 +179,13 @@ impl Table {
         for (order, ticket) in inner.arrivals.iter().enumerate() {
             if let Some(slot) = inner.slots.by_ticket(ticket).filter(|slot| slot.out == 0) {
                 let (age, cost) = (now.saturating_sub(slot.first_seen), inner.cost(ticket.slot));
-                waiting.push((-(i128::from(cost) * i128::from(age)), age, order, ticket, cost));
+                waiting.push((
+                    -(i128::from(cost) * i128::from(age)),
+                    age,
+                    order,
+                    ticket,
+                    cost,
+                ));
             }
         }
         let key = |one: &(i128, i64, usize, Ticket, u64)| (one.0, std::cmp::Reverse(one.1), one.2);
@@ -199,8 +221,16 @@ impl Table {
         inner.sweep();
         let slots = &inner.slots;
         let waits = |ticket| slots.by_ticket(ticket).filter(|slot| slot.out == 0);
-        let first = inner.arrivals.iter().find_map(waits).map(|slot| slot.first_seen);
-        let root = inner.roots.iter().find_map(waits).map(|slot| slot.root_seen);
+        let first = inner
+            .arrivals
+            .iter()
+            .find_map(waits)
+            .map(|slot| slot.first_seen);
+        let root = inner
+            .roots
+            .iter()
+            .find_map(waits)
+            .map(|slot| slot.root_seen);
         (first, root)
     }
 
@@ -210,7 +240,10 @@ impl Table {
         Stats {
             traces,
             spans: inner.spans,
-            held_bytes: inner.bytes + SPAN_COST * inner.spans + TRACE_COST * traces as u64 + inner.headers.bytes,
+            held_bytes: inner.bytes
+                + SPAN_COST * inner.spans
+                + TRACE_COST * traces as u64
+                + inner.headers.bytes,
             headers: inner.headers.len(),
             kept_decisions: inner.kept.len(),
             dropped_decisions: inner.dropped.len(),
@@ -221,7 +254,11 @@ impl Table {
     fn give_back(&self, out: &Out) {
         let mut inner = lock(&self.inner);
         for &ticket in &out.rows {
-            if let Some(slot) = inner.slots.by_ticket_mut(ticket).filter(|slot| slot.out == out.number) {
+            if let Some(slot) = inner
+                .slots
+                .by_ticket_mut(ticket)
+                .filter(|slot| slot.out == out.number)
+            {
                 slot.out = 0;
             }
         }
@@ -241,12 +278,17 @@ impl Inner {
         if self.kept.len() + self.dropped.len() == 0 {
             return Vec::new();
         }
-        records.ids.iter().map(|id| self.kept.get(id).or_else(|| self.dropped.get(id))).collect()
+        records
+            .ids
+            .iter()
+            .map(|id| self.kept.get(id).or_else(|| self.dropped.get(id)))
+            .collect()
     }
 
     fn sweep(&mut self) {
         let slots = &self.slots;
-        self.arrivals.sweep(|ticket| slots.by_ticket(ticket).is_some());
+        self.arrivals
+            .sweep(|ticket| slots.by_ticket(ticket).is_some());
         self.roots.sweep(|ticket| slots.by_ticket(ticket).is_some());
     }
 
@@ -259,12 +301,18 @@ impl Inner {
     /// Merges a trace's facts; true when it is new.
     fn hold(&mut self, records: &Records, row: usize, id: [u8; 16], now: i64) -> bool {
         let (ticket, new) = self.slots.place(id, now);
-        self.slots.rows.merge(ticket.slot as usize, &records.rows, row);
+        self.slots
+            .rows
+            .merge(ticket.slot as usize, &records.rows, row);
         if new {
             self.arrivals.push(ticket);
         }
         if records.rows.get(row).root {
-            if let Some(slot) = self.slots.get_mut(ticket.slot).filter(|slot| slot.root_seen == NEVER) {
+            if let Some(slot) = self
+                .slots
+                .get_mut(ticket.slot)
+                .filter(|slot| slot.root_seen == NEVER)
+            {
                 slot.root_seen = now;
                 self.roots.push(ticket);
             }
@@ -281,7 +329,11 @@ impl Inner {
         pairs: &mut [Option<u32>],
     ) {
         let own = |index: &u32| records.spans.get(*index as usize);
-        let bytes: usize = spans.iter().filter_map(own).map(|span| span.len as usize).sum();
+        let bytes: usize = spans
+            .iter()
+            .filter_map(own)
+            .map(|span| span.len as usize)
+            .sum();
         let mut chunk = Vec::with_capacity(bytes + 8 * spans.len());
         for span in spans.iter().filter_map(own) {
             let number = self.pair(records, span, pairs);
@@ -303,7 +355,9 @@ impl Inner {
             self.headers.use_again(number);
             return number;
         }
-        let Some(pair) = records.pairs.get(span.pair as usize) else { return u32::MAX };
+        let Some(pair) = records.pairs.get(span.pair as usize) else {
+            return u32::MAX;
+        };
         let number = self.headers.number(pair);
         if let Some(place) = pairs.get_mut(span.pair as usize) {
             *place = Some(number);
@@ -319,10 +373,20 @@ impl Inner {
             if let Some(slot) = self.slots.by_ticket_mut(*ticket) {
                 slot.out = self.columns;
                 let (id, first_seen) = (slot.id, slot.first_seen);
-                columns.add(&table.program.facts, &self.slots.rows, ticket.slot as usize, id, first_seen);
+                columns.add(
+                    &table.program.facts,
+                    &self.slots.rows,
+                    ticket.slot as usize,
+                    id,
+                    first_seen,
+                );
             }
         }
-        columns.out = Some(Out { table: Arc::clone(table), number: self.columns, rows: chosen });
+        columns.out = Some(Out {
+            table: Arc::clone(table),
+            number: self.columns,
+            rows: chosen,
+        });
         columns
     }
 }
@@ -377,8 +441,18 @@ struct Selection<'a> {
 
 impl<'a> Selection<'a> {
     fn new(from: &'a Records) -> Self {
-        let (rows, new) = (Rows::new(from.program.facts.shape()), vec![None; from.ids.len()]);
-        Selection { from, rows, ids: Vec::new(), labels: Vec::new(), thresholds: Vec::new(), new }
+        let (rows, new) = (
+            Rows::new(from.program.facts.shape()),
+            vec![None; from.ids.len()],
+        );
+        Selection {
+            from,
+            rows,
+            ids: Vec::new(),
+            labels: Vec::new(),
+            thresholds: Vec::new(),
+            new,
+        }
     }
 
     fn row(&mut self, row: usize, id: [u8; 16], decision: Decision) {
@@ -398,7 +472,12 @@ impl<'a> Selection<'a> {
         let (mut buffer, mut spans) = (Vec::new(), Vec::new());
         for span in &self.from.spans {
             if let Some(Some(row)) = self.new.get(span.row as usize) {
-                spans.push(SpanRef { buffer: 0, start: buffer.len() as u32, row: *row, ..*span });
+                spans.push(SpanRef {
+                    buffer: 0,
+                    start: buffer.len() as u32,
+                    row: *row,
+                    ..*span
+                });
                 buffer.extend_from_slice(self.from.span(span));
             }
         }

@@ -11,12 +11,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from .config.model import Component, Configuration, PipelineConfig
-from .exporters.base import ExportContext, Exporter, ExporterSpec
+from .exporters.base import UNBOUNDED, ExportContext, Exporter, ExporterSpec
 from .kernel.contract import Kernel, Records
 from .processors.base import Batching, BuildContext, Limiting, Part
 from .processors.memory_limiter import MemoryGovernor, default_limits
@@ -27,10 +28,8 @@ from .telemetry.samples import Sample
 
 TICK_SECONDS = 0.1
 """How often what is due is judged: rarely enough that requests on the way out are large."""
-UNBOUNDED = 1 << 62
-"""An exporter whose room is at least this has no queue (debug)."""
 MAX_REQUEST_SPANS, MAX_REQUEST_BYTES = 8192, 3 << 20
-"""Bounds of a request on the way out when no batch processor sets them; below gRPC's usual 4 MiB."""
+"""Bounds of a request on the way out where the exporters set none; below gRPC's usual 4 MiB."""
 
 log = get_logger("pipeline")
 
@@ -62,7 +61,7 @@ class Pipeline:
     def check_room(self, records: Records) -> None:
         """Raise `Refused` when a row that holds nothing has nowhere to send this."""
         if not self.row.holds and records.bytes > self.room():
-            raise Refused(f"pipeline {self.name}: the sending queue is full", exhausted=False)
+            raise Refused(f"pipeline {self.name}: the sending queue is full", exhausted=False, spans=records.spans)
 
     def take(self, now: int, records: Records) -> None:
         """Take a digested request for good."""
@@ -151,13 +150,14 @@ class Service:
         self.ready = False
         parts = {p.id: _build_parts(p, config, kernel) for p in config.pipelines.values()}
         self.governor = _governor([part for built, _ in parts.values() for _, part in built], self._held_bytes)
-        self.exporters = _build_exporters(config, parts)
+        self.exporters = _build_exporters(config, parts, self._announce_room)
         self.pipelines = {
             key: _build_pipeline(config.pipelines[key], built, ctx, self.exporters)
             for key, (built, ctx) in parts.items()
         }
         self.receivers = self._build_receivers()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._room = asyncio.Event()
 
     async def start(self) -> None:
         """Open exporters, then receivers; ready when this returns."""
@@ -218,14 +218,27 @@ class Service:
         held = sum(pipeline.row.held()[2] for pipeline in self.pipelines.values())
         return held + sum(exporter.held_bytes() for exporter in self.exporters.values())
 
+    def _announce_room(self) -> None:
+        self._room.set()
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait, but no longer than until a queue that was full has room again."""
+        self._room.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._room.wait()
+
     async def _watch_memory(self) -> None:
         while True:
-            self.governor.check(self.clock())
+            try:
+                self.governor.check(self.clock())
+            except Exception:
+                log.exception("memory could not be read")
             await asyncio.sleep(self.governor.bounds.check_interval)
 
     async def _keep_judging(self, pipeline: Pipeline) -> None:
         while True:
-            await asyncio.sleep(TICK_SECONDS)
+            await self._pause(TICK_SECONDS)
             try:
                 await self._judge_due(pipeline)
                 await self._relieve(pipeline)
@@ -241,8 +254,8 @@ class Service:
 
     async def _relieve(self, pipeline: Pipeline) -> None:
         """When memory is short, judge the heaviest and oldest traces before they are due."""
-        while (wanted := self.governor.wanted()) > 0 and pipeline.judge(self.clock(), "relieve", wanted):  # noqa: ASYNC110 - until the grace is over
-            await asyncio.sleep(0)
+        while (wanted := self.governor.wanted()) > 0 and pipeline.judge(self.clock(), "relieve", wanted):
+            await self._pause(0)
 
     async def _drain(self, pipeline: Pipeline, deadline: float) -> None:
         """Judge everything that is held, as fast as the exporters have room, until `deadline`."""
@@ -250,7 +263,7 @@ class Service:
         while pipeline.row.held()[0] and loop.time() < deadline:
             before = pipeline.row.held()[0]
             pipeline.judge(self.clock(), "drain")
-            await asyncio.sleep(0 if pipeline.row.held()[0] < before else 0.05)
+            await self._pause(0 if pipeline.row.held()[0] < before else 0.05)
         if pipeline.row.held()[1]:
             log.warning("spans given up at shutdown", pipeline=pipeline.name, spans=pipeline.row.held()[1])
             pipeline.give_up()
@@ -275,12 +288,15 @@ def _build_pipeline(
 ) -> Pipeline:
     row = Row(build_segments(parts, context.kernel, context.context))
     built = Pipeline(pipeline.id, row, [exporters[key] for key in pipeline.exporters], context.context)
-    for batch in (part for _, part in parts if isinstance(part, Batching)):
-        built.max_spans = batch.send_batch_max_size or max(batch.send_batch_size, 1)
+    for spans, size in (exporter.largest for exporter in built.exporters):
+        built.max_spans = min(built.max_spans, spans or built.max_spans)
+        built.max_bytes = min(built.max_bytes, size or built.max_bytes)
     return built
 
 
-def _build_exporters(config: Configuration, parts: Mapping[str, Built]) -> dict[str, Exporter]:
+def _build_exporters(
+    config: Configuration, parts: Mapping[str, Built], on_room: Callable[[], None]
+) -> dict[str, Exporter]:
     """Build each exporter that some pipeline uses once; a pipeline's batch processor sets how it batches."""
     built: dict[str, Exporter] = {}
     for pipeline in config.pipelines.values():
@@ -289,7 +305,7 @@ def _build_exporters(config: Configuration, parts: Mapping[str, Built]) -> dict[
         for key in pipeline.exporters:
             if key not in built:
                 component: Component[ExporterSpec] = config.exporters[key]
-                built[key] = component.spec.build(component.config, ExportContext(key, lambda: None, sizes))
+                built[key] = component.spec.build(component.config, ExportContext(key, on_room, sizes))
     return built
 
 

@@ -65,11 +65,12 @@ class Running:
         """Resident bytes."""
         return int(psutil.Process(self.process.pid).memory_info().rss)
 
-    def metric(self, name: str) -> float:
-        """Sum of a metric's series."""
+    def metric(self, *names: str) -> float:
+        """Sum of the series of some metrics, from one scrape."""
         with urllib.request.urlopen(f"http://127.0.0.1:{self.metrics}/metrics", timeout=30) as page:
             lines = page.read().decode().splitlines()
-        return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith((name + "{", name + " ")))
+        starts = tuple(name + end for name in names for end in "{ ")
+        return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith(starts))
 
     def stop(self) -> None:
         """End the process that we started."""

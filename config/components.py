@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
+
+from pydantic import BaseModel
 
 from ..exporters.base import ExporterSpec
 from ..processors.base import ProcessorSpec
@@ -76,8 +78,19 @@ def _section(
         spec = by_type[type_]
         config = check(spec.config, _own(node), problems)
         if config is not None:
+            problems.extend(_lint(spec, config, _own(node)))
             components[id_] = Component(id_, spec.name, spec, config, enabled=False)
     return components
+
+
+def _lint(spec: Spec, config: BaseModel, node: Node) -> Iterator[Problem]:
+    """Yield what a processor says of its own valid configuration, each at the deepest place that is written."""
+    lint = getattr(spec, "lint", None)
+    for place, text in lint(config) if lint else ():
+        found = node
+        for step in place:
+            found = found.child(step) or found
+        yield found.head.warning(text)
 
 
 def _own(node: Node) -> Node:

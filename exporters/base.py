@@ -11,6 +11,9 @@ from pydantic import BaseModel
 
 from ..telemetry.samples import Sample
 
+UNBOUNDED = 1 << 62
+"""The room of an exporter that has no queue."""
+
 
 @dataclass
 class Ledger:
@@ -38,6 +41,10 @@ class Exporter(Protocol):
 
     def held_bytes(self) -> int:
         """Bytes queued, in flight and waiting for a retry (part of the one byte budget)."""
+
+    @property
+    def largest(self) -> tuple[int, int]:
+        """The most spans and bytes that one request should have, 0 for no bound."""
 
     def offer(self, requests: Sequence[tuple[bytes, int]]) -> None:
         """Take serialized requests with their span counts; what the queue has no room for is counted as failed."""

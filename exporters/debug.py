@@ -13,12 +13,10 @@ from pydantic import Field
 
 from ..telemetry.logs import get_logger
 from ..telemetry.samples import Sample
-from .base import ExportContext, ExporterSpec, Ledger
+from .base import UNBOUNDED, ExportContext, ExporterSpec, Ledger
 from .samples import ledger_samples
 from .settings import QueueSettings, Settings
 
-UNBOUNDED = 1 << 62
-"""The room of an exporter that has no queue."""
 INTERVAL = 1.0
 """Seconds between two lines."""
 _SHOWN = 10
@@ -58,6 +56,11 @@ class DebugExporter:
     def room(self) -> int:
         """Return `UNBOUNDED`: nothing is held."""
         return UNBOUNDED
+
+    @property
+    def largest(self) -> tuple[int, int]:
+        """No bound."""
+        return 0, 0
 
     def held_bytes(self) -> int:
         """Return 0: nothing is held."""

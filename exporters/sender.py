@@ -80,6 +80,11 @@ class Sender:
         """Return the bytes that the queue still takes, 0 when it is full or closed."""
         return 0 if self._closed else self._queue.room()
 
+    @property
+    def largest(self) -> tuple[int, int]:
+        """The most spans and bytes of one request, 0 for no bound; larger ones are sent, but alone."""
+        return self._options.bounds.max_spans, self._options.bounds.max_bytes
+
     def held_bytes(self) -> int:
         """Return the bytes queued, in flight and waiting for a retry."""
         return self._queue.bytes

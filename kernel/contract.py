@@ -6,6 +6,9 @@ from array import array
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple, NotRequired, Protocol, TypedDict
 
+_Bytes = bytes
+"""For classes in which `bytes` is a property."""
+
 
 class Malformed(ValueError):
     """The bytes are no OTLP request; the message says what is wrong and at which byte."""
@@ -160,13 +163,13 @@ class Columns(Protocol):
     def duration(self) -> array[int]:
         """Typecode Q: ns."""
 
-    def keys(self, index: int) -> list[bytes | None]:
+    def keys(self, index: int) -> list[_Bytes | None]:
         """Key `index` of the facts."""
 
-    def trace_ids(self) -> list[bytes]:
+    def trace_ids(self) -> list[_Bytes]:
         """16 bytes each."""
 
-    def fnv(self, salt: bytes) -> array[int]:
+    def fnv(self, salt: _Bytes) -> array[int]:
         """Typecode Q: FNV-1a 64 over `salt` and the 16 bytes of the trace id."""
 
 
@@ -185,7 +188,7 @@ class Records(Protocol):
     def bytes(self) -> int:
         """Of span messages."""
 
-    def request(self) -> bytes:
+    def request(self) -> _Bytes:
         """Of `digest`: the whole request after the stages; the very object that came in if nothing changed."""
 
     def columns(self) -> Columns:
@@ -197,7 +200,7 @@ class Records(Protocol):
     def label(self, slot: int, labels: array[int]) -> None:
         """Set each trace's label in that slot (typecode I)."""
 
-    def requests(self, max_spans: int, max_bytes: int) -> list[tuple[bytes, int]]:
+    def requests(self, max_spans: int, max_bytes: int) -> list[tuple[_Bytes, int]]:
         """Requests on the way out with their span counts; labels are applied here (0: no bound)."""
 
 

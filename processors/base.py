@@ -153,3 +153,5 @@ class ProcessorSpec:
     build: Callable[[Any, BuildContext], Part]
     aliases: tuple[str, ...] = ()
     """The collector's names for the same thing."""
+    lint: Callable[[Any], Iterable[tuple[tuple[str | int, ...], str]]] | None = None
+    """From a valid configuration to places in it and what its author may not have meant there."""

@@ -14,12 +14,13 @@ from ..telemetry.samples import Sample
 class Refused(Exception):
     """The pipeline does not take the request now; the sender should retry after `retry_after` seconds."""
 
-    def __init__(self, reason: str, retry_after: float = 1.0, exhausted: bool = True) -> None:
-        """`exhausted`: RESOURCE_EXHAUSTED / 429, else UNAVAILABLE / 503."""
+    def __init__(self, reason: str, retry_after: float = 1.0, exhausted: bool = True, spans: int = 0) -> None:
+        """`exhausted`: RESOURCE_EXHAUSTED / 429, else UNAVAILABLE / 503; `spans`: how many, when they were counted."""
         super().__init__(reason)
         self.reason = reason
         self.retry_after = retry_after
         self.exhausted = exhausted
+        self.spans = spans
 
 
 class Consumer(Protocol):

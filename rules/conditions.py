@@ -17,7 +17,7 @@ from .condition_fields import Attribute, DurationField, Level, SpanCount, nanose
 from .condition_parser import parse
 from .condition_span import AGGREGATES, SpanCompiler, argument_name, check_depth, known
 from .condition_tree import ConditionError, PlacedError
-from .facts import ROOT, All, Always, Any_, FactsBuilder, Not, Test
+from .facts import ROOT, All, Always, FactsBuilder, Not, Some, Test
 
 __all__ = ["ConditionError", "SpanCondition", "TraceCondition", "span_condition", "trace_condition"]
 
@@ -62,7 +62,7 @@ class _TraceCompiler:
                 return Not(self.test(node.part, depth + 1))
             case tree.Junction():
                 parts = tuple(self.test(part, depth + 1) for part in node.parts)
-                return All(parts) if node.how == "and" else Any_(parts)
+                return All(parts) if node.how == "and" else Some(parts)
             case tree.Bare(operand=tree.Call() as call) if call.function != "exists":
                 return self._call(call, depth)
             case tree.Compare():

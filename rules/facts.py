@@ -44,13 +44,13 @@ class All:
 
 
 @dataclass(frozen=True)
-class Any_:
+class Some:
     """True where some test is; of none, false."""
 
     tests: tuple[Test, ...]
 
 
-Test = Bit | Always | Not | All | Any_
+Test = Bit | Always | Not | All | Some
 ROOT = Bit("root")
 
 

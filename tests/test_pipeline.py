@@ -43,6 +43,10 @@ class MemoryExporter:
     def held_bytes(self) -> int:
         return 0
 
+    @property
+    def largest(self) -> tuple[int, int]:
+        return 0, 0
+
     def offer(self, requests: Sequence[tuple[bytes, int]]) -> None:
         for data, spans in requests:
             self.requests.append(data)

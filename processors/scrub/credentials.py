@@ -32,7 +32,8 @@ URL_USERINFO = Detector(
     redact("[CREDENTIALS]"),
     (
         Rule(
-            rf"://(?:git@|\[|{_PORTS}[/?#]|"  # none: a repository, an IPv6 address, hosts and ports before a path
+            # None: a repository, an IPv6 address, hosts and ports before a path, a password taken out before.
+            rf"""://(?:git@|\[|{_PORTS}[/?#]|[^\s/?#@:"'<>\[]*:\[[A-Z_]+\]@|"""
             r"""(?:[^\s/?#@:"'<>\[]*:)?([^\s/?#"'<>\[][^\s/?#"'<>]*|[^\s"'<>\[][^\s"'<>]*?)@)"""
         ),
         Rule(
@@ -128,21 +129,21 @@ URL_QUERY_SECRET = Detector(
     "url_query_secret",
     PACK,
     redact("[SECRET]"),
-    (Rule(rf"{_SHORT}|{query_pattern()}=(?:[\[*]|" + r"""([^&;\s#"'<>\[*][^&;\s#"'<>]*))"""),),
+    (Rule(rf"{_SHORT}|{query_pattern()}=(?:\[[A-Z_]+\]|" + r"""\*+(?:[&;\s#"'<>]|$)|([^&;\s#"'<>]+))"""),),
 )
 
 _NAME = text_pattern()
 _END = r"""(?:[\s,;:.)}\]"'<]|$)"""
-_HOLES = r"\$?\{|[\[<]|%[a-z(]"
-"""What stands for a value that is filled in elsewhere, or was taken out before: `${X}`, `{}`, `<x>`, `[X]`, `%s`."""
+_HOLE = r"(?:\$\{[^}\"']*\}|\{\{?[\w. :-]*\}|\[[A-Z_]+\]|<[A-Za-z_ .-]+>|%s|%\([a-z_]+\)s|\*+)"
+"""What stands for a value that is filled in elsewhere, or was taken out before: `${X}`, `{x}`, `[X]`, `<x>`, `%s`."""
 
-_QUOTED = Rule(rf"""{_NAME}"?\s*(?:=>|:=|[:=])\s*"(?:\*+"|{_HOLES}|""" + r"""((?:[^"\\]|\\.)+))""", variant="json")
+_QUOTED = Rule(rf"""{_NAME}"?\s*(?:=>|:=|[:=])\s*"(?:{_HOLE}"|""" + r"""((?:[^"\\]|\\.)+))""", variant="json")
 _ESCAPED = Rule(
-    rf"""{_NAME}(?:\\+["']|["'])?\s*(?:=>|:=|[:=])\s*(?:\\+["']|')(?:\*+["'\\]|{_HOLES}|""" + r"""([^"'\\]+))""",
+    rf"""{_NAME}(?:\\+["']|["'])?\s*(?:=>|:=|[:=])\s*(?:\\+["']|')(?:{_HOLE}["'\\]|""" + r"""([^"'\\]+))""",
     variant="quoted",
 )
 _ENCODED = Rule(
-    rf"{_NAME}(?:%22|%27|%5D)*(?i:%3A|%3D)(?:%22|%27|%20)*" + r"""([^&\s#"'<>%][^&\s#"'<>]*)""",
+    rf"{_NAME}(?:%22|%27|%5D)*(?i:%3A|%3D)(?:%22|%27|%20)*" + r"""(?:\[[A-Z_]+\]|([^&\s#"'<>%][^&\s#"'<>]*))""",
     variant="encoded",
 )
 _IDENTIFIER = r"(?:[A-Za-z_]*(?i:pass|pwd|secret|token|key|cred|auth)[A-Za-z_]*|[A-Za-z_]+\.[A-Za-z_.]+)"
@@ -151,8 +152,11 @@ _PLAIN = Rule(
     rf"""{_NAME}\\*["']?(?:"""
     rf"\s*(?::|=>)\s*[A-Za-z_.-]+{_END}|"  # `password: required` is prose
     rf"\s+=\s*[A-Za-z_.]+(?:{_END}|[(\[{{])|"  # `token = get_token()` is code
-    rf"=(?:[A-Za-z_.]*[()\[\]{{}}]|{_IDENTIFIER},)|"  # and so is `connect(password=settings.db, token=token)`
-    rf"\s*(?:=>|:=|[:=]|>)\s*(?:{_HOLES}|\?|\$[0-9]|:[A-Za-z_]|@[A-Za-z]|[*(=/]|"  # `password = $1`
+    # and so is `connect(password=settings.db, token=os.environ["TOKEN"], secret=get(name))`
+    rf"=(?:[A-Za-z_.]+(?:[)\]}}]|\([\w.,= \"'-]*\)|\[[\w\"']+\])|{_IDENTIFIER},)|"
+    # `password = $1`, `?`, `:name`, `@name`, `(SELECT ...)`, `==`, `${X}`; `PWD=/usr/src`; `Authorization: Basic ...`
+    rf"\s*(?:=>|:=|[:=]|>)\s*(?:(?:{_HOLE}|\?|\$[0-9]+|[:@][A-Za-z_]\w*|(?:/[\w.-]+)+/?){_END}|"
+    rf"\[[A-Z_]+\]|[\[{{][\]}}]|\((?i:select)\s|=|"
     rf"(?i:null|none|nil|true|false){_END}|(?i:{_SCHEMES})(?:\s|%20|\+))|"
     r"(?:\s*(?:=>|:=|[:=])\s*|>)"
     r"""([^\s,;&"'<>)}\]\\][^\s,;&"'<>)}\]\\]*))"""

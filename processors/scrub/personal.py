@@ -61,7 +61,6 @@ PHONE = Detector(
     (
         Rule(
             rf"(?:{ESCAPE}|^|[^0-9A-Za-z+])(?:\+[0-9]{{16}}|{_AMERICAN}[0-9]{{2}}|({_AMERICAN}[0-9]?|{_FOREIGN}))",
-            check="e164",
         ),
         Rule(r"(?i:%2B)(?:[0-9]{16}|(1[0-9]{9,10}|[2-9][0-9]{7,14}))", variant="encoded"),
     ),

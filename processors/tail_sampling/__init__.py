@@ -5,5 +5,6 @@ from __future__ import annotations
 from ..base import ProcessorSpec
 from .build import build
 from .config import TailSampling
+from .lint import lint
 
-SPEC = ProcessorSpec("tail_sampling", TailSampling, build)
+SPEC = ProcessorSpec("tail_sampling", TailSampling, build, lint=lint)

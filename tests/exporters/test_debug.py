@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import structlog
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from tailgate.exporters.debug import SPEC, UNBOUNDED, DebugSettings, describe
+from tailgate.exporters.base import UNBOUNDED
+from tailgate.exporters.debug import SPEC, DebugSettings, describe
 
 
 def lines(virtual: Any, context: Any, requests: list[tuple[bytes, int]], **keys: Any) -> list[dict[str, Any]]:

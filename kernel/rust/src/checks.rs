@@ -55,10 +55,7 @@ const ISSUERS: &[(&str, &str, usize, usize)] = &[
 ];
 
 fn payment_card(text: &str) -> bool {
-    let digits: String = text
-        .chars()
-        .filter(|letter| !matches!(letter, ' ' | '-'))
-        .collect();
+    let digits: String = text.chars().filter(|letter| !matches!(letter, ' ' | '-')).collect();
     if !(12..=19).contains(&digits.len()) || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return false;
     }
@@ -112,17 +109,14 @@ const IBAN_LENGTHS: &[(usize, &str)] = &[
 ];
 
 fn iban(text: &str) -> bool {
-    let number: String = text
-        .chars()
-        .filter(|&letter| letter != ' ')
-        .map(|letter| letter.to_ascii_uppercase())
-        .collect();
+    let number: String =
+        text.chars().filter(|&letter| letter != ' ').map(|letter| letter.to_ascii_uppercase()).collect();
     let (Some(country), Some(check)) = (number.get(..2), number.get(2..4)) else {
         return false;
     };
-    let known = IBAN_LENGTHS.iter().any(|(length, countries)| {
-        *length == number.len() && countries.split(' ').any(|one| one == country)
-    });
+    let known = IBAN_LENGTHS
+        .iter()
+        .any(|(length, countries)| *length == number.len() && countries.split(' ').any(|one| one == country));
     let valid = |byte: u8| byte.is_ascii_digit() || byte.is_ascii_uppercase();
     if !known || !check.bytes().all(|byte| byte.is_ascii_digit()) || !number.bytes().all(valid) {
         return false;
@@ -147,29 +141,20 @@ fn us_ssn(text: &str) -> bool {
     if area == *b"000" || area == *b"666" || a == b'9' || group == *b"00" || serial == *b"0000" {
         return false;
     }
-    ![b"078051120", b"219099999", b"123456789"]
-        .iter()
-        .any(|known| digits == *known)
+    ![b"078051120", b"219099999", b"123456789"].iter().any(|known| digits == *known)
 }
 
 fn e164(text: &str) -> bool {
-    let number: String = text
-        .chars()
-        .filter(|letter| !" ().-".contains(*letter))
-        .collect();
+    let number: String = text.chars().filter(|letter| !" ().-".contains(*letter)).collect();
     let Some(digits) = number.strip_prefix('+') else {
         return false;
     };
-    (7..=15).contains(&digits.len())
-        && !digits.starts_with('0')
-        && digits.bytes().all(|byte| byte.is_ascii_digit())
+    (7..=15).contains(&digits.len()) && !digits.starts_with('0') && digits.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// An IPv6 address, with or without a zone.
 fn ipv6(text: &str) -> Option<Ipv6Addr> {
-    let (address, zone) = text
-        .split_once('%')
-        .map_or((text, None), |(address, zone)| (address, Some(zone)));
+    let (address, zone) = text.split_once('%').map_or((text, None), |(address, zone)| (address, Some(zone)));
     if zone.is_some_and(|zone| zone.is_empty() || zone.contains(['%', '/'])) {
         return None;
     }
@@ -196,10 +181,7 @@ fn is_public_6(address: Ipv6Addr) -> bool {
     }
     let [first, ..] = address.segments();
     let unicast_local = first & 0xfe00 == 0xfc00 || first & 0xffc0 == 0xfe80;
-    !(address.is_unspecified()
-        || address.is_loopback()
-        || unicast_local
-        || first & 0xff00 == 0xff00)
+    !(address.is_unspecified() || address.is_loopback() || unicast_local || first & 0xff00 == 0xff00)
 }
 
 fn jwt(text: &str) -> bool {
@@ -240,8 +222,6 @@ mod tests {
     #[test]
     fn addresses() {
         assert!(ipv6("fe80::1%eth0").is_some() && ipv6("fe80::1%").is_none());
-        assert!(
-            is_public_4(Ipv4Addr::new(8, 8, 8, 8)) && !is_public_4(Ipv4Addr::new(240, 0, 0, 1))
-        );
+        assert!(is_public_4(Ipv4Addr::new(8, 8, 8, 8)) && !is_public_4(Ipv4Addr::new(240, 0, 0, 1)));
     }
 }

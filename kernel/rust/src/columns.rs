@@ -29,10 +29,7 @@ pub struct Columns {
 impl Columns {
     /// Without rows.
     pub fn new(facts: &Facts) -> Columns {
-        Columns {
-            key_count: facts.shape().keys,
-            ..Columns::default()
-        }
+        Columns { key_count: facts.shape().keys, ..Columns::default() }
     }
 
     /// The facts of all rows.
@@ -51,8 +48,7 @@ impl Columns {
         self.bytes.push(fixed.bytes);
         self.first_seen.push(first_seen);
         self.duration.push(fixed.duration());
-        self.randomness
-            .push(fixed.randomness().unwrap_or_else(|| own_randomness(&id)));
+        self.randomness.push(fixed.randomness().unwrap_or_else(|| own_randomness(&id)));
         for index in 0..facts.shape().keys {
             self.keys.push(rows.key_of(row, index).map(Into::into));
         }
@@ -72,10 +68,8 @@ impl Columns {
     /// A key of every row; None when there is no such key.
     pub fn keys(&self, index: usize) -> Option<Vec<Option<&[u8]>>> {
         let rows = 0..self.ids.len();
-        (index < self.key_count).then(|| {
-            rows.map(|row| self.keys.get(row * self.key_count + index)?.as_deref())
-                .collect()
-        })
+        (index < self.key_count)
+            .then(|| rows.map(|row| self.keys.get(row * self.key_count + index)?.as_deref()).collect())
     }
 
     /// FNV-1a 64 over the salt and each trace id.
@@ -91,7 +85,5 @@ fn own_randomness(id: &[u8; 16]) -> u64 {
 }
 
 fn fnv(state: u64, bytes: &[u8]) -> u64 {
-    bytes.iter().fold(state, |state, byte| {
-        (state ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3)
-    })
+    bytes.iter().fold(state, |state, byte| (state ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3))
 }

@@ -8,9 +8,7 @@ use crate::header::{compute, memo_key, Header};
 use crate::index::{trace_id, TraceIndex};
 use crate::program::{Program, Scratch, Stage};
 use crate::rows::Rows;
-use crate::walk::{
-    self, check_attributes, owner, Limits, Refusal, Walked, RESOURCE_SPANS, SCOPE_SPANS,
-};
+use crate::walk::{self, check_attributes, owner, Limits, Refusal, Walked, RESOURCE_SPANS, SCOPE_SPANS};
 use crate::wire::{Range, Reader, LEN};
 
 /// A span after the stages.
@@ -67,24 +65,12 @@ impl Parts {
             } else {
                 reader.skip(tag, level)?;
             }
-            self.header.extend_from_slice(
-                Range {
-                    start,
-                    end: reader.pos,
-                }
-                .of(reader.buf),
-            );
+            self.header.extend_from_slice(Range { start, end: reader.pos }.of(reader.buf));
         }
         Ok(())
     }
 
-    fn validate(
-        &self,
-        reader: &Reader<'_>,
-        level: u32,
-        scope: bool,
-        limits: &Limits,
-    ) -> Walked<()> {
+    fn validate(&self, reader: &Reader<'_>, level: u32, scope: bool, limits: &Limits) -> Walked<()> {
         let mut attributes = 0;
         for &(tag, body) in &self.fields {
             match tag {
@@ -100,25 +86,17 @@ impl Parts {
 /// Walks a whole request.
 pub fn digest(program: &Program, request: &[u8], context: &[Option<String>]) -> Walked<Digested> {
     if request.len() > program.limits.max_bytes {
-        return Err(Refusal::OverLimit {
-            limit: "max_bytes",
-            value: program.limits.max_bytes,
-        });
+        return Err(Refusal::OverLimit { limit: "max_bytes", value: program.limits.max_bytes });
     }
     if request.len() > i32::MAX as usize {
-        return Err(Refusal::Malformed(crate::wire::Bad {
-            what: "over 2 GiB",
-            at: 0,
-        }));
+        return Err(Refusal::Malformed(crate::wire::Bad { what: "over 2 GiB", at: 0 }));
     }
     let mut scratch = program.scratch();
     let result = Walk::new(program, request, context, &mut scratch).run();
     program.done(scratch, result.is_ok());
     match result {
         // What is malformed anywhere is malformed, whatever limit was passed before.
-        Err(over @ Refusal::OverLimit { .. }) => {
-            Err(validate(program, request).err().unwrap_or(over))
-        }
+        Err(over @ Refusal::OverLimit { .. }) => Err(validate(program, request).err().unwrap_or(over)),
         other => other,
     }
 }
@@ -141,13 +119,7 @@ fn validate(program: &Program, request: &[u8]) -> Walked<()> {
             inner.read(reader.sub(child), SCOPE_SPANS)?;
             inner.validate(&reader, SCOPE_SPANS, true, &Limits::NONE)?;
             for &span in &inner.children {
-                walk::span(
-                    reader.sub(span),
-                    &program.keys,
-                    &Limits::NONE,
-                    program.notes,
-                    &mut work,
-                )?;
+                walk::span(reader.sub(span), &program.keys, &Limits::NONE, program.notes, &mut work)?;
             }
         }
     }
@@ -167,28 +139,16 @@ struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    fn new(
-        program: &'a Program,
-        request: &'a [u8],
-        context: &'a [Option<String>],
-        scratch: &'a mut Scratch,
-    ) -> Self {
+    fn new(program: &'a Program, request: &'a [u8], context: &'a [Option<String>], scratch: &'a mut Scratch) -> Self {
         Walk {
             program,
             request,
             context,
-            header_context: if program.headers_use_context {
-                context
-            } else {
-                &[]
-            },
+            header_context: if program.headers_use_context { context } else { &[] },
             scratch,
             limits: &program.limits,
             index: TraceIndex::default(),
-            out: Digested {
-                rows: Rows::new(program.facts.shape()),
-                ..Digested::default()
-            },
+            out: Digested { rows: Rows::new(program.facts.shape()), ..Digested::default() },
         }
     }
 
@@ -205,28 +165,19 @@ impl<'a> Walk<'a> {
             let here = reader.sub(body);
             outer.read(here, RESOURCE_SPANS)?;
             let resource = self.header(&here, &outer, None)?;
-            self.out
-                .resources
-                .push((Arc::clone(&resource), outer.children.len() as u32));
+            self.out.resources.push((Arc::clone(&resource), outer.children.len() as u32));
             for &child in &outer.children {
                 let here = reader.sub(child);
                 inner.read(here, SCOPE_SPANS)?;
                 let scope = self.header(&here, &inner, Some(&resource))?;
-                self.out
-                    .scopes
-                    .push((Arc::clone(&scope), inner.children.len() as u32));
+                self.out.scopes.push((Arc::clone(&scope), inner.children.len() as u32));
                 self.spans(&reader, &inner.children, &resource, &scope)?;
             }
         }
         Ok(self.out)
     }
 
-    fn header(
-        &mut self,
-        reader: &Reader<'_>,
-        parts: &Parts,
-        resource: Option<&Arc<Header>>,
-    ) -> Walked<Arc<Header>> {
+    fn header(&mut self, reader: &Reader<'_>, parts: &Parts, resource: Option<&Arc<Header>>) -> Walked<Arc<Header>> {
         let resource = resource.map(AsRef::as_ref);
         let mut key = std::mem::take(&mut self.scratch.key);
         memo_key(&mut key, &parts.header, resource, self.header_context, true);
@@ -234,20 +185,9 @@ impl<'a> Walk<'a> {
         let header = match known {
             Some(header) => header,
             None => {
-                let level = if resource.is_some() {
-                    SCOPE_SPANS
-                } else {
-                    RESOURCE_SPANS
-                };
+                let level = if resource.is_some() { SCOPE_SPANS } else { RESOURCE_SPANS };
                 parts.validate(reader, level, resource.is_some(), self.limits)?;
-                compute(
-                    self.program,
-                    &parts.header,
-                    resource,
-                    self.header_context,
-                    self.scratch,
-                    &key,
-                )
+                compute(self.program, &parts.header, resource, self.header_context, self.scratch, &key)
             }
         };
         self.scratch.key = key;
@@ -264,43 +204,24 @@ impl<'a> Walk<'a> {
         scope: &Arc<Header>,
     ) -> Walked<()> {
         if spans.len() > self.limits.max_spans.saturating_sub(self.out.spans.len()) {
-            return Err(Refusal::OverLimit {
-                limit: "max_spans",
-                value: self.limits.max_spans,
-            });
+            return Err(Refusal::OverLimit { limit: "max_spans", value: self.limits.max_spans });
         }
         if spans.is_empty() {
             return Ok(());
         }
         let pair = self.out.pairs.len() as u32;
-        self.out
-            .pairs
-            .push((Arc::clone(resource), Arc::clone(scope)));
+        self.out.pairs.push((Arc::clone(resource), Arc::clone(scope)));
         self.out.spans.reserve(spans.len());
         for &range in spans {
-            let place = Place {
-                resource,
-                scope,
-                context: self.context,
-            };
-            let done = one_span(
-                self.program,
-                reader.sub(range),
-                self.limits,
-                place,
-                self.scratch,
-            )?;
+            let place = Place { resource, scope, context: self.context };
+            let done = one_span(self.program, reader.sub(range), self.limits, place, self.scratch)?;
             let start = self.out.changed.len();
             let work = &self.scratch.work;
             if work.changed {
                 work.write_owner(self.request, 0, &mut self.out.changed);
                 self.out.is_changed = true;
             }
-            let size = if work.changed {
-                self.out.changed.len() - start
-            } else {
-                range.end - range.start
-            };
+            let size = if work.changed { self.out.changed.len() - start } else { range.end - range.start };
             let id = trace_id(work.bytes(self.request, done.trace_id));
             let row = self.index.row(&mut self.out.ids, &mut self.out.rows, id);
             let env = env(place, work, self.request, &done);
@@ -332,11 +253,7 @@ pub fn env<'a>(
     base: &'a [u8],
     fields: &'a crate::env::SpanFields,
 ) -> Env<'a> {
-    Env {
-        resource: place.resource.last(),
-        scope: place.scope.last(),
-        span: Some(SpanView { work, base, fields }),
-    }
+    Env { resource: place.resource.last(), scope: place.scope.last(), span: Some(SpanView { work, base, fields }) }
 }
 
 /// Walks one span and takes it through the stages; it is left in the scratch's work.
@@ -348,33 +265,14 @@ pub fn one_span(
     scratch: &mut Scratch,
 ) -> Walked<crate::env::SpanFields> {
     let base = reader.buf;
-    let mut fields = walk::span(
-        reader,
-        &program.keys,
-        limits,
-        program.notes,
-        &mut scratch.work,
-    )?;
+    let mut fields = walk::span(reader, &program.keys, limits, program.notes, &mut scratch.work)?;
     for &index in &program.span_stages {
         match program.stages.get(index) {
             Some(Stage::Edit(edit)) if edit.on == Where::Span => {
                 let (resource, scope) = (place.resource.level(index), place.scope.level(index));
-                let span = Some(SpanView {
-                    work: &scratch.work,
-                    base,
-                    fields: &fields,
-                });
-                if edit.when.holds(&Env {
-                    resource,
-                    scope,
-                    span,
-                }) {
-                    let around = Around {
-                        resource,
-                        scope,
-                        context: place.context,
-                        keys: &program.keys,
-                    };
+                let span = Some(SpanView { work: &scratch.work, base, fields: &fields });
+                if edit.when.holds(&Env { resource, scope, span }) {
+                    let around = Around { resource, scope, context: place.context, keys: &program.keys };
                     edit.apply(&mut scratch.work, base, &around, &mut scratch.text);
                 }
             }

@@ -21,22 +21,9 @@ pub struct Edit {
 }
 
 enum Action {
-    Write {
-        key: KeyId,
-        source: Source,
-        update: bool,
-        insert: bool,
-    },
-    Each {
-        key: Option<KeyId>,
-        pattern: Option<Box<Pattern>>,
-        change: To,
-    },
-    Extract {
-        key: KeyId,
-        pattern: Box<Pattern>,
-        names: Vec<(usize, KeyId)>,
-    },
+    Write { key: KeyId, source: Source, update: bool, insert: bool },
+    Each { key: Option<KeyId>, pattern: Option<Box<Pattern>>, change: To },
+    Extract { key: KeyId, pattern: Box<Pattern>, names: Vec<(usize, KeyId)> },
 }
 
 enum Source {
@@ -67,91 +54,43 @@ pub struct Around<'a> {
 impl Edit {
     pub fn compile(spec: &Json, contexts: usize, keys: &mut Keys) -> Outcome<Edit> {
         let stage = only(Some(spec), &["kind", "on", "if", "actions"], "edit")?;
-        let on = stage
-            .get("on")
-            .and_then(Json::as_str)
-            .and_then(Where::parse);
+        let on = stage.get("on").and_then(Json::as_str).and_then(Where::parse);
         let on = on.ok_or_else(|| format!("edit: on {}", shown(stage.get("on"))))?;
         let when = Expr::compile_if(stage.get("if"), on, keys)?;
-        let actions = listed(stage.get("actions"), "actions")?
-            .iter()
-            .map(|one| Action::compile(one, on, contexts, keys));
+        let actions =
+            listed(stage.get("actions"), "actions")?.iter().map(|one| Action::compile(one, on, contexts, keys));
         let actions = actions.collect::<Outcome<Vec<_>>>()?;
-        let uses_context = actions.iter().any(|one| {
-            matches!(
-                one,
-                Action::Write {
-                    source: Source::Context(_),
-                    ..
-                }
-            )
-        });
-        Ok(Edit {
-            on,
-            when,
-            actions,
-            uses_context,
-        })
+        let uses_context = actions.iter().any(|one| matches!(one, Action::Write { source: Source::Context(_), .. }));
+        Ok(Edit { on, when, actions, uses_context })
     }
 
     /// Whether an action chooses keys by a pattern.
     pub fn uses_patterns(&self) -> bool {
-        self.actions.iter().any(|one| {
-            matches!(
-                one,
-                Action::Each {
-                    pattern: Some(_),
-                    ..
-                }
-            )
-        })
+        self.actions.iter().any(|one| matches!(one, Action::Each { pattern: Some(_), .. }))
     }
 
     /// Applies the actions, whatever the condition says.
     pub fn apply(&self, work: &mut Work, base: &[u8], around: &Around<'_>, scratch: &mut Vec<u8>) {
         for action in &self.actions {
             match action {
-                Action::Write {
-                    key,
-                    source,
-                    update,
-                    insert,
-                } => {
-                    self.write(
-                        work,
-                        base,
-                        around,
-                        scratch,
-                        (*key, source, *update, *insert),
-                    );
+                Action::Write { key, source, update, insert } => {
+                    self.write(work, base, around, scratch, (*key, source, *update, *insert));
                 }
-                Action::Each {
-                    key,
-                    pattern,
-                    change,
-                } => {
+                Action::Each { key, pattern, change } => {
                     for index in 0..work.items.len() {
                         let Some(item) = work.items.get(index).filter(|item| item.attribute) else {
                             continue;
                         };
                         let chosen = item.state != State::Gone
                             && (*key == Some(item.key_id)
-                                || pattern
-                                    .as_ref()
-                                    .is_some_and(|one| one.is_match(work.bytes(base, item.key))));
+                                || pattern.as_ref().is_some_and(|one| one.is_match(work.bytes(base, item.key))));
                         if chosen {
-                            change_item(work, base, index, scratch, |old, new| {
-                                change.apply(old, new)
-                            });
+                            change_item(work, base, index, scratch, |old, new| change.apply(old, new));
                         }
                     }
                     work.refresh();
                 }
-                Action::Extract {
-                    key,
-                    pattern,
-                    names,
-                } => extract(work, base, around, scratch, (*key, pattern, names)),
+                Action::Extract { key, pattern, names } => extract(work, base, around, scratch, (*key, pattern, names)),
             }
         }
     }
@@ -198,13 +137,7 @@ impl Edit {
 }
 
 /// Updates the attribute where it stands, or appends it.
-fn put(
-    work: &mut Work,
-    base: &[u8],
-    keys: &Keys,
-    scratch: &mut Vec<u8>,
-    (key, value): (KeyId, &[u8]),
-) {
+fn put(work: &mut Work, base: &[u8], keys: &Keys, scratch: &mut Vec<u8>, (key, value): (KeyId, &[u8])) {
     if work.attr(base, key).is_none() {
         scratch.clear();
         put_key_value(scratch, keys.get(key), value);
@@ -212,9 +145,7 @@ fn put(
         return;
     }
     for index in 0..work.items.len() {
-        let mine = |item: &crate::work::Item| {
-            item.attribute && item.key_id == key && item.state != State::Gone
-        };
+        let mine = |item: &crate::work::Item| item.attribute && item.key_id == key && item.state != State::Gone;
         if work.items.get(index).is_some_and(mine) {
             change_item(work, base, index, scratch, |_, new| {
                 new.extend_from_slice(value);
@@ -257,10 +188,7 @@ fn extract(
         return;
     };
     for (group, name) in names {
-        let part = captures
-            .get_group(*group)
-            .and_then(|span| found.get(span.start..span.end))
-            .unwrap_or(&[]);
+        let part = captures.get_group(*group).and_then(|span| found.get(span.start..span.end)).unwrap_or(&[]);
         let mut value = Vec::with_capacity(part.len() + 4);
         put_string(&mut value, part);
         put(work, base, around.keys, scratch, (*name, &value));
@@ -269,11 +197,7 @@ fn extract(
 
 impl Action {
     fn compile(spec: &Json, on: Where, contexts: usize, keys: &mut Keys) -> Outcome<Action> {
-        let spec = only(
-            Some(spec),
-            &["do", "key", "pattern", "to", "value", "from", "context"],
-            "action",
-        )?;
+        let spec = only(Some(spec), &["do", "key", "pattern", "to", "value", "from", "context"], "action")?;
         let action = spec.get("do").and_then(Json::as_str).unwrap_or("");
         let allow = |allowed: &[&str]| only_of(spec, allowed, action);
         match action {
@@ -281,44 +205,23 @@ impl Action {
                 allow(&["do", "key", "value", "from", "context"])?;
                 let key = key(spec, action, keys)?;
                 let source = Source::compile(spec, (action, on, contexts), key, keys)?;
-                Ok(Action::Write {
-                    key,
-                    source,
-                    update: action != "insert",
-                    insert: action != "update",
-                })
+                Ok(Action::Write { key, source, update: action != "insert", insert: action != "update" })
             }
             "delete" | "hash" => {
                 allow(&["do", "key", "pattern"])?;
-                let named = given(spec, "key")
-                    .map(|_| key(spec, action, keys))
-                    .transpose()?;
-                let pattern = given(spec, "pattern")
-                    .map(|one| text(Some(one), "pattern").and_then(Pattern::new));
+                let named = given(spec, "key").map(|_| key(spec, action, keys)).transpose()?;
+                let pattern = given(spec, "pattern").map(|one| text(Some(one), "pattern").and_then(Pattern::new));
                 let pattern = pattern.transpose()?.map(Box::new);
-                need(named.is_some() || pattern.is_some(), || {
-                    format!("{action}: key or pattern is missing")
-                })?;
-                Ok(Action::Each {
-                    key: named,
-                    pattern,
-                    change: if action == "hash" { To::Hash } else { To::Gone },
-                })
+                need(named.is_some() || pattern.is_some(), || format!("{action}: key or pattern is missing"))?;
+                Ok(Action::Each { key: named, pattern, change: if action == "hash" { To::Hash } else { To::Gone } })
             }
             "extract" => {
                 allow(&["do", "key", "pattern"])?;
                 let key = key(spec, action, keys)?;
                 let pattern = Box::new(Pattern::new(text(spec.get("pattern"), "pattern")?)?);
-                let names = pattern
-                    .names()
-                    .iter()
-                    .map(|(name, group)| Ok((*group, add(name, keys)?)));
+                let names = pattern.names().iter().map(|(name, group)| Ok((*group, add(name, keys)?)));
                 let names = names.collect::<Outcome<_>>()?;
-                Ok(Action::Extract {
-                    key,
-                    pattern,
-                    names,
-                })
+                Ok(Action::Extract { key, pattern, names })
             }
             "convert" => {
                 allow(&["do", "key", "to"])?;
@@ -328,11 +231,7 @@ impl Action {
                     Some("string") => To::Text,
                     _ => return Err(format!("convert: to {}", shown(spec.get("to")))),
                 };
-                Ok(Action::Each {
-                    key: Some(key(spec, action, keys)?),
-                    pattern: None,
-                    change,
-                })
+                Ok(Action::Each { key: Some(key(spec, action, keys)?), pattern: None, change })
             }
             _ => Err(format!("unknown action {}", shown(spec.get("do")))),
         }
@@ -347,8 +246,7 @@ fn only_of(spec: &Map<String, Json>, allowed: &[&str], what: &str) -> Outcome<()
 }
 
 fn add(key: &str, keys: &mut Keys) -> Outcome<KeyId> {
-    keys.add(key.as_bytes())
-        .ok_or_else(|| "too many keys".into())
+    keys.add(key.as_bytes()).ok_or_else(|| "too many keys".into())
 }
 
 fn key(spec: &Map<String, Json>, action: &str, keys: &mut Keys) -> Outcome<KeyId> {
@@ -362,11 +260,7 @@ impl Source {
         key: KeyId,
         keys: &mut Keys,
     ) -> Outcome<Source> {
-        match (
-            given(spec, "value"),
-            given(spec, "from"),
-            given(spec, "context"),
-        ) {
+        match (given(spec, "value"), given(spec, "from"), given(spec, "context")) {
             (Some(value), None, None) => {
                 let value = base64(text(Some(value), "value")?.as_bytes(), true);
                 let value = value.filter(|value| crate::walk::is_any_value(value));
@@ -378,19 +272,13 @@ impl Source {
             (None, Some(from), None) => {
                 let parts = listed(Some(from), "from")?;
                 let place = parts.first().and_then(Json::as_str).and_then(Where::parse);
-                let place = place
-                    .filter(|_| parts.len() == 2)
-                    .ok_or_else(|| format!("from: {from}"))?;
-                need(place <= on, || {
-                    format!("from: a {place} is not there on a {on}")
-                })?;
+                let place = place.filter(|_| parts.len() == 2).ok_or_else(|| format!("from: {from}"))?;
+                need(place <= on, || format!("from: a {place} is not there on a {on}"))?;
                 Ok(Source::From(place, add(text(parts.get(1), "from")?, keys)?))
             }
             (None, None, Some(context)) => {
                 let index = natural(Some(context), "context")?;
-                need(index < contexts, || {
-                    format!("context {index}: the program has {contexts}")
-                })?;
+                need(index < contexts, || format!("context {index}: the program has {contexts}"))?;
                 Ok(Source::Context(index))
             }
             _ => Err(format!("{action}: expected one of value, from and context")),
@@ -434,9 +322,7 @@ fn to_int(value: Value<'_>) -> Option<i64> {
     match value {
         Value::Bool(flag) => Some(flag.into()),
         // 2^63 is exact as a double, and the first one out of range.
-        Value::Double(number)
-            if (-9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0).contains(&number) =>
-        {
+        Value::Double(number) if (-9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0).contains(&number) => {
             Some(number as i64)
         }
         Value::Str(text) => {
@@ -459,10 +345,7 @@ fn to_double(value: Value<'_>) -> Option<f64> {
             let text = std::str::from_utf8(text).ok()?;
             // Rust also reads `inf` and `nan`, and otherwise the same numbers.
             let numeric = |byte: u8| byte.is_ascii_digit() || b"+-.eE".contains(&byte);
-            text.bytes()
-                .all(numeric)
-                .then(|| text.parse().ok())
-                .flatten()
+            text.bytes().all(numeric).then(|| text.parse().ok()).flatten()
         }
         _ => None,
     }

@@ -46,15 +46,10 @@ impl Level {
     pub fn of(work: &Work, base: &[u8], keys: usize) -> Level {
         let mut level = Level::default();
         for key in 0..keys {
-            let found = work
-                .attr(base, key as KeyId)
-                .map(|value| level.store(value));
+            let found = work.attr(base, key as KeyId).map(|value| level.store(value));
             level.slots.push(found);
         }
-        level.texts = [
-            level.store(texts(work, base, 1)),
-            level.store(texts(work, base, 2)),
-        ];
+        level.texts = [level.store(texts(work, base, 1)), level.store(texts(work, base, 2))];
         level
     }
 
@@ -71,11 +66,7 @@ impl Level {
 
 /// The last string field of that number (a scope's name or version).
 fn texts<'a>(work: &'a Work, base: &'a [u8], number: u32) -> &'a [u8] {
-    let fields = work
-        .items
-        .iter()
-        .rev()
-        .filter(|item| !item.attribute && item.owner != crate::work::TOP);
+    let fields = work.items.iter().rev().filter(|item| !item.attribute && item.owner != crate::work::TOP);
     let mut found = fields.filter(|item| item.number == number && item.state != State::Gone);
     found.next().map_or(&[], |item| work.bytes(base, item.body))
 }
@@ -92,12 +83,7 @@ impl<'a> Side<'a> {
     #[inline]
     pub fn attr(self, key: KeyId) -> Option<&'a [u8]> {
         match self {
-            Side::Level(level) => level
-                .slots
-                .get(usize::from(key))
-                .copied()
-                .flatten()
-                .map(|place| level.at(place)),
+            Side::Level(level) => level.slots.get(usize::from(key)).copied().flatten().map(|place| level.at(place)),
             Side::Work(work, base) => work.attr(base, key),
             Side::None => None,
         }
@@ -152,10 +138,7 @@ impl SpanView<'_> {
     /// Whether the parent span id is empty or all zero.
     #[inline]
     pub fn is_root(&self) -> bool {
-        self.work
-            .bytes(self.base, self.fields.parent)
-            .iter()
-            .all(|&byte| byte == 0)
+        self.work.bytes(self.base, self.fields.parent).iter().all(|&byte| byte == 0)
     }
 }
 

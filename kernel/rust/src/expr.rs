@@ -52,9 +52,7 @@ impl Operand {
         match self {
             Operand::Attribute(place, key) => then(env.attr(place, key).map(crate::value::read)),
             Operand::Any(key) => {
-                let found = env
-                    .attr(Where::Span, key)
-                    .or_else(|| env.attr(Where::Resource, key));
+                let found = env.attr(Where::Span, key).or_else(|| env.attr(Where::Resource, key));
                 then(found.map(crate::value::read))
             }
             Operand::Field(name) => name.with(env, then),
@@ -64,20 +62,15 @@ impl Operand {
 
 fn attribute(parts: &[Json], on: Where, keys: &mut Keys) -> Outcome<Operand> {
     let place = text(parts.get(1), "operand")?;
-    let key = keys
-        .add(text(parts.get(2), "operand")?.as_bytes())
-        .ok_or("too many keys")?;
+    let key = keys.add(text(parts.get(2), "operand")?.as_bytes()).ok_or("too many keys")?;
     let (needed, operand) = match place {
         "any" => (Where::Span, Operand::Any(key)),
         _ => {
-            let place = Where::parse(place)
-                .ok_or_else(|| format!("unknown place of an attribute {place:?}"))?;
+            let place = Where::parse(place).ok_or_else(|| format!("unknown place of an attribute {place:?}"))?;
             (place, Operand::Attribute(place, key))
         }
     };
-    need(needed <= on, || {
-        format!("an attribute of {place:?} is not there on a {on}")
-    })?;
+    need(needed <= on, || format!("an attribute of {place:?} is not there on a {on}"))?;
     Ok(operand)
 }
 
@@ -96,14 +89,8 @@ fn field(name: &str, on: Where) -> Outcome<Operand> {
         "parent_span_id" => FieldName::ParentSpanId,
         _ => return Err(format!("unknown field {name:?}")),
     };
-    let needed = if name.starts_with("scope.") {
-        Where::Scope
-    } else {
-        Where::Span
-    };
-    need(needed <= on, || {
-        format!("field {name:?} is not there on a {on}")
-    })?;
+    let needed = if name.starts_with("scope.") { Where::Scope } else { Where::Span };
+    need(needed <= on, || format!("field {name:?} is not there on a {on}"))?;
     Ok(Operand::Field(field))
 }
 
@@ -122,9 +109,7 @@ impl FieldName {
         let bytes = |loc| span.work.bytes(span.base, loc);
         let id = match self {
             FieldName::Name => return then(Some(Value::Str(bytes(fields.name)))),
-            FieldName::StatusMessage => {
-                return then(Some(Value::Str(bytes(fields.status_message))))
-            }
+            FieldName::StatusMessage => return then(Some(Value::Str(bytes(fields.status_message)))),
             FieldName::TraceState => return then(Some(Value::Str(bytes(fields.trace_state)))),
             FieldName::Kind => return then(number(fields.kind.into())),
             FieldName::StatusCode => return then(number(fields.status_code.into())),
@@ -155,19 +140,13 @@ impl Literal {
             Some(Json::String(text)) => Literal::Str(text.as_bytes().to_vec()),
             Some(Json::Bool(flag)) => Literal::Bool(*flag),
             Some(Json::Number(number))
-                if number
-                    .to_string()
-                    .bytes()
-                    .all(|byte| byte == b'-' || byte.is_ascii_digit()) =>
+                if number.to_string().bytes().all(|byte| byte == b'-' || byte.is_ascii_digit()) =>
             {
                 Literal::Int(number.as_i64().ok_or_else(bad)?)
             }
-            Some(Json::Number(number)) => Literal::Double(
-                number
-                    .as_f64()
-                    .filter(|one| one.is_finite())
-                    .ok_or_else(bad)?,
-            ),
+            Some(Json::Number(number)) => {
+                Literal::Double(number.as_f64().filter(|one| one.is_finite()).ok_or_else(bad)?)
+            }
             _ => return Err(bad()),
         })
     }
@@ -299,8 +278,7 @@ impl Expr {
 
     fn leaf(name: &str, rest: &[Json], on: Where, keys: &mut Keys) -> Outcome<Option<Expr>> {
         let count = match name {
-            "is" | "in" | "matches" | "contains" | "text_matches" | "go_str_in"
-            | "go_str_matches" | "go_bool_is" => 2,
+            "is" | "in" | "matches" | "contains" | "text_matches" | "go_str_in" | "go_str_matches" | "go_bool_is" => 2,
             "go_int_between" => 3,
             _ => return Ok(None),
         };
@@ -309,17 +287,11 @@ impl Expr {
         }
         let operand = Operand::compile(rest.first(), on, keys)?;
         let argument = rest.get(1);
-        let pattern = || {
-            text(argument, "pattern")
-                .and_then(Pattern::new)
-                .map(Box::new)
-        };
+        let pattern = || text(argument, "pattern").and_then(Pattern::new).map(Box::new);
         Ok(Some(match name {
             "is" => Expr::Is(operand, Literal::compile(argument)?),
             "in" => {
-                let literals = listed(argument, "in")?
-                    .iter()
-                    .map(|one| Literal::compile(Some(one)));
+                let literals = listed(argument, "in")?.iter().map(|one| Literal::compile(Some(one)));
                 Expr::In(operand, literals.collect::<Outcome<_>>()?)
             }
             "matches" => Expr::Matches(operand, pattern()?),
@@ -327,29 +299,17 @@ impl Expr {
             "go_str_matches" => Expr::GoStrMatches(operand, pattern()?),
             "contains" => {
                 let part = text(argument, "contains")?;
-                Expr::Contains(
-                    operand,
-                    Box::new(memchr::memmem::Finder::new(part.as_bytes()).into_owned()),
-                )
+                Expr::Contains(operand, Box::new(memchr::memmem::Finder::new(part.as_bytes()).into_owned()))
             }
             "go_str_in" => {
-                let texts = listed(argument, name)?
-                    .iter()
-                    .map(|one| Ok(text(Some(one), name)?.as_bytes().to_vec()));
+                let texts = listed(argument, name)?.iter().map(|one| Ok(text(Some(one), name)?.as_bytes().to_vec()));
                 Expr::GoStrIn(operand, texts.collect::<Outcome<_>>()?)
             }
             "go_bool_is" => {
                 let wanted = argument.and_then(Json::as_bool);
-                Expr::GoBoolIs(
-                    operand,
-                    wanted.ok_or_else(|| format!("go_bool_is: no boolean: {}", shown(argument)))?,
-                )
+                Expr::GoBoolIs(operand, wanted.ok_or_else(|| format!("go_bool_is: no boolean: {}", shown(argument)))?)
             }
-            _ => Expr::GoIntBetween(
-                operand,
-                bound(argument, i64::MIN)?,
-                bound(rest.get(2), i64::MAX)?,
-            ),
+            _ => Expr::GoIntBetween(operand, bound(argument, i64::MIN)?, bound(rest.get(2), i64::MAX)?),
         }))
     }
 
@@ -370,43 +330,27 @@ impl Expr {
                 literal.same_type(value) && literal.order(value) == Some(Ordering::Equal)
             }),
             Expr::In(operand, literals) => element(*operand, env, |value| {
-                literals
-                    .iter()
-                    .any(|literal| literal.order(value) == Some(Ordering::Equal))
+                literals.iter().any(|literal| literal.order(value) == Some(Ordering::Equal))
             }),
-            Expr::Matches(operand, pattern) => element(
-                *operand,
-                env,
-                |value| matches!(value, Value::Str(text) if pattern.is_match(text)),
-            ),
-            Expr::Contains(operand, part) => element(
-                *operand,
-                env,
-                |value| matches!(value, Value::Str(text) if part.find(text).is_some()),
-            ),
-            Expr::TextMatches(operand, pattern) => operand.with(env, |value| {
-                value
-                    .and_then(value_text)
-                    .is_some_and(|text| pattern.is_match(&text))
-            }),
+            Expr::Matches(operand, pattern) => {
+                element(*operand, env, |value| matches!(value, Value::Str(text) if pattern.is_match(text)))
+            }
+            Expr::Contains(operand, part) => {
+                element(*operand, env, |value| matches!(value, Value::Str(text) if part.find(text).is_some()))
+            }
+            Expr::TextMatches(operand, pattern) => {
+                operand.with(env, |value| value.and_then(value_text).is_some_and(|text| pattern.is_match(&text)))
+            }
             Expr::GoStrIn(operand, texts) => whole(*operand, env, |value| {
                 let text = go_string(value);
                 texts.iter().any(|one| one == text)
             }),
-            Expr::GoStrMatches(operand, pattern) => {
-                whole(*operand, env, |value| pattern.is_match(go_string(value)))
-            }
+            Expr::GoStrMatches(operand, pattern) => whole(*operand, env, |value| pattern.is_match(go_string(value))),
             Expr::GoIntBetween(operand, min, max) => whole(*operand, env, |value| {
-                let number = if let Value::Int(number) = value {
-                    number
-                } else {
-                    0
-                };
+                let number = if let Value::Int(number) = value { number } else { 0 };
                 *min <= number && number <= *max
             }),
-            Expr::GoBoolIs(operand, wanted) => whole(*operand, env, |value| {
-                (value == Value::Bool(true)) == *wanted
-            }),
+            Expr::GoBoolIs(operand, wanted) => whole(*operand, env, |value| (value == Value::Bool(true)) == *wanted),
         }
     }
 }
@@ -417,16 +361,12 @@ fn bound(spec: Option<&Json>, otherwise: i64) -> Outcome<i128> {
         Some(Json::Number(number)) => number.as_i64(),
         _ => None,
     };
-    bound
-        .map(i128::from)
-        .ok_or_else(|| format!("go_int_between: no bound: {}", shown(spec)))
+    bound.map(i128::from).ok_or_else(|| format!("go_int_between: no bound: {}", shown(spec)))
 }
 
 #[inline]
 fn element(operand: Operand, env: &Env<'_>, test: impl FnMut(Value<'_>) -> bool) -> bool {
-    operand.with(env, |value| {
-        value.is_some_and(|value| any_element(value, test))
-    })
+    operand.with(env, |value| value.is_some_and(|value| any_element(value, test)))
 }
 
 #[inline]

@@ -40,36 +40,19 @@ impl Facts {
     pub fn compile(spec: Option<&Json>, keys: &mut Keys) -> Outcome<Facts> {
         let spec = only(spec, &["leaves", "numbers", "keys", "compare"], "facts")?;
         let leaves = listed(spec.get("leaves"), "leaves")?.iter();
-        let leaves = leaves
-            .map(|one| Expr::compile(Some(one), Where::Span, keys))
-            .collect::<Outcome<_>>()?;
+        let leaves = leaves.map(|one| Expr::compile(Some(one), Where::Span, keys)).collect::<Outcome<_>>()?;
         let numbers = listed(spec.get("numbers"), "numbers")?.iter();
-        let numbers = numbers
-            .map(|one| number(one, keys))
-            .collect::<Outcome<Vec<_>>>()?;
+        let numbers = numbers.map(|one| number(one, keys)).collect::<Outcome<Vec<_>>>()?;
         let operands = listed(spec.get("keys"), "keys")?.iter();
-        let operands = operands
-            .map(|one| Operand::compile(Some(one), Where::Span, keys))
-            .collect::<Outcome<_>>()?;
+        let operands = operands.map(|one| Operand::compile(Some(one), Where::Span, keys)).collect::<Outcome<_>>()?;
         let compare = listed(spec.get("compare"), "compare")?.iter();
-        let compare = compare
-            .map(|one| Compare::compile(one, numbers.len()))
-            .collect::<Outcome<_>>()?;
-        Ok(Facts {
-            leaves,
-            numbers,
-            keys: operands,
-            compare,
-        })
+        let compare = compare.map(|one| Compare::compile(one, numbers.len())).collect::<Outcome<_>>()?;
+        Ok(Facts { leaves, numbers, keys: operands, compare })
     }
 
     /// How much room a trace's facts take.
     pub fn shape(&self) -> Shape {
-        Shape {
-            leaves: self.leaves.len(),
-            numbers: self.numbers.len(),
-            keys: self.keys.len(),
-        }
+        Shape { leaves: self.leaves.len(), numbers: self.numbers.len(), keys: self.keys.len() }
     }
 
     /// Merges the facts of a span, whose message has `size` bytes, into a row.
@@ -78,16 +61,8 @@ impl Facts {
         let fields = span.fields;
         let root = span.is_root();
         let state = span.work.bytes(span.base, fields.trace_state);
-        let randomness = if state.is_empty() {
-            None
-        } else {
-            crate::tracestate::randomness(state)
-        };
-        rows.span(
-            row,
-            (size as u64, fields.start, fields.end, root),
-            randomness,
-        );
+        let randomness = if state.is_empty() { None } else { crate::tracestate::randomness(state) };
+        rows.span(row, (size as u64, fields.start, fields.end, root), randomness);
         for (index, leaf) in self.leaves.iter().enumerate() {
             rows.leaf(row, index, leaf.holds(env));
         }
@@ -107,16 +82,7 @@ impl Facts {
             operand.with(env, |value: Option<Value<'_>>| {
                 if let Some(text) = value.and_then(value_text) {
                     let text = text.get(..MAX_KEY).unwrap_or(&text);
-                    rows.key(
-                        row,
-                        index,
-                        KeyFact {
-                            not_root: !root,
-                            start: fields.start,
-                            span_id: id,
-                            text,
-                        },
-                    );
+                    rows.key(row, index, KeyFact { not_root: !root, start: fields.start, span_id: id, text });
                 }
             });
         }
@@ -158,10 +124,7 @@ fn number(spec: &Json, keys: &mut Keys) -> Outcome<(Option<Operand>, Expr)> {
         None | Some(Json::Null) => None,
         operand => Some(Operand::compile(operand, Where::Span, keys)?),
     };
-    Ok((
-        operand,
-        Expr::compile_if(spec.get("if"), Where::Span, keys)?,
-    ))
+    Ok((operand, Expr::compile_if(spec.get("if"), Where::Span, keys)?))
 }
 
 impl Compare {
@@ -171,9 +134,7 @@ impl Compare {
         let unknown = || format!("compare: unknown subject {}", shown(spec.get("of")));
         let number = || {
             let index = natural(of.get(1), "compare: of")?;
-            need(index < numbers, || {
-                format!("compare: number {index} of {numbers}")
-            })?;
+            need(index < numbers, || format!("compare: number {index} of {numbers}"))?;
             Ok::<usize, String>(index)
         };
         let of = match (of.first().and_then(Json::as_str), of.len()) {
@@ -186,17 +147,10 @@ impl Compare {
             _ => return Err(unknown()),
         };
         let op = Op::compile(spec.get("op"))?;
-        let written = spec
-            .get("value")
-            .and_then(Json::as_str)
-            .filter(|text| is_decimal(text));
+        let written = spec.get("value").and_then(Json::as_str).filter(|text| is_decimal(text));
         let value = written.and_then(|text| text.parse().ok());
-        let value = value.ok_or_else(|| {
-            format!(
-                "compare: value {} is no decimal integer",
-                shown(spec.get("value"))
-            )
-        })?;
+        let value =
+            value.ok_or_else(|| format!("compare: value {} is no decimal integer", shown(spec.get("value"))))?;
         Ok(Compare { of, op, value })
     }
 

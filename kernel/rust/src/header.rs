@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::env::{Env, Level, Side, Where};
 use crate::program::{Program, Scratch, Stage};
+use crate::walk::{Form, Pair};
 use crate::wire::{fields, put_field, Range};
 use crate::work::{key_value_parts, Owner, State, Work, TOP};
 
@@ -28,16 +29,12 @@ pub struct Header {
 impl Header {
     /// As it is before the stage (or, past the last one, at the end).
     pub fn level(&self, stage: usize) -> Side<'_> {
-        self.levels
-            .get(stage)
-            .map_or(Side::None, |level| Side::Level(level))
+        self.levels.get(stage).map_or(Side::None, |level| Side::Level(level))
     }
 
     /// The level after the last stage.
     pub fn last(&self) -> Side<'_> {
-        self.levels
-            .last()
-            .map_or(Side::None, |level| Side::Level(level))
+        self.levels.last().map_or(Side::None, |level| Side::Level(level))
     }
 
     pub fn count(&self, counts: &mut [u64]) {
@@ -93,11 +90,7 @@ pub fn compute(
     scratch: &mut Scratch,
     key: &[u8],
 ) -> Arc<Header> {
-    let on = if resource.is_some() {
-        Where::Scope
-    } else {
-        Where::Resource
-    };
+    let on = if resource.is_some() { Where::Scope } else { Where::Resource };
     let mut work = std::mem::take(&mut scratch.header_work);
     let mut counts = vec![0; program.counters.len()];
     std::mem::swap(&mut counts, &mut scratch.counts);
@@ -105,41 +98,20 @@ pub fn compute(
     let mut levels = vec![Arc::new(Level::of(&work, base, program.keys.len()))];
     for (index, stage) in program.stages.iter().enumerate() {
         let around = resource.map_or(Side::None, |resource| resource.level(index));
-        if run(
-            program,
-            (index, stage),
-            base,
-            (on, around),
-            context,
-            &mut work,
-            scratch,
-        ) {
+        if run(program, (index, stage), base, (on, around), context, &mut work, scratch) {
             levels.push(Arc::new(Level::of(&work, base, program.keys.len())));
         } else if let Some(last) = levels.last() {
             levels.push(Arc::clone(last));
         }
     }
     std::mem::swap(&mut counts, &mut scratch.counts);
-    let counts = counts
-        .iter()
-        .copied()
-        .enumerate()
-        .filter(|&(_, count)| count > 0)
-        .collect();
+    let counts = counts.iter().copied().enumerate().filter(|&(_, count)| count > 0).collect();
     let (fields, appended) = written(&work, base);
     let bytes = assembled(base, &fields, &appended);
     let changed = fields.iter().any(Option::is_some) || !appended.is_empty();
     scratch.header_work = work;
     let id = program.memo().id();
-    let header = Arc::new(Header {
-        id,
-        bytes,
-        fields,
-        appended,
-        changed,
-        levels,
-        counts,
-    });
+    let header = Arc::new(Header { id, bytes, fields, appended, changed, levels, counts });
     program.memo().put(key, &header);
     header
 }
@@ -149,10 +121,7 @@ pub fn parse(program: &Program, base: &[u8], on: Where, work: &mut Work) {
     let scope = on == Where::Scope;
     let attribute = if scope { 3 } else { 1 };
     work.reset(attribute, program.keys.len());
-    let whole = Range {
-        start: 0,
-        end: base.len(),
-    };
+    let whole = Range { start: 0, end: base.len() };
     fields(base, whole, |field| {
         if field.is(3) {
             work.field(TOP, 3, field.start, field.body);
@@ -161,21 +130,15 @@ pub fn parse(program: &Program, base: &[u8], on: Where, work: &mut Work) {
             return;
         }
         let owner = work.owners.len() as u32;
-        work.owners.push(Owner {
-            range: field.body,
-            changed: false,
-            added: false,
-        });
+        work.owners.push(Owner { range: field.body, changed: false, added: false });
         fields(base, field.body, |inner| {
             if inner.is(attribute) {
                 let (key, value) = key_value_parts(inner.body.of(base));
-                let moved = |part: Range| Range {
-                    start: inner.body.start + part.start,
-                    end: inner.body.start + part.end,
-                };
-                let (key, value) = (moved(key), moved(value));
-                let id = program.keys.find(key.of(base));
-                work.attribute(owner, inner.whole(), inner.body, key, value, id);
+                let moved =
+                    |part: Range| Range { start: inner.body.start + part.start, end: inner.body.start + part.end };
+                let pair = Pair { key: moved(key), value: moved(value), form: Form::Other };
+                let id = program.keys.find(pair.key.of(base));
+                work.attribute(owner, inner.whole(), inner.body, pair, id);
             } else if scope && (inner.is(1) || inner.is(2)) {
                 work.field(owner, inner.tag >> 3, inner.start, inner.body);
             }
@@ -198,24 +161,11 @@ fn run(
         Stage::Edit(edit) if edit.on == on => {
             let here = Side::Work(work, base);
             let env = match on {
-                Where::Scope => Env {
-                    resource,
-                    scope: here,
-                    span: None,
-                },
-                _ => Env {
-                    resource: here,
-                    scope: Side::None,
-                    span: None,
-                },
+                Where::Scope => Env { resource, scope: here, span: None },
+                _ => Env { resource: here, scope: Side::None, span: None },
             };
             if edit.when.holds(&env) {
-                let around = crate::edit::Around {
-                    resource,
-                    scope: Side::None,
-                    context,
-                    keys: &program.keys,
-                };
+                let around = crate::edit::Around { resource, scope: Side::None, context, keys: &program.keys };
                 edit.apply(work, base, &around, &mut scratch.text);
             }
         }
@@ -236,37 +186,23 @@ type Written = (Vec<Option<Box<[u8]>>>, Box<[u8]>);
 fn written(work: &Work, base: &[u8]) -> Written {
     let mut out = Vec::new();
     let (mut owner, mut appended) = (0, Vec::new());
-    fields(
-        base,
-        Range {
-            start: 0,
-            end: base.len(),
-        },
-        |field| {
-            let mut new = None;
-            if field.is(1) {
-                if work
-                    .owners
-                    .get(owner as usize)
-                    .is_some_and(|one| one.changed)
-                {
-                    let mut payload = Vec::new();
-                    work.write_owner(base, owner, &mut payload);
-                    new = Some(tagged(1, &payload));
-                }
-                owner += 1;
-            } else if field.is(3) {
-                let mut changed = work
-                    .items
-                    .iter()
-                    .filter(|item| item.owner == TOP && item.start as usize == field.start);
-                if let Some(item) = changed.next().filter(|item| item.state == State::Changed) {
-                    new = Some(tagged(3, work.bytes(base, item.body)));
-                }
+    fields(base, Range { start: 0, end: base.len() }, |field| {
+        let mut new = None;
+        if field.is(1) {
+            if work.owners.get(owner as usize).is_some_and(|one| one.changed) {
+                let mut payload = Vec::new();
+                work.write_owner(base, owner, &mut payload);
+                new = Some(tagged(1, &payload));
             }
-            out.push(new);
-        },
-    );
+            owner += 1;
+        } else if field.is(3) {
+            let mut changed = work.items.iter().filter(|item| item.owner == TOP && item.start as usize == field.start);
+            if let Some(item) = changed.next().filter(|item| item.state == State::Changed) {
+                new = Some(tagged(3, work.bytes(base, item.body)));
+            }
+        }
+        out.push(new);
+    });
     if work.owners.last().is_some_and(|owner| owner.added) {
         let mut payload = Vec::new();
         work.write_owner(base, work.owners.len() as u32 - 1, &mut payload);
@@ -284,32 +220,19 @@ fn tagged(number: u32, payload: &[u8]) -> Box<[u8]> {
 fn assembled(base: &[u8], new: &[Option<Box<[u8]>>], appended: &[u8]) -> Arc<[u8]> {
     let mut out = Vec::with_capacity(base.len() + appended.len());
     let mut index = 0;
-    fields(
-        base,
-        Range {
-            start: 0,
-            end: base.len(),
-        },
-        |field| {
-            match new.get(index).and_then(Option::as_ref) {
-                Some(bytes) => out.extend_from_slice(bytes),
-                None => out.extend_from_slice(field.whole().of(base)),
-            }
-            index += 1;
-        },
-    );
+    fields(base, Range { start: 0, end: base.len() }, |field| {
+        match new.get(index).and_then(Option::as_ref) {
+            Some(bytes) => out.extend_from_slice(bytes),
+            None => out.extend_from_slice(field.whole().of(base)),
+        }
+        index += 1;
+    });
     out.extend_from_slice(appended);
     out.into()
 }
 
 /// What the memo knows a header by. Those that `checked` did not see (the limits) are kept apart.
-pub fn memo_key(
-    out: &mut Vec<u8>,
-    base: &[u8],
-    resource: Option<&Header>,
-    context: &[Option<String>],
-    checked: bool,
-) {
+pub fn memo_key(out: &mut Vec<u8>, base: &[u8], resource: Option<&Header>, context: &[Option<String>], checked: bool) {
     out.clear();
     out.push(checked.into());
     out.extend_from_slice(&resource.map_or(0, |resource| resource.id).to_le_bytes());

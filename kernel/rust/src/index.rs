@@ -43,8 +43,7 @@ impl TraceIndex {
             None => {
                 let row = rows.push();
                 ids.push(id);
-                let hash_of =
-                    |row: &u32| ids.get(*row as usize).map_or(0, |id| hasher.hash_one(id));
+                let hash_of = |row: &u32| ids.get(*row as usize).map_or(0, |id| hasher.hash_one(id));
                 self.map.insert_unique(hash, row as u32, hash_of);
                 row
             }

@@ -22,9 +22,7 @@ impl Keys {
         if found != UNKNOWN {
             return Some(found);
         }
-        let id = KeyId::try_from(self.keys.len())
-            .ok()
-            .filter(|&id| id != UNKNOWN)?;
+        let id = KeyId::try_from(self.keys.len()).ok().filter(|&id| id != UNKNOWN)?;
         self.keys.push(key.into());
         self.buckets.resize(BUCKETS, Vec::new());
         self.buckets[bucket(key)].push(id);
@@ -56,9 +54,6 @@ impl Keys {
 
 #[inline]
 fn bucket(key: &[u8]) -> usize {
-    let (first, last) = (
-        key.first().copied().unwrap_or(0),
-        key.last().copied().unwrap_or(0),
-    );
+    let (first, last) = (key.first().copied().unwrap_or(0), key.last().copied().unwrap_or(0));
     (key.len() * 29 + usize::from(first) * 3 + usize::from(last) * 7) % BUCKETS
 }

@@ -19,11 +19,7 @@ pub struct Pair {
 impl Pair {
     pub fn new(key: &str, key_value: &[u8]) -> Pair {
         let (_, value) = key_value_parts(key_value);
-        Pair {
-            key: key.into(),
-            key_value: key_value.into(),
-            value: value.of(key_value).into(),
-        }
+        Pair { key: key.into(), key_value: key_value.into(), value: value.of(key_value).into() }
     }
 
     /// Takes the value of a later pair with the same key.
@@ -50,15 +46,8 @@ pub struct Book {
 
 impl Book {
     pub fn new() -> Book {
-        let none = Label {
-            keep: true,
-            span: Vec::new(),
-            resource: Vec::new(),
-            threshold: Mode::Leave,
-        };
-        Book {
-            labels: RwLock::new(vec![none]),
-        }
+        let none = Label { keep: true, span: Vec::new(), resource: Vec::new(), threshold: Mode::Leave };
+        Book { labels: RwLock::new(vec![none]) }
     }
 
     /// The new label's number, None when the book is full.
@@ -91,44 +80,29 @@ impl Label {
         let mut splice = Splice::new(span);
         let (mut present, mut states) = (vec![false; self.span.len()], false);
         let mut new = Vec::new();
-        fields(
-            span,
-            Range {
-                start: 0,
-                end: span.len(),
-            },
-            |field| {
-                let body = field.body.of(span);
-                if field.is(9) {
-                    let (key, _) = key_value_parts(body);
-                    let Some(index) = self.span.iter().position(|pair| pair.key == key.of(body))
-                    else {
-                        return;
-                    };
-                    if let (Some(pair), Some(present)) =
-                        (self.span.get(index), present.get_mut(index))
-                    {
-                        *present = true;
-                        new.clear();
-                        if set_value(body, &pair.value, &mut new) {
-                            splice.replace(&field, &new, out);
-                        }
-                    }
-                } else if field.is(3) && self.threshold != Mode::Leave {
-                    states = true;
-                    if let Some(new) = with_threshold(body, self.threshold, threshold) {
+        fields(span, Range { start: 0, end: span.len() }, |field| {
+            let body = field.body.of(span);
+            if field.is(9) {
+                let (key, _) = key_value_parts(body);
+                let Some(index) = self.span.iter().position(|pair| pair.key == key.of(body)) else {
+                    return;
+                };
+                if let (Some(pair), Some(present)) = (self.span.get(index), present.get_mut(index)) {
+                    *present = true;
+                    new.clear();
+                    if set_value(body, &pair.value, &mut new) {
                         splice.replace(&field, &new, out);
                     }
                 }
-            },
-        );
+            } else if field.is(3) && self.threshold != Mode::Leave {
+                states = true;
+                if let Some(new) = with_threshold(body, self.threshold, threshold) {
+                    splice.replace(&field, &new, out);
+                }
+            }
+        });
         splice.finish(Some(()), out);
-        for (pair, _) in self
-            .span
-            .iter()
-            .zip(&present)
-            .filter(|(_, present)| !**present)
-        {
+        for (pair, _) in self.span.iter().zip(&present).filter(|(_, present)| !**present) {
             put_field(out, 9, &pair.key_value);
         }
         if self.threshold == Mode::Set && !states {
@@ -159,23 +133,15 @@ fn set_value(pair: &[u8], value: &[u8], out: &mut Vec<u8>) -> bool {
 
 impl Pair {
     fn on_resource(&self, header: &[u8]) -> Vec<u8> {
-        let whole = Range {
-            start: 0,
-            end: header.len(),
-        };
+        let whole = Range { start: 0, end: header.len() };
         let (mut last, mut present) = (None, false);
         fields(header, whole, |field| {
             if field.is(1) {
                 last = Some(field.start);
-                fields(header, field.body, |inner| {
-                    present |= inner.is(1) && self.is_key_of(inner.body.of(header))
-                });
+                fields(header, field.body, |inner| present |= inner.is(1) && self.is_key_of(inner.body.of(header)));
             }
         });
-        let (mut out, mut splice) = (
-            Vec::with_capacity(header.len() + self.key_value.len() + 8),
-            Splice::new(header),
-        );
+        let (mut out, mut splice) = (Vec::with_capacity(header.len() + self.key_value.len() + 8), Splice::new(header));
         fields(header, whole, |field| {
             if field.is(1) {
                 let resource = field.body.of(header);
@@ -203,20 +169,13 @@ impl Pair {
     /// Appends a `Resource` with the new value wherever the key stands.
     fn update(&self, resource: &[u8], out: &mut Vec<u8>) {
         let mut splice = Splice::new(resource);
-        fields(
-            resource,
-            Range {
-                start: 0,
-                end: resource.len(),
-            },
-            |field| {
-                let pair = field.body.of(resource);
-                let mut new = Vec::new();
-                if field.is(1) && self.is_key_of(pair) && set_value(pair, &self.value, &mut new) {
-                    splice.replace(&field, &new, out);
-                }
-            },
-        );
+        fields(resource, Range { start: 0, end: resource.len() }, |field| {
+            let pair = field.body.of(resource);
+            let mut new = Vec::new();
+            if field.is(1) && self.is_key_of(pair) && set_value(pair, &self.value, &mut new) {
+                splice.replace(&field, &new, out);
+            }
+        });
         splice.finish(Some(()), out);
     }
 }

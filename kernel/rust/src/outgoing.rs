@@ -26,26 +26,13 @@ type Group = (usize, usize);
 pub fn requests(records: &Records, max_spans: usize, max_bytes: usize) -> Vec<(Vec<u8>, usize)> {
     let labels = records.labels_now();
     let resources = grouped(records, &labels);
-    let mut packer = Packer {
-        max_spans,
-        max_bytes,
-        size: Size::default(),
-        count: 0,
-        open: Vec::new(),
-        out: Vec::new(),
-    };
-    let mut labelled = Labelled {
-        records,
-        labels: &labels,
-        first: Vec::new(),
-        second: Vec::new(),
-    };
+    let mut packer =
+        Packer { max_spans, max_bytes, size: Size::default(), count: 0, open: Vec::new(), out: Vec::new() };
+    let mut labelled = Labelled { records, labels: &labels, first: Vec::new(), second: Vec::new() };
     for resource in &resources {
         for scope in &resource.scopes {
             for &index in &scope.spans {
-                labelled.with(index, |span| {
-                    packer.add(&resource.header, &scope.header, span)
-                });
+                labelled.with(index, |span| packer.add(&resource.header, &scope.header, span));
             }
         }
     }
@@ -56,8 +43,7 @@ pub fn requests(records: &Records, max_spans: usize, max_bytes: usize) -> Vec<(V
 fn grouped(records: &Records, labels: &[[LabelId; 2]]) -> Vec<Resource> {
     let mut resources: Vec<Resource> = Vec::new();
     let mut by_header: HashMap<Arc<[u8]>, usize, foldhash::fast::RandomState> = HashMap::default();
-    let mut by_pair: HashMap<(u32, [LabelId; 2]), Option<Group>, foldhash::fast::RandomState> =
-        HashMap::default();
+    let mut by_pair: HashMap<(u32, [LabelId; 2]), Option<Group>, foldhash::fast::RandomState> = HashMap::default();
     let mut last = None;
     for (index, span) in records.spans.iter().enumerate() {
         let mine = labels.get(span.row as usize).copied().unwrap_or_default();
@@ -67,10 +53,7 @@ fn grouped(records: &Records, labels: &[[LabelId; 2]]) -> Vec<Resource> {
                 let (resource, scope) = records.pairs.get(span.pair as usize)?;
                 let header = labelled_resource(records, resource, mine);
                 let place = *by_header.entry(Arc::clone(&header)).or_insert_with(|| {
-                    resources.push(Resource {
-                        header,
-                        scopes: Vec::new(),
-                    });
+                    resources.push(Resource { header, scopes: Vec::new() });
                     resources.len() - 1
                 });
                 let scopes = &mut resources.get_mut(place)?.scopes;
@@ -78,18 +61,14 @@ fn grouped(records: &Records, labels: &[[LabelId; 2]]) -> Vec<Resource> {
                 Some((
                     place,
                     known.unwrap_or_else(|| {
-                        scopes.push(Scope {
-                            header: Arc::clone(scope),
-                            spans: Vec::new(),
-                        });
+                        scopes.push(Scope { header: Arc::clone(scope), spans: Vec::new() });
                         scopes.len() - 1
                     }),
                 ))
             }),
         };
         last = Some((span.pair, mine, group));
-        let scope =
-            group.and_then(|(place, scope)| resources.get_mut(place)?.scopes.get_mut(scope));
+        let scope = group.and_then(|(place, scope)| resources.get_mut(place)?.scopes.get_mut(scope));
         if let Some(scope) = scope {
             scope.spans.push(index);
         }
@@ -103,10 +82,7 @@ fn labelled_resource(records: &Records, header: &Arc<[u8]>, labels: [LabelId; 2]
     };
     let book = book.read();
     let mut header = Arc::clone(header);
-    for label in labels
-        .iter()
-        .filter_map(|&number| book.get(usize::from(number)))
-    {
+    for label in labels.iter().filter_map(|&number| book.get(usize::from(number))) {
         if !label.resource.is_empty() {
             header = label.on_resource(&header).into();
         }
@@ -128,18 +104,12 @@ impl Labelled<'_> {
             return;
         };
         let bytes = self.records.span(span);
-        let labels = self
-            .labels
-            .get(span.row as usize)
-            .copied()
-            .unwrap_or_default();
+        let labels = self.labels.get(span.row as usize).copied().unwrap_or_default();
         let (Some(book), true) = (&self.records.book, labels != [0; 2]) else {
             return then(bytes);
         };
         let (book, threshold) = (book.read(), self.records.threshold(span.row));
-        let mut writes = labels
-            .iter()
-            .filter_map(|&number| book.get(usize::from(number)));
+        let mut writes = labels.iter().filter_map(|&number| book.get(usize::from(number)));
         let mut next = || writes.find(|label: &&Label| !label.leaves_spans());
         let Some(one) = next() else {
             return then(bytes);
@@ -194,37 +164,14 @@ impl Packer {
         let size = self.size;
         let start = scope.len() + span;
         match self.open.last() {
-            None => (
-                Size {
-                    resources: 0,
-                    scopes: resource.len(),
-                    spans: start,
-                },
-                true,
-            ),
-            Some(last) if !Arc::ptr_eq(&last.resource, resource) => (
-                Size {
-                    resources: size.total(),
-                    scopes: resource.len(),
-                    spans: start,
-                },
-                true,
-            ),
-            Some(last) if !Arc::ptr_eq(&last.scope, scope) => (
-                Size {
-                    scopes: size.scopes + field_size(size.spans),
-                    spans: start,
-                    ..size
-                },
-                true,
-            ),
-            Some(_) => (
-                Size {
-                    spans: size.spans + span,
-                    ..size
-                },
-                false,
-            ),
+            None => (Size { resources: 0, scopes: resource.len(), spans: start }, true),
+            Some(last) if !Arc::ptr_eq(&last.resource, resource) => {
+                (Size { resources: size.total(), scopes: resource.len(), spans: start }, true)
+            }
+            Some(last) if !Arc::ptr_eq(&last.scope, scope) => {
+                (Size { scopes: size.scopes + field_size(size.spans), spans: start, ..size }, true)
+            }
+            Some(_) => (Size { spans: size.spans + span, ..size }, false),
         }
     }
 
@@ -240,11 +187,7 @@ impl Packer {
         self.size = size;
         if fresh {
             let (resource, scope) = (Arc::clone(resource), Arc::clone(scope));
-            self.open.push(Part {
-                resource,
-                scope,
-                spans: Vec::new(),
-            });
+            self.open.push(Part { resource, scope, spans: Vec::new() });
         }
         if let Some(part) = self.open.last_mut() {
             put_head(&mut part.spans, 2, span.len());
@@ -261,10 +204,7 @@ impl Packer {
         let same = |one: &Part, two: &Part| Arc::ptr_eq(&one.resource, &two.resource);
         for parts in self.open.chunk_by(same) {
             let Some(first) = parts.first() else { continue };
-            let inner: usize = parts
-                .iter()
-                .map(|part| field_size(part.scope.len() + part.spans.len()))
-                .sum();
+            let inner: usize = parts.iter().map(|part| field_size(part.scope.len() + part.spans.len())).sum();
             put_head(&mut out, 1, first.resource.len() + inner);
             out.extend_from_slice(&first.resource);
             for part in parts {

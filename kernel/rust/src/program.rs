@@ -60,11 +60,7 @@ pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Program {
     /// Compiles a program from its data.
     pub fn compile(spec: &Json) -> Outcome<Program> {
-        let spec = only(
-            Some(spec),
-            &["stages", "facts", "limits", "context"],
-            "program",
-        )?;
+        let spec = only(Some(spec), &["stages", "facts", "limits", "context"], "program")?;
         let contexts = natural(spec.get("context"), "context")?;
         let mut keys = Keys::default();
         let (mut stages, mut rules) = (Vec::new(), 0);
@@ -137,11 +133,7 @@ impl Program {
 }
 
 fn limits(spec: Option<&Json>) -> Outcome<Limits> {
-    let spec = only(
-        spec,
-        &["max_bytes", "max_spans", "max_attributes", "max_depth"],
-        "limits",
-    )?;
+    let spec = only(spec, &["max_bytes", "max_spans", "max_attributes", "max_depth"], "limits")?;
     let limit = |name: &str| natural(spec.get(name), name);
     Ok(Limits {
         max_bytes: limit("max_bytes")?,
@@ -159,20 +151,12 @@ fn on_spans(stage: &Stage) -> bool {
 }
 
 fn notes(stages: &[Stage]) -> Notes {
-    let scrubs = stages
-        .iter()
-        .any(|stage| matches!(stage, Stage::Scrub(_)) && on_spans(stage));
+    let scrubs = stages.iter().any(|stage| matches!(stage, Stage::Scrub(_)) && on_spans(stage));
     let edits = |stage: &Stage| matches!(stage, Stage::Edit(edit) if edit.on == Where::Span && edit.uses_patterns());
-    Notes {
-        attributes: scrubs || stages.iter().any(edits),
-        fields: scrubs,
-    }
+    Notes { attributes: scrubs || stages.iter().any(edits), fields: scrubs }
 }
 
 fn span_stages(stages: &[Stage]) -> Vec<usize> {
-    let chosen = stages
-        .iter()
-        .enumerate()
-        .filter(|(_, stage)| on_spans(stage));
+    let chosen = stages.iter().enumerate().filter(|(_, stage)| on_spans(stage));
     chosen.map(|(index, _)| index).collect()
 }

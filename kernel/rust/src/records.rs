@@ -1,7 +1,9 @@
 //! Records: spans with the facts and labels of their traces.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
+use foldhash::fast::RandomState;
 use pyo3::pybacked::PyBackedBytes;
 
 use crate::digest::{env, one_span, Digested, Place};
@@ -67,11 +69,7 @@ pub struct Records {
 
 impl Records {
     /// The records of a digested request.
-    pub fn of_request(
-        program: Arc<Program>,
-        request: PyBackedBytes,
-        digested: Digested,
-    ) -> Records {
+    pub fn of_request(program: Arc<Program>, request: PyBackedBytes, digested: Digested) -> Records {
         let spans = digested.spans.iter().map(|span| SpanRef {
             buffer: span.changed.into(),
             start: span.start,
@@ -83,13 +81,8 @@ impl Records {
         Records {
             program,
             spans: spans.collect(),
-            pairs: pairs
-                .map(|(resource, scope)| (Arc::clone(&resource.bytes), Arc::clone(&scope.bytes)))
-                .collect(),
-            buffers: vec![
-                Arc::new(Buffer::Python(request)),
-                Arc::new(Buffer::Owned(digested.changed)),
-            ],
+            pairs: pairs.map(|(resource, scope)| (Arc::clone(&resource.bytes), Arc::clone(&scope.bytes))).collect(),
+            buffers: vec![Arc::new(Buffer::Python(request)), Arc::new(Buffer::Owned(digested.changed))],
             labels: Mutex::new(vec![[0; 2]; digested.ids.len()]),
             ids: digested.ids,
             rows: digested.rows,
@@ -105,13 +98,8 @@ impl Records {
 
     #[inline]
     pub fn span(&self, span: &SpanRef) -> &[u8] {
-        let buffer = self
-            .buffers
-            .get(span.buffer as usize)
-            .map_or(&[][..], |buffer| buffer.bytes());
-        buffer
-            .get(span.start as usize..span.start as usize + span.len as usize)
-            .unwrap_or(&[])
+        let buffer = self.buffers.get(span.buffer as usize).map_or(&[][..], |buffer| buffer.bytes());
+        buffer.get(span.start as usize..span.start as usize + span.len as usize).unwrap_or(&[])
     }
 
     /// Of span messages.
@@ -133,22 +121,11 @@ impl Records {
         let Some(origin) = &self.origin else {
             return (None, false);
         };
-        let original = self
-            .buffers
-            .first()
-            .map_or(&[][..], |buffer| buffer.bytes());
+        let original = self.buffers.first().map_or(&[][..], |buffer| buffer.bytes());
         if !origin.is_changed {
             return (None, true);
         }
-        let new = Rebuild {
-            records: self,
-            origin,
-            original,
-            resource: 0,
-            scope: 0,
-            span: 0,
-        }
-        .run();
+        let new = Rebuild { records: self, origin, original, resource: 0, scope: 0, span: 0 }.run();
         ((new != original).then_some(new), true)
     }
 
@@ -165,39 +142,24 @@ impl Records {
         for _ in &self.ids {
             rows.push();
         }
-        let headers: Vec<_> = self
-            .pairs
-            .iter()
-            .map(|pair| refined_pair(program, pair, scratch))
-            .collect();
+        let headers = refined_headers(program, &self.pairs, scratch);
         let (mut changed, mut spans) = (Vec::new(), Vec::with_capacity(self.spans.len()));
         let buffer = self.buffers.len() as u32;
         for span in &self.spans {
             let Some((resource, scope)) = headers.get(span.pair as usize) else {
                 continue;
             };
-            let place = Place {
-                resource,
-                scope,
-                context: &[],
-            };
+            let place = Place { resource, scope, context: &[] };
             let base = self.span(span);
             let fields = one_span(program, Reader::new(base), &Limits::NONE, place, scratch)?;
             let (work, start) = (&scratch.work, changed.len());
             let mut new = *span;
             if work.changed {
                 work.write_owner(base, 0, &mut changed);
-                new = SpanRef {
-                    buffer,
-                    start: start as u32,
-                    len: (changed.len() - start) as u32,
-                    ..*span
-                };
+                new = SpanRef { buffer, start: start as u32, len: (changed.len() - start) as u32, ..*span };
             }
             let env: Env<'_> = env(place, work, base, &fields);
-            program
-                .facts
-                .add(&mut rows, span.row as usize, &env, new.len as usize);
+            program.facts.add(&mut rows, span.row as usize, &env, new.len as usize);
             spans.push(new);
         }
         let mut buffers = self.buffers.clone();
@@ -206,10 +168,7 @@ impl Records {
             program: Arc::clone(program),
             buffers,
             spans,
-            pairs: headers
-                .iter()
-                .map(|(one, two)| (Arc::clone(&one.bytes), Arc::clone(&two.bytes)))
-                .collect(),
+            pairs: headers.iter().map(|(one, two)| (Arc::clone(&one.bytes), Arc::clone(&two.bytes))).collect(),
             ids: self.ids.clone(),
             rows,
             thresholds: self.thresholds.clone(),
@@ -220,24 +179,29 @@ impl Records {
     }
 }
 
-fn refined_pair(
-    program: &Program,
-    pair: &Pair,
-    scratch: &mut Scratch,
-) -> (Arc<Header>, Arc<Header>) {
-    let mut header = |base: &[u8], resource: Option<&Header>| {
-        let mut key = std::mem::take(&mut scratch.key);
-        // Without a request there are no context values: as if each were null.
-        memo_key(&mut key, base, resource, &[], false);
-        let known = program.memo().get(&key);
-        let header = known.unwrap_or_else(|| compute(program, base, resource, &[], scratch, &key));
-        scratch.key = key;
-        header.count(&mut scratch.counts);
-        header
-    };
-    let resource = header(&pair.0, None);
-    let scope = header(&pair.1, Some(&resource));
-    (resource, scope)
+/// The headers of all pairs after another program's stages. Each distinct one is counted once.
+fn refined_headers(program: &Program, pairs: &[Pair], scratch: &mut Scratch) -> Vec<(Arc<Header>, Arc<Header>)> {
+    let mut resources: HashMap<&[u8], Arc<Header>, RandomState> = HashMap::default();
+    let mut scopes: HashMap<(u64, &[u8]), Arc<Header>, RandomState> = HashMap::default();
+    let mut out = Vec::with_capacity(pairs.len());
+    for (resource, scope) in pairs {
+        let resource = resources.entry(resource).or_insert_with(|| refined_header(program, resource, None, scratch));
+        let known = scopes.entry((resource.id, scope));
+        let scope = known.or_insert_with(|| refined_header(program, scope, Some(resource), scratch));
+        out.push((Arc::clone(resource), Arc::clone(scope)));
+    }
+    out
+}
+
+fn refined_header(program: &Program, base: &[u8], resource: Option<&Header>, scratch: &mut Scratch) -> Arc<Header> {
+    let mut key = std::mem::take(&mut scratch.key);
+    // Without a request there are no context values: as if each were null.
+    memo_key(&mut key, base, resource, &[], false);
+    let known = program.memo().get(&key);
+    let header = known.unwrap_or_else(|| compute(program, base, resource, &[], scratch, &key));
+    scratch.key = key;
+    header.count(&mut scratch.counts);
+    header
 }
 
 /// Writes a request again: what did not change keeps its bytes and its place.
@@ -254,25 +218,18 @@ impl Rebuild<'_> {
     fn run(mut self) -> Vec<u8> {
         let mut out = Vec::with_capacity(self.original.len() + self.original.len() / 4);
         let whole = Reader::new(self.original);
-        crate::wire::fields(
-            self.original,
-            Range {
-                start: 0,
-                end: self.original.len(),
-            },
-            |field| {
-                if !field.is(1) {
-                    out.extend_from_slice(field.whole().of(self.original));
-                    return;
-                }
-                let mut payload = Vec::with_capacity(field.body.end - field.body.start);
-                if self.resource_spans(whole.sub(field.body), &mut payload) {
-                    put_field(&mut out, 1, &payload);
-                } else {
-                    out.extend_from_slice(field.whole().of(self.original));
-                }
-            },
-        );
+        crate::wire::fields(self.original, Range { start: 0, end: self.original.len() }, |field| {
+            if !field.is(1) {
+                out.extend_from_slice(field.whole().of(self.original));
+                return;
+            }
+            let mut payload = Vec::with_capacity(field.body.end - field.body.start);
+            if self.resource_spans(whole.sub(field.body), &mut payload) {
+                put_field(&mut out, 1, &payload);
+            } else {
+                out.extend_from_slice(field.whole().of(self.original));
+            }
+        });
         out
     }
 
@@ -316,16 +273,10 @@ impl Rebuild<'_> {
         while !reader.done() {
             let start = reader.pos;
             let Ok(tag) = reader.tag() else { break };
-            let body = if tag & 7 == LEN {
-                reader.len().ok()
-            } else {
-                reader.skip(tag, 0).ok().map(|()| Range::default())
-            };
+            let body =
+                if tag & 7 == LEN { reader.len().ok() } else { reader.skip(tag, 0).ok().map(|()| Range::default()) };
             let Some(body) = body else { break };
-            let whole = Range {
-                start,
-                end: reader.pos,
-            };
+            let whole = Range { start, end: reader.pos };
             if tag != 0x12 {
                 let new = header.fields.get(index).and_then(Option::as_ref);
                 out.extend_from_slice(new.map_or(whole.of(reader.buf), |new| new));

@@ -28,14 +28,7 @@ pub struct Row {
     pub root: bool,
 }
 
-const EMPTY: Row = Row {
-    bytes: 0,
-    start: u64::MAX,
-    end: 0,
-    randomness: 0,
-    spans: 0,
-    root: false,
-};
+const EMPTY: Row = Row { bytes: 0, start: u64::MAX, end: 0, randomness: 0, spans: 0, root: false };
 
 impl Row {
     /// Latest end less earliest start in ns, 0 when either is missing.
@@ -80,31 +73,40 @@ struct OwnedKey {
     id: u32,
     not_root: bool,
     /// Span id, then text.
-    data: Box<[u8]>,
+    data: Data,
 }
+
+/// A few bytes in place, more on the heap.
+#[derive(Debug, Clone)]
+enum Data {
+    Inline(u8, [u8; INLINE]),
+    Heap(Box<[u8]>),
+}
+
+const INLINE: usize = 30;
 
 impl OwnedKey {
     fn of(fact: KeyFact<'_>) -> OwnedKey {
-        let data = [fact.span_id, fact.text].concat().into_boxed_slice();
-        OwnedKey {
-            start: fact.start,
-            id: fact.span_id.len() as u32,
-            not_root: fact.not_root,
-            data,
-        }
+        let (id, size) = (fact.span_id.len(), fact.span_id.len() + fact.text.len());
+        let mut inline = [0; INLINE];
+        let data = match inline.get_mut(..size).and_then(|place| place.split_at_mut_checked(id)) {
+            Some((span_id, text)) => {
+                span_id.copy_from_slice(fact.span_id);
+                text.copy_from_slice(fact.text);
+                Data::Inline(size as u8, inline)
+            }
+            None => Data::Heap([fact.span_id, fact.text].concat().into_boxed_slice()),
+        };
+        OwnedKey { start: fact.start, id: id as u32, not_root: fact.not_root, data }
     }
 
     fn get(&self) -> KeyFact<'_> {
-        let (span_id, text) = self
-            .data
-            .split_at_checked(self.id as usize)
-            .unwrap_or((&[], &[]));
-        KeyFact {
-            not_root: self.not_root,
-            start: self.start,
-            span_id,
-            text,
-        }
+        let data = match &self.data {
+            Data::Inline(size, bytes) => bytes.get(..usize::from(*size)).unwrap_or(&[]),
+            Data::Heap(bytes) => bytes,
+        };
+        let (span_id, text) = data.split_at_checked(self.id as usize).unwrap_or((&[], &[]));
+        KeyFact { not_root: self.not_root, start: self.start, span_id, text }
     }
 }
 
@@ -121,10 +123,7 @@ pub struct Rows {
 
 impl Rows {
     pub fn new(shape: Shape) -> Rows {
-        Rows {
-            shape,
-            ..Rows::default()
-        }
+        Rows { shape, ..Rows::default() }
     }
 
     pub fn len(&self) -> usize {
@@ -134,10 +133,8 @@ impl Rows {
     /// Adds a row without spans.
     pub fn push(&mut self) -> usize {
         self.rows.push(EMPTY);
-        self.bits
-            .resize(self.rows.len() * self.shape.leaf_bytes(), 0);
-        self.numbers
-            .resize(self.rows.len() * self.shape.numbers, None);
+        self.bits.resize(self.rows.len() * self.shape.leaf_bytes(), 0);
+        self.numbers.resize(self.rows.len() * self.shape.numbers, None);
         self.keys.resize(self.rows.len() * self.shape.keys, None);
         self.rows.len() - 1
     }
@@ -159,23 +156,11 @@ impl Rows {
 
     /// Counts a span: its bytes, start, end and whether it is a root.
     #[inline]
-    pub fn span(
-        &mut self,
-        row: usize,
-        (bytes, start, end, root): (u64, u64, u64, bool),
-        randomness: Option<u64>,
-    ) {
+    pub fn span(&mut self, row: usize, (bytes, start, end, root): (u64, u64, u64, bool), randomness: Option<u64>) {
         if let Some(fixed) = self.rows.get_mut(row) {
             let start = if start == 0 { u64::MAX } else { start };
             let randomness = randomness.map_or(0, |value| value + 1);
-            fixed.merge(&Row {
-                bytes,
-                start,
-                end,
-                randomness,
-                spans: 1,
-                root,
-            });
+            fixed.merge(&Row { bytes, start, end, randomness, spans: 1, root });
         }
     }
 
@@ -196,22 +181,12 @@ impl Rows {
 
     pub fn number(&mut self, row: usize, index: usize, value: i128) {
         if let Some(place) = self.numbers.get_mut(row * self.shape.numbers + index) {
-            merge_number(
-                place,
-                &Number {
-                    sum: value,
-                    min: value,
-                    max: value,
-                },
-            );
+            merge_number(place, &Number { sum: value, min: value, max: value });
         }
     }
 
     pub fn number_of(&self, row: usize, index: usize) -> Option<Number> {
-        self.numbers
-            .get(row * self.shape.numbers + index)
-            .copied()
-            .flatten()
+        self.numbers.get(row * self.shape.numbers + index).copied().flatten()
     }
 
     pub fn key(&mut self, row: usize, index: usize, fact: KeyFact<'_>) {
@@ -223,10 +198,7 @@ impl Rows {
     }
 
     pub fn key_of(&self, row: usize, index: usize) -> Option<&[u8]> {
-        self.keys
-            .get(row * self.shape.keys + index)?
-            .as_ref()
-            .map(|key| key.get().text)
+        self.keys.get(row * self.shape.keys + index)?.as_ref().map(|key| key.get().text)
     }
 
     /// Merges a row of other facts of the same program into one of these.
@@ -236,18 +208,16 @@ impl Rows {
         }
         let size = self.shape.leaf_bytes();
         for index in 0..size {
-            if let (Some(mine), Some(its)) = (
-                self.bits.get_mut(row * size + index),
-                other.bits.get(from * size + index),
-            ) {
+            if let (Some(mine), Some(its)) =
+                (self.bits.get_mut(row * size + index), other.bits.get(from * size + index))
+            {
                 *mine |= its;
             }
         }
         for index in 0..self.shape.numbers {
-            if let (Some(mine), Some(its)) = (
-                self.numbers.get_mut(row * self.shape.numbers + index),
-                other.number_of(from, index),
-            ) {
+            if let (Some(mine), Some(its)) =
+                (self.numbers.get_mut(row * self.shape.numbers + index), other.number_of(from, index))
+            {
                 merge_number(mine, &its);
             }
         }
@@ -269,11 +239,9 @@ impl Rows {
 fn merge_number(mine: &mut Option<Number>, its: &Number) {
     *mine = Some(match *mine {
         None => *its,
-        Some(mine) => Number {
-            sum: mine.sum.saturating_add(its.sum),
-            min: mine.min.min(its.min),
-            max: mine.max.max(its.max),
-        },
+        Some(mine) => {
+            Number { sum: mine.sum.saturating_add(its.sum), min: mine.min.min(its.min), max: mine.max.max(its.max) }
+        }
     });
 }
 

@@ -14,21 +14,12 @@ pub fn need(condition: bool, message: impl FnOnce() -> String) -> Outcome<()> {
 }
 
 pub fn text<'a>(value: Option<&'a Value>, what: &str) -> Outcome<&'a str> {
-    value
-        .and_then(Value::as_str)
-        .ok_or_else(|| format!("{what}: expected a string, not {}", shown(value)))
+    value.and_then(Value::as_str).ok_or_else(|| format!("{what}: expected a string, not {}", shown(value)))
 }
 
 pub fn natural(value: Option<&Value>, what: &str) -> Outcome<usize> {
-    let number = value
-        .and_then(Value::as_u64)
-        .map(|number| usize::try_from(number).unwrap_or(usize::MAX));
-    number.ok_or_else(|| {
-        format!(
-            "{what}: expected a number that is not negative, not {}",
-            shown(value)
-        )
-    })
+    let number = value.and_then(Value::as_u64).map(|number| usize::try_from(number).unwrap_or(usize::MAX));
+    number.ok_or_else(|| format!("{what}: expected a number that is not negative, not {}", shown(value)))
 }
 
 pub fn listed<'a>(value: Option<&'a Value>, what: &str) -> Outcome<&'a [Value]> {
@@ -38,11 +29,7 @@ pub fn listed<'a>(value: Option<&'a Value>, what: &str) -> Outcome<&'a [Value]> 
         .ok_or_else(|| format!("{what}: expected a list, not {}", shown(value)))
 }
 
-pub fn only<'a>(
-    value: Option<&'a Value>,
-    allowed: &[&str],
-    what: &str,
-) -> Outcome<&'a Map<String, Value>> {
+pub fn only<'a>(value: Option<&'a Value>, allowed: &[&str], what: &str) -> Outcome<&'a Map<String, Value>> {
     let map = value.and_then(Value::as_object);
     let map = map.ok_or_else(|| format!("{what}: expected a mapping, not {}", shown(value)))?;
     match map.keys().find(|key| !allowed.contains(&key.as_str())) {
@@ -59,10 +46,7 @@ pub fn given<'a>(map: &'a Map<String, Value>, key: &str) -> Option<&'a Value> {
 pub fn shown(value: Option<&Value>) -> String {
     let mut text = value.map_or_else(|| "nothing".to_owned(), Value::to_string);
     if text.len() > 100 {
-        let end = (0..=100)
-            .rev()
-            .find(|&end| text.is_char_boundary(end))
-            .unwrap_or(0);
+        let end = (0..=100).rev().find(|&end| text.is_char_boundary(end)).unwrap_or(0);
         text.truncate(end);
         text.push_str("...");
     }
@@ -103,10 +87,7 @@ pub fn unhex(text: &str) -> Option<Vec<u8>> {
     if text.len() % 2 != 0 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return None;
     }
-    (0..text.len())
-        .step_by(2)
-        .map(|at| u8::from_str_radix(text.get(at..at + 2)?, 16).ok())
-        .collect()
+    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(text.get(at..at + 2)?, 16).ok()).collect()
 }
 
 /// Appends bytes in lower-case hex.

@@ -21,10 +21,7 @@ struct Parsed<'a> {
 
 impl<'a> Parsed<'a> {
     fn new(state: &'a [u8]) -> Parsed<'a> {
-        let mut parsed = Parsed {
-            subs: Vec::new(),
-            others: Vec::new(),
-        };
+        let mut parsed = Parsed { subs: Vec::new(), others: Vec::new() };
         let mut seen = false;
         if state.is_empty() {
             return parsed;
@@ -90,23 +87,12 @@ pub fn with_threshold(state: &[u8], mode: Mode, threshold: u64) -> Option<Vec<u8
     if mode == Mode::Erase && place.is_none() {
         return None;
     }
-    let mut subs: Vec<&[u8]> = parsed
-        .subs
-        .iter()
-        .copied()
-        .filter(|sub| !sub.starts_with(b"th:"))
-        .collect();
-    let incoming = parsed
-        .value(b"th:")
-        .filter(|value| (1..=14).contains(&value.len()));
+    let mut subs: Vec<&[u8]> = parsed.subs.iter().copied().filter(|sub| !sub.starts_with(b"th:")).collect();
+    let incoming = parsed.value(b"th:").filter(|value| (1..=14).contains(&value.len()));
     let incoming = incoming.and_then(|value| Some(hex(value)? << (4 * (14 - value.len()))));
     let digits = format!("th:{:014x}", threshold.max(incoming.unwrap_or(0)));
     let significant = digits.trim_end_matches('0');
-    let written = if significant == "th:" {
-        "th:0"
-    } else {
-        significant
-    };
+    let written = if significant == "th:" { "th:0" } else { significant };
     if mode == Mode::Set {
         subs.insert(place.unwrap_or(subs.len()), written.as_bytes());
     }

@@ -29,12 +29,8 @@ pub fn read(payload: &[u8]) -> Value<'_> {
         let read = match tag {
             0x0a => reader.len().map(|at| Value::Str(at.of(payload))),
             0x10 => reader.varint().map(|bits| Value::Bool(bits != 0)),
-            0x18 => reader
-                .varint()
-                .map(|bits| Value::Int(i128::from(bits as i64))),
-            0x21 => reader
-                .fixed64()
-                .map(|bits| Value::Double(f64::from_bits(bits))),
+            0x18 => reader.varint().map(|bits| Value::Int(i128::from(bits as i64))),
+            0x21 => reader.fixed64().map(|bits| Value::Double(f64::from_bits(bits))),
             0x2a => reader.len().map(|at| Value::Array(at.of(payload))),
             0x32 => reader.len().map(|_| Value::Map),
             0x3a => reader.len().map(|at| Value::Bytes(at.of(payload))),
@@ -53,18 +49,11 @@ pub fn any_element(value: Value<'_>, mut test: impl FnMut(Value<'_>) -> bool) ->
         return test(value);
     };
     let mut found = false;
-    crate::wire::fields(
-        payload,
-        Range {
-            start: 0,
-            end: payload.len(),
-        },
-        |field| {
-            if field.tag == 1 << 3 | LEN && !found {
-                found = test(read(field.body.of(payload)));
-            }
-        },
-    );
+    crate::wire::fields(payload, Range { start: 0, end: payload.len() }, |field| {
+        if field.tag == 1 << 3 | LEN && !found {
+            found = test(read(field.body.of(payload)));
+        }
+    });
     found
 }
 
@@ -100,11 +89,7 @@ pub fn compare_int_double(int: i128, double: f64) -> Option<Ordering> {
     }
     let floor = double.floor();
     let order = int.cmp(&(floor as i128));
-    Some(if order == Ordering::Equal && double > floor {
-        Ordering::Less
-    } else {
-        order
-    })
+    Some(if order == Ordering::Equal && double > floor { Ordering::Less } else { order })
 }
 
 /// The largest magnitude of a fixed-point number.
@@ -127,11 +112,7 @@ fn double_fixed_point(number: f64) -> i128 {
     let bits = number.to_bits();
     let exponent = (bits >> 52 & 0x7ff) as i32;
     let fraction = i128::from(bits & ((1 << 52) - 1));
-    let (mantissa, shift) = if exponent == 0 {
-        (fraction, -1074)
-    } else {
-        (fraction | 1 << 52, exponent - 1075)
-    };
+    let (mantissa, shift) = if exponent == 0 { (fraction, -1074) } else { (fraction | 1 << 52, exponent - 1075) };
     let scaled = mantissa * 1_000_000;
     let rounded = if shift >= 0 {
         scaled << shift
@@ -139,11 +120,7 @@ fn double_fixed_point(number: f64) -> i128 {
         0
     } else {
         let down = -shift as u32;
-        let (whole, rest, half) = (
-            scaled >> down,
-            scaled & ((1 << down) - 1),
-            1i128 << (down - 1),
-        );
+        let (whole, rest, half) = (scaled >> down, scaled & ((1 << down) - 1), 1i128 << (down - 1));
         whole + i128::from(rest > half || (rest == half && whole & 1 == 1))
     };
     sign * rounded
@@ -170,18 +147,8 @@ mod tests {
 
     #[test]
     fn doubles_become_fixed_point_half_to_even() {
-        for (number, expected) in [
-            (0.0, 0),
-            (1.5, 1_500_000),
-            (-0.25, -250_000),
-            (0.000_000_5, 0),
-            (1e30, CLAMP),
-        ] {
-            assert_eq!(
-                fixed_point(Value::Double(number)),
-                Some(expected),
-                "{number}"
-            );
+        for (number, expected) in [(0.0, 0), (1.5, 1_500_000), (-0.25, -250_000), (0.000_000_5, 0), (1e30, CLAMP)] {
+            assert_eq!(fixed_point(Value::Double(number)), Some(expected), "{number}");
         }
         assert_eq!(fixed_point(Value::Double(0.5 / 1_048_576.0 * 3.0)), Some(1));
         assert_eq!(fixed_point(Value::Double(f64::NEG_INFINITY)), Some(-CLAMP));
@@ -190,10 +157,7 @@ mod tests {
     #[test]
     fn ints_and_doubles_compare_exactly() {
         let big = (1i128 << 53) + 1;
-        assert_eq!(
-            compare_int_double(big, (1i64 << 53) as f64),
-            Some(Ordering::Greater)
-        );
+        assert_eq!(compare_int_double(big, (1i64 << 53) as f64), Some(Ordering::Greater));
         assert_eq!(compare_int_double(-1, -0.5), Some(Ordering::Less));
         assert_eq!(compare_int_double(0, f64::NAN), None);
     }

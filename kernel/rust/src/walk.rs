@@ -2,7 +2,7 @@
 
 use crate::env::SpanFields;
 use crate::keys::Keys;
-use crate::wire::{Bad, Range, Reader, LEN};
+use crate::wire::{Bad, Range, Reader, LEN, MAX_LEVELS};
 use crate::work::{Loc, Owner, Work};
 
 /// Why a request is refused.
@@ -30,19 +30,12 @@ pub struct Limits {
 }
 
 impl Limits {
-    pub const NONE: Limits = Limits {
-        max_bytes: usize::MAX,
-        max_spans: usize::MAX,
-        max_attributes: usize::MAX,
-        max_depth: usize::MAX,
-    };
+    pub const NONE: Limits =
+        Limits { max_bytes: usize::MAX, max_spans: usize::MAX, max_attributes: usize::MAX, max_depth: usize::MAX };
 
     fn attributes(&self, count: usize) -> Walked<()> {
         if count > self.max_attributes {
-            return Err(Refusal::OverLimit {
-                limit: "max_attributes",
-                value: self.max_attributes,
-            });
+            return Err(Refusal::OverLimit { limit: "max_attributes", value: self.max_attributes });
         }
         Ok(())
     }
@@ -67,24 +60,11 @@ pub struct Notes {
 }
 
 /// Validates a span and notes what stages and facts need.
-pub fn span(
-    mut reader: Reader<'_>,
-    keys: &Keys,
-    limits: &Limits,
-    notes: Notes,
-    work: &mut Work,
-) -> Walked<SpanFields> {
+pub fn span(mut reader: Reader<'_>, keys: &Keys, limits: &Limits, notes: Notes, work: &mut Work) -> Walked<SpanFields> {
     let mut fields = SpanFields::default();
     let mut attributes = 0usize;
     work.reset(9, keys.len());
-    work.owners.push(Owner {
-        range: Range {
-            start: reader.pos,
-            end: reader.buf.len(),
-        },
-        changed: false,
-        added: false,
-    });
+    work.owners.push(Owner { range: Range { start: reader.pos, end: reader.buf.len() }, changed: false, added: false });
     while !reader.done() {
         let start = reader.pos;
         let tag_read = reader.tag()?;
@@ -95,17 +75,7 @@ pub fn span(
                 let pair = key_value(reader.sub(body), SPAN + 1, limits)?;
                 let id = keys.find(pair.key.of(reader.buf));
                 if notes.attributes || id != crate::keys::UNKNOWN {
-                    work.attribute(
-                        0,
-                        Range {
-                            start,
-                            end: body.end,
-                        },
-                        body,
-                        pair.key,
-                        pair.value,
-                        id,
-                    );
+                    work.attribute(0, Range { start, end: body.end }, body, pair, id);
                 }
             }
             0x0a => fields.trace_id = Loc::base(reader.len()?),
@@ -113,11 +83,7 @@ pub fn span(
             0x22 => fields.parent = Loc::base(reader.len()?),
             0x1a | 0x2a => {
                 let body = reader.string()?;
-                let place = if tag_read == 0x2a {
-                    &mut fields.name
-                } else {
-                    &mut fields.trace_state
-                };
+                let place = if tag_read == 0x2a { &mut fields.name } else { &mut fields.trace_state };
                 *place = Loc::base(body);
                 if notes.fields {
                     work.field(0, tag_read >> 3, start, body);
@@ -157,13 +123,7 @@ fn status(mut reader: Reader<'_>, fields: &mut SpanFields) -> Walked<()> {
 }
 
 /// An event or a link: attributes in field `attributes`, one string in field `text`.
-fn part(
-    mut reader: Reader<'_>,
-    level: u32,
-    attributes: u32,
-    text: u32,
-    limits: &Limits,
-) -> Walked<()> {
+fn part(mut reader: Reader<'_>, level: u32, attributes: u32, text: u32, limits: &Limits) -> Walked<()> {
     let mut count = 0;
     while !reader.done() {
         let read = reader.tag()?;
@@ -180,16 +140,65 @@ fn part(
     limits.attributes(count)
 }
 
+/// What the `AnyValue` of an attribute is made of, where that is plain to see.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Form {
+    /// One string after one key, in ASCII, all lengths a single byte.
+    Text,
+    /// One member after one key that holds no text.
+    Scalar,
+    #[default]
+    Other,
+}
+
 /// Key and value as they are read: the last ones.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Pair {
     pub key: Range,
     pub value: Range,
+    pub form: Form,
+}
+
+/// The form that nearly every attribute has: a key, then a value with one short ASCII string or one number.
+#[inline]
+fn plain(reader: &Reader<'_>) -> Option<Pair> {
+    let pair = reader.buf.get(reader.pos..)?;
+    let (&[0x0a, key_size], rest) = pair.split_first_chunk::<2>()? else { return None };
+    let (_, rest) = rest.split_at_checked(key_size.into())?;
+    let (&[0x12, value_size], value) = rest.split_first_chunk::<2>()? else { return None };
+    if usize::from(value_size) != value.len() {
+        return None;
+    }
+    let form = match *value {
+        [0x0a, size, ref text @ ..] if usize::from(size) == text.len() => Form::Text,
+        [0x10 | 0x18, 0..0x80] | [0x21, _, _, _, _, _, _, _, _] => Form::Scalar,
+        _ => return None,
+    };
+    // Tags and lengths of a text are below 0x80 where the whole is ASCII.
+    let ascii = if form == Form::Text { pair } else { pair.get(..2 + usize::from(key_size))? };
+    if !ascii.is_ascii() {
+        return None;
+    }
+    let start = reader.pos + 2;
+    let key = Range { start, end: start + usize::from(key_size) };
+    let start = key.end + 2;
+    Some(Pair { key, value: Range { start, end: start + value.len() }, form })
+}
+
+/// Whether a `KeyValue` is of a plain form.
+pub fn form(pair: &[u8]) -> Form {
+    plain(&Reader::new(pair)).map_or(Form::Other, |pair| pair.form)
 }
 
 /// Validates a `KeyValue` that stands at `level`.
 #[inline]
 pub fn key_value(mut reader: Reader<'_>, level: u32, limits: &Limits) -> Walked<Pair> {
+    // No deeper than what the general way looks at: a plain value holds no message.
+    if level < MAX_LEVELS {
+        if let Some(pair) = plain(&reader) {
+            return Ok(pair);
+        }
+    }
     let mut pair = Pair::default();
     while !reader.done() {
         match reader.tag()? {
@@ -215,13 +224,7 @@ fn any_value(mut reader: Reader<'_>, level: u32, nesting: usize, limits: &Limits
                 if nesting >= limits.max_depth {
                     over_depth(limits)?;
                 }
-                collection(
-                    reader.sub(body),
-                    level + 1,
-                    nesting + 1,
-                    read == 0x32,
-                    limits,
-                )?;
+                collection(reader.sub(body), level + 1, nesting + 1, read == 0x32, limits)?;
             }
             other => reader.skip(other, level)?,
         }
@@ -231,19 +234,10 @@ fn any_value(mut reader: Reader<'_>, level: u32, nesting: usize, limits: &Limits
 
 #[cold]
 fn over_depth(limits: &Limits) -> Walked<()> {
-    Err(Refusal::OverLimit {
-        limit: "max_depth",
-        value: limits.max_depth,
-    })
+    Err(Refusal::OverLimit { limit: "max_depth", value: limits.max_depth })
 }
 
-fn collection(
-    mut reader: Reader<'_>,
-    level: u32,
-    nesting: usize,
-    map: bool,
-    limits: &Limits,
-) -> Walked<()> {
+fn collection(mut reader: Reader<'_>, level: u32, nesting: usize, map: bool, limits: &Limits) -> Walked<()> {
     while !reader.done() {
         let read = reader.tag()?;
         if read != tag(1, LEN) {

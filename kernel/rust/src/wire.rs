@@ -46,10 +46,7 @@ impl<'a> Reader<'a> {
     /// A reader of the message that stands at `range`, which must lie within this one.
     #[inline]
     pub fn sub(&self, range: Range) -> Reader<'a> {
-        Reader {
-            buf: self.buf.get(..range.end).unwrap_or(self.buf),
-            pos: range.start,
-        }
+        Reader { buf: self.buf.get(..range.end).unwrap_or(self.buf), pos: range.start }
     }
 
     #[inline]
@@ -82,10 +79,7 @@ impl<'a> Reader<'a> {
         let start = self.pos;
         let tag = self.tag_in_group()?;
         if tag < 8 {
-            return Err(Bad {
-                what: "field number 0",
-                at: start,
-            });
+            return Err(Bad { what: "field number 0", at: start });
         }
         Ok(tag)
     }
@@ -95,15 +89,9 @@ impl<'a> Reader<'a> {
         let start = self.pos;
         let tag = self.short_varint("tag")?;
         if tag & 7 > u64::from(I32) {
-            return Err(Bad {
-                what: "invalid wire type",
-                at: start,
-            });
+            return Err(Bad { what: "invalid wire type", at: start });
         }
-        u32::try_from(tag).map_err(|_| Bad {
-            what: "tag over 32 bits",
-            at: start,
-        })
+        u32::try_from(tag).map_err(|_| Bad { what: "tag over 32 bits", at: start })
     }
 
     /// A varint of at most five bytes.
@@ -119,11 +107,7 @@ impl<'a> Reader<'a> {
                 return Ok(value);
             }
         }
-        self.bad(if name == "tag" {
-            "tag over five bytes"
-        } else {
-            "length over five bytes"
-        })
+        self.bad(if name == "tag" { "tag over five bytes" } else { "length over five bytes" })
     }
 
     #[inline]
@@ -167,19 +151,12 @@ impl<'a> Reader<'a> {
         }
         let start = self.pos;
         self.pos += size;
-        Ok(Range {
-            start,
-            end: self.pos,
-        })
+        Ok(Range { start, end: self.pos })
     }
 
     #[inline]
     pub fn fixed64(&mut self) -> Result<u64, Bad> {
-        let Some(bytes) = self
-            .buf
-            .get(self.pos..)
-            .and_then(|rest| rest.first_chunk::<8>())
-        else {
+        let Some(bytes) = self.buf.get(self.pos..).and_then(|rest| rest.first_chunk::<8>()) else {
             return self.bad("truncated 64-bit field");
         };
         self.pos += 8;
@@ -188,11 +165,7 @@ impl<'a> Reader<'a> {
 
     #[inline]
     pub fn fixed32(&mut self) -> Result<u32, Bad> {
-        let Some(bytes) = self
-            .buf
-            .get(self.pos..)
-            .and_then(|rest| rest.first_chunk::<4>())
-        else {
+        let Some(bytes) = self.buf.get(self.pos..).and_then(|rest| rest.first_chunk::<4>()) else {
             return self.bad("truncated 32-bit field");
         };
         self.pos += 4;
@@ -249,20 +222,13 @@ impl<'a> Reader<'a> {
 
     #[cold]
     fn not_utf8(&self, range: Range) -> Bad {
-        let valid = std::str::from_utf8(range.of(self.buf))
-            .map_or_else(|error| error.valid_up_to(), str::len);
-        Bad {
-            what: "string is not UTF-8",
-            at: range.start + valid,
-        }
+        let valid = std::str::from_utf8(range.of(self.buf)).map_or_else(|error| error.valid_up_to(), str::len);
+        Bad { what: "string is not UTF-8", at: range.start + valid }
     }
 
     /// All that is left, which must be UTF-8.
     pub fn rest_as_string(&self) -> Result<(), Bad> {
-        let rest = Range {
-            start: self.pos,
-            end: self.buf.len(),
-        };
+        let rest = Range { start: self.pos, end: self.buf.len() };
         if is_utf8(rest.of(self.buf)) {
             Ok(())
         } else {
@@ -282,18 +248,7 @@ impl<'a> Reader<'a> {
 
 #[inline]
 fn is_utf8(bytes: &[u8]) -> bool {
-    let mut words = bytes.chunks_exact(8);
-    let mut bits = 0u64;
-    for word in words.by_ref() {
-        let mut fixed = [0u8; 8];
-        fixed.copy_from_slice(word);
-        bits |= u64::from_ne_bytes(fixed);
-    }
-    let mut rest = 0u8;
-    for &byte in words.remainder() {
-        rest |= byte;
-    }
-    (bits & 0x8080_8080_8080_8080 == 0 && rest < 0x80) || std::str::from_utf8(bytes).is_ok()
+    bytes.is_ascii() || std::str::from_utf8(bytes).is_ok()
 }
 
 /// Appends a varint in as few bytes as it needs.
@@ -346,10 +301,7 @@ pub fn fields(buf: &[u8], range: Range, mut each: impl FnMut(Field)) {
             if reader.skip(tag, 0).is_err() {
                 return;
             }
-            Range {
-                start: from,
-                end: reader.pos,
-            }
+            Range { start: from, end: reader.pos }
         };
         each(Field { tag, start, body });
     }
@@ -366,10 +318,7 @@ pub struct Field {
 impl Field {
     /// The field with its tag.
     pub fn whole(&self) -> Range {
-        Range {
-            start: self.start,
-            end: self.body.end,
-        }
+        Range { start: self.start, end: self.body.end }
     }
 
     /// Whether this is the length-delimited field of that number.

@@ -4,6 +4,7 @@
 //! goes to an arena. Nothing is put together before the last stage is done.
 
 use crate::keys::{KeyId, UNKNOWN};
+use crate::walk::{form, Form, Pair};
 use crate::wire::{fields, put_field, put_head, Field, Range};
 
 /// Stands where an item has no place in the original bytes.
@@ -20,20 +21,12 @@ pub struct Loc {
 impl Loc {
     #[inline]
     pub fn base(range: Range) -> Loc {
-        Loc {
-            start: range.start as u32,
-            end: range.end as u32,
-            arena: false,
-        }
+        Loc { start: range.start as u32, end: range.end as u32, arena: false }
     }
 
     /// The part of these bytes at `range`, which counts from their start.
     pub fn part(self, range: Range) -> Loc {
-        Loc {
-            start: self.start + range.start as u32,
-            end: self.start + range.end as u32,
-            ..self
-        }
+        Loc { start: self.start + range.start as u32, end: self.start + range.end as u32, ..self }
     }
 }
 
@@ -59,6 +52,7 @@ pub struct Item {
     pub value: Loc,
     pub key_id: KeyId,
     pub attribute: bool,
+    pub form: Form,
     pub state: State,
 }
 
@@ -103,25 +97,13 @@ impl Work {
 
     #[inline]
     pub fn bytes<'a>(&'a self, base: &'a [u8], loc: Loc) -> &'a [u8] {
-        let buf = if loc.arena {
-            self.arena.as_slice()
-        } else {
-            base
-        };
+        let buf = if loc.arena { self.arena.as_slice() } else { base };
         buf.get(loc.start as usize..loc.end as usize).unwrap_or(&[])
     }
 
-    /// Adds an attribute as it stands in the base; `key` and `value` are what is read of it.
+    /// Adds an attribute as it stands in the base; `pair` is what is read of it.
     #[inline]
-    pub fn attribute(
-        &mut self,
-        owner: u32,
-        field: Range,
-        body: Range,
-        key: Range,
-        value: Range,
-        key_id: KeyId,
-    ) {
+    pub fn attribute(&mut self, owner: u32, field: Range, body: Range, pair: Pair, key_id: KeyId) {
         if let Some(slot @ &mut NOWHERE) = self.slots.get_mut(usize::from(key_id)) {
             *slot = self.items.len() as u32;
         }
@@ -131,10 +113,11 @@ impl Work {
             start: field.start as u32,
             end: field.end as u32,
             body: Loc::base(body),
-            key: Loc::base(key),
-            value: Loc::base(value),
+            key: Loc::base(pair.key),
+            value: Loc::base(pair.value),
             key_id,
             attribute: true,
+            form: pair.form,
             state: State::Same,
         });
     }
@@ -152,6 +135,7 @@ impl Work {
             value: Loc::default(),
             key_id: UNKNOWN,
             attribute: false,
+            form: Form::Other,
             state: State::Same,
         });
     }
@@ -160,9 +144,7 @@ impl Work {
     #[inline]
     pub fn attr<'a>(&'a self, base: &'a [u8], key: KeyId) -> Option<&'a [u8]> {
         let slot = *self.slots.get(usize::from(key))?;
-        self.items
-            .get(slot as usize)
-            .map(|item| self.bytes(base, item.value))
+        self.items.get(slot as usize).map(|item| self.bytes(base, item.value))
     }
 
     /// Finds the slots again, after attributes went away.
@@ -209,6 +191,7 @@ impl Work {
             let (key, value) = key_value_parts(payload);
             item.key = body.part(key);
             item.value = body.part(value);
+            item.form = form(payload);
         }
         let owner = item.owner;
         self.touched(owner);
@@ -217,11 +200,7 @@ impl Work {
     /// Appends an attribute to the last owner; with none, an empty one is added first.
     pub fn append(&mut self, key_id: KeyId, pair: &[u8]) {
         if self.owners.is_empty() {
-            self.owners.push(Owner {
-                range: Range::default(),
-                changed: true,
-                added: true,
-            });
+            self.owners.push(Owner { range: Range::default(), changed: true, added: true });
         }
         let owner = self.owners.len() as u32 - 1;
         let body = self.store(pair);
@@ -239,6 +218,7 @@ impl Work {
             value: body.part(value),
             key_id,
             attribute: true,
+            form: form(pair),
             state: State::Changed,
         });
         self.touched(owner);
@@ -247,11 +227,7 @@ impl Work {
     fn store(&mut self, payload: &[u8]) -> Loc {
         let start = self.arena.len() as u32;
         self.arena.extend_from_slice(payload);
-        Loc {
-            start,
-            end: self.arena.len() as u32,
-            arena: true,
-        }
+        Loc { start, end: self.arena.len() as u32, arena: true }
     }
 
     /// Appends the payload of an owner as it is now.
@@ -260,29 +236,13 @@ impl Work {
             return;
         };
         let mut copied = range.start;
-        let mine = || {
-            self.items
-                .iter()
-                .filter(|item| item.owner == owner && item.state != State::Same)
-        };
+        let mine = || self.items.iter().filter(|item| item.owner == owner && item.state != State::Same);
         for item in mine().filter(|item| item.start != NOWHERE) {
-            out.extend_from_slice(
-                Range {
-                    start: copied,
-                    end: item.start as usize,
-                }
-                .of(base),
-            );
+            out.extend_from_slice(Range { start: copied, end: item.start as usize }.of(base));
             self.put(base, item, out);
             copied = item.end as usize;
         }
-        out.extend_from_slice(
-            Range {
-                start: copied,
-                end: range.end,
-            }
-            .of(base),
-        );
+        out.extend_from_slice(Range { start: copied, end: range.end }.of(base));
         for item in mine().filter(|item| item.start == NOWHERE) {
             self.put(base, item, out);
         }
@@ -299,20 +259,13 @@ impl Work {
 /// Where key and value stand in a `KeyValue`: the last ones.
 pub fn key_value_parts(pair: &[u8]) -> (Range, Range) {
     let (mut key, mut value) = (Range::default(), Range::default());
-    fields(
-        pair,
-        Range {
-            start: 0,
-            end: pair.len(),
-        },
-        |field| {
-            if field.is(1) {
-                key = field.body;
-            } else if field.is(2) {
-                value = field.body;
-            }
-        },
-    );
+    fields(pair, Range { start: 0, end: pair.len() }, |field| {
+        if field.is(1) {
+            key = field.body;
+        } else if field.is(2) {
+            value = field.body;
+        }
+    });
     (key, value)
 }
 
@@ -331,21 +284,11 @@ pub struct Splice<'a> {
 
 impl<'a> Splice<'a> {
     pub fn new(old: &'a [u8]) -> Self {
-        Splice {
-            old,
-            copied: 0,
-            changed: false,
-        }
+        Splice { old, copied: 0, changed: false }
     }
 
     fn up_to(&mut self, field: &Field, out: &mut Vec<u8>) {
-        out.extend_from_slice(
-            Range {
-                start: self.copied,
-                end: field.start,
-            }
-            .of(self.old),
-        );
+        out.extend_from_slice(Range { start: self.copied, end: field.start }.of(self.old));
         self.copied = field.body.end;
         self.changed = true;
     }
@@ -367,13 +310,7 @@ impl<'a> Splice<'a> {
     pub fn finish(self, anyway: Option<()>, out: &mut Vec<u8>) -> bool {
         let write = self.changed || anyway.is_some();
         if write {
-            out.extend_from_slice(
-                Range {
-                    start: self.copied,
-                    end: self.old.len(),
-                }
-                .of(self.old),
-            );
+            out.extend_from_slice(Range { start: self.copied, end: self.old.len() }.of(self.old));
         }
         write
     }
@@ -390,32 +327,21 @@ pub enum Change {
 
 /// Applies `change` to every `AnyValue` of a `KeyValue`; a missing one counts as empty, and is appended when it changes.
 /// The new `KeyValue` is appended to `out` if it is `New`.
-pub fn change_values(
-    pair: &[u8],
-    out: &mut Vec<u8>,
-    mut change: impl FnMut(&[u8], &mut Vec<u8>) -> Change,
-) -> Change {
+pub fn change_values(pair: &[u8], out: &mut Vec<u8>, mut change: impl FnMut(&[u8], &mut Vec<u8>) -> Change) -> Change {
     let (mut splice, mut seen, mut dropped) = (Splice::new(pair), false, false);
     let mut new = Vec::new();
-    fields(
-        pair,
-        Range {
-            start: 0,
-            end: pair.len(),
-        },
-        |field| {
-            if !field.is(2) || dropped {
-                return;
-            }
-            seen = true;
-            new.clear();
-            match change(field.body.of(pair), &mut new) {
-                Change::Same => {}
-                Change::New => splice.replace(&field, &new, out),
-                Change::Drop => dropped = true,
-            }
-        },
-    );
+    fields(pair, Range { start: 0, end: pair.len() }, |field| {
+        if !field.is(2) || dropped {
+            return;
+        }
+        seen = true;
+        new.clear();
+        match change(field.body.of(pair), &mut new) {
+            Change::Same => {}
+            Change::New => splice.replace(&field, &new, out),
+            Change::Drop => dropped = true,
+        }
+    });
     let mut added = false;
     if !seen {
         match change(&[], &mut new) {

@@ -1,8 +1,11 @@
 """The collector's evaluation on made-up columns: votes, precedence, what limiters spend, and composites."""
 
+import copy
 from array import array
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tailgate.processors.tail_sampling.collector import CollectorEvaluation
 from tailgate.processors.tail_sampling.judging import Moment, Room
 from tailgate.processors.tail_sampling.labels import Labels
@@ -261,3 +264,39 @@ def test_in_order_the_composites_total_is_true(kit):
     bench = OrderedBench(kit, vote)
     assert bench.judge(*[HIGH, LOW] * 5, now=NOW + S - 1).count("not_sampled") == 6
     assert bench.judge(*[HIGH, LOW] * 5, now=NOW + S).count("not_sampled") == 10
+
+
+POOL = [
+    YES,
+    NO,
+    HALF,
+    Negated(HALF),
+    Condition(Bit("any", 0)),
+    Dropping(HALF),
+    Dropping(NO),
+    Dropping(Condition(Bit("any", 0))),
+]
+votes = st.lists(
+    st.one_of(
+        st.sampled_from(POOL),
+        st.builds(Allow, st.just("spans"), st.just(1), st.integers(1, 5)),
+        st.builds(lambda burst: AllOf((Allow("spans", 1, burst), HALF)), st.integers(1, 5)),
+        st.builds(lambda total: composite(total, [("a", 50), ("b", 100)]), st.integers(1, 9)),
+    ),
+    min_size=1,
+    max_size=5,
+)
+
+
+@given(votes, st.lists(st.tuples(st.integers(0, 1), st.sampled_from([BELOW, ABOVE])), max_size=9), st.booleans())
+def test_many_rows_are_judged_as_one_by_one(kit, votes, rows, first_match):
+    """Whatever the policies, judging rows together, or with room for exactly what is kept, changes nothing."""
+    made = [Bench(kit, *copy.deepcopy(votes), first_match=first_match) for _ in range(3)]
+    masks, hashes = [mask for mask, _ in rows], [chance for _, chance in rows]
+    words = made[0].judge(*hashes, masks=masks)
+    assert words == [made[1].judge(chance, masks=[mask])[0] for mask, chance in rows]
+    assert [vars(one) for one in made[0].evaluation.counts] == [vars(one) for one in made[1].evaluation.counts]
+    assert made[0].evaluation.asked == made[1].evaluation.asked
+    found = made[2].judge(*hashes, masks=masks, room=100 * words.count("kept"))
+    assert all(one in (other, "back") for one, other in zip(found, words, strict=True))
+    assert "back" not in found or made[2].evaluation.asked != made[0].evaluation.asked

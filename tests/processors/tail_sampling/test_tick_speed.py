@@ -41,7 +41,7 @@ def planted(kit, number):
 def test_a_hundred_thousand_traces_at_once(kit, total):
     """Under twenty policies, columns and settling included: 250 ms in all, 20 ms the longest slice (Rust kernel)."""
     missing = why_not_rust()
-    if missing is not None:
+    if missing is not None and os.environ.get("TAILGATE_REQUIRE_KERNEL") != "rust":
         pytest.skip(missing)
     rig = kit.Rig(load("rust"), f"policies:\n{POLICIES}\ndefault: 1%\n{total}")
     for first in range(0, TRACES, BATCH):

@@ -48,7 +48,5 @@ where
     if let Ok(buffer) = PyBuffer::<T>::get(value) {
         return buffer.to_vec(value.py());
     }
-    value
-        .extract::<Vec<T>>()
-        .map_err(|error| value_error(format!("expected an array of numbers: {error}")))
+    value.extract::<Vec<T>>().map_err(|error| value_error(format!("expected an array of numbers: {error}")))
 }

@@ -38,8 +38,7 @@ fn integer<'py>(py: Python<'py>, words: &[u64]) -> PyResult<Bound<'py, PyAny>> {
     let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
     let options = PyDict::new(py);
     options.set_item("byteorder", "little")?;
-    py.get_type::<PyInt>()
-        .call_method("from_bytes", (PyBytes::new(py, &bytes),), Some(&options))
+    py.get_type::<PyInt>().call_method("from_bytes", (PyBytes::new(py, &bytes),), Some(&options))
 }
 
 type Object<'py> = PyResult<Bound<'py, PyAny>>;
@@ -98,17 +97,9 @@ impl PyColumns {
 
     /// Key `index` of the facts; IndexError when there is none.
     fn keys<'py>(&self, py: Python<'py>, index: isize) -> PyResult<Bound<'py, PyList>> {
-        let keys = usize::try_from(index)
-            .ok()
-            .and_then(|index| self.columns.keys(index));
-        let keys = keys.ok_or_else(|| {
-            PyIndexError::new_err(format!("key {index} of {}", self.columns.key_count))
-        })?;
-        PyList::new(
-            py,
-            keys.into_iter()
-                .map(|key| key.map(|text| PyBytes::new(py, text))),
-        )
+        let keys = usize::try_from(index).ok().and_then(|index| self.columns.keys(index));
+        let keys = keys.ok_or_else(|| PyIndexError::new_err(format!("key {index} of {}", self.columns.key_count)))?;
+        PyList::new(py, keys.into_iter().map(|key| key.map(|text| PyBytes::new(py, text))))
     }
 
     /// 16 bytes each.

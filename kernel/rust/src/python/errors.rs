@@ -17,10 +17,7 @@ pub struct Class {
 
 impl Class {
     pub const fn new(name: &'static str) -> Class {
-        Class {
-            name,
-            found: PyOnceLock::new(),
-        }
+        Class { name, found: PyOnceLock::new() }
     }
 
     pub fn get<'py>(&self, py: Python<'py>) -> PyResult<&Bound<'py, PyType>> {
@@ -51,8 +48,6 @@ pub fn value_error(message: impl Into<String>) -> PyErr {
 pub fn refused(py: Python<'_>, refusal: Refusal) -> PyErr {
     match refusal {
         Refusal::Malformed(bad) => MALFORMED.error(py, format!("{} at byte {}", bad.what, bad.at)),
-        Refusal::OverLimit { limit, value } => {
-            OVER_LIMIT.error(py, format!("the request is over {limit} = {value}"))
-        }
+        Refusal::OverLimit { limit, value } => OVER_LIMIT.error(py, format!("the request is over {limit} = {value}")),
     }
 }

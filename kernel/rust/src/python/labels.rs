@@ -18,9 +18,7 @@ pub struct PyLabelBook {
 
 impl PyLabelBook {
     pub fn new() -> PyLabelBook {
-        PyLabelBook {
-            book: Arc::new(Book::new()),
-        }
+        PyLabelBook { book: Arc::new(Book::new()) }
     }
 }
 
@@ -30,10 +28,7 @@ impl PyLabelBook {
     fn add(&self, label: &Bound<'_, PyDict>) -> PyResult<LabelId> {
         let allowed = ["keep", "span", "resource", "threshold"];
         for key in label.keys() {
-            if !key
-                .extract::<String>()
-                .is_ok_and(|key| allowed.contains(&key.as_str()))
-            {
+            if !key.extract::<String>().is_ok_and(|key| allowed.contains(&key.as_str())) {
                 return Err(value_error(format!("label: unknown key {key}")));
             }
         }
@@ -49,22 +44,13 @@ impl PyLabelBook {
             resource: pairs(label, "resource")?,
             threshold,
         };
-        self.book
-            .add(label)
-            .ok_or_else(|| value_error(format!("the book of labels is full: {}", LabelId::MAX)))
+        self.book.add(label).ok_or_else(|| value_error(format!("the book of labels is full: {}", LabelId::MAX)))
     }
 }
 
-fn field<'py, T: for<'a> FromPyObject<'a, 'py>>(
-    label: &Bound<'py, PyDict>,
-    name: &str,
-) -> PyResult<T> {
-    let value = label
-        .get_item(name)?
-        .ok_or_else(|| value_error(format!("label: {name} is missing")))?;
-    value
-        .extract()
-        .map_err(|_| value_error(format!("label: {name} is wrong: {value}")))
+fn field<'py, T: for<'a> FromPyObject<'a, 'py>>(label: &Bound<'py, PyDict>, name: &str) -> PyResult<T> {
+    let value = label.get_item(name)?.ok_or_else(|| value_error(format!("label: {name} is missing")))?;
+    value.extract().map_err(|_| value_error(format!("label: {name} is wrong: {value}")))
 }
 
 fn pairs(label: &Bound<'_, PyDict>, name: &str) -> PyResult<Vec<Pair>> {

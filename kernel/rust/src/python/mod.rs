@@ -58,11 +58,6 @@ impl RustKernel {
         dropped_decisions: usize,
     ) -> table::PyTable {
         let (program, book) = (Arc::clone(&program.program), Arc::clone(&labels.book));
-        table::PyTable::new(crate::table::Table::new(
-            program,
-            book,
-            kept_decisions,
-            dropped_decisions,
-        ))
+        table::PyTable::new(crate::table::Table::new(program, book, kept_decisions, dropped_decisions))
     }
 }

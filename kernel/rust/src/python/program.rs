@@ -25,32 +25,23 @@ pub fn compile(spec: &Bound<'_, PyAny>) -> PyResult<PyProgram> {
     let py = spec.py();
     let options = PyDict::new(py);
     options.set_item("allow_nan", false)?;
-    let text = py
-        .import("json")?
-        .call_method("dumps", (spec,), Some(&options));
-    let text: String = text.and_then(|text| text.extract()).map_err(|error| {
-        bad_program(py, format!("program: not plain data: {}", error.value(py)))
-    })?;
+    let text = py.import("json")?.call_method("dumps", (spec,), Some(&options));
+    let text: String = text
+        .and_then(|text| text.extract())
+        .map_err(|error| bad_program(py, format!("program: not plain data: {}", error.value(py))))?;
     let program = py.detach(|| {
-        let spec = serde_json::from_str(&text)
-            .map_err(|error| format!("program: not plain data: {error}"))?;
+        let spec = serde_json::from_str(&text).map_err(|error| format!("program: not plain data: {error}"))?;
         Program::compile(&spec)
     });
     let program = program.map_err(|message| bad_program(py, message))?;
-    Ok(PyProgram {
-        program: Arc::new(program),
-    })
+    Ok(PyProgram { program: Arc::new(program) })
 }
 
 #[pymethods]
 impl PyProgram {
     /// Walk, edit, scrub, compute facts. Raises Malformed or OverLimit.
     #[pyo3(signature = (request, context=None))]
-    fn digest(
-        &self,
-        request: &Bound<'_, PyAny>,
-        context: Option<Vec<Option<String>>>,
-    ) -> PyResult<PyRecords> {
+    fn digest(&self, request: &Bound<'_, PyAny>, context: Option<Vec<Option<String>>>) -> PyResult<PyRecords> {
         let py = request.py();
         let given = request.cast::<PyBytes>();
         let bytes = given.map_err(|_| PyTypeError::new_err("a request is bytes"))?;
@@ -61,25 +52,17 @@ impl PyProgram {
             let digested = digest(program, &bytes, &context)?;
             Ok(Records::of_request(Arc::clone(program), bytes, digested))
         });
-        result
-            .map(PyRecords::new)
-            .map_err(|refusal| refused(py, refusal))
+        result.map(PyRecords::new).map_err(|refusal| refused(py, refusal))
     }
 
     /// The same for held spans, trace by trace; labels stay.
     fn refine(&self, py: Python<'_>, records: &PyRecords) -> PyResult<PyRecords> {
         let refined = py.detach(|| records.records.refine(&self.program));
-        refined
-            .map(PyRecords::new)
-            .map_err(|refusal| refused(py, refusal))
+        refined.map(PyRecords::new).map_err(|refusal| refused(py, refusal))
     }
 
     /// Replacements since the start by scrub rule.
     fn counters(&self) -> Vec<u64> {
-        self.program
-            .counters
-            .iter()
-            .map(|counter| counter.load(Ordering::Relaxed))
-            .collect()
+        self.program.counters.iter().map(|counter| counter.load(Ordering::Relaxed)).collect()
     }
 }

@@ -22,9 +22,7 @@ pub struct PyRecords {
 
 impl PyRecords {
     pub fn new(records: Records) -> PyRecords {
-        PyRecords {
-            records: Arc::new(records),
-        }
+        PyRecords { records: Arc::new(records) }
     }
 }
 
@@ -64,10 +62,9 @@ impl PyRecords {
         let (changed, of_request) = py.detach(|| self.records.request());
         match (changed, self.records.buffers.first().map(AsRef::as_ref)) {
             (Some(bytes), _) => Ok(PyBytes::new(py, &bytes).into_any()),
-            (None, Some(Buffer::Python(bytes))) if of_request => bytes
-                .into_pyobject(py)
-                .map(Bound::into_any)
-                .map_err(Into::into),
+            (None, Some(Buffer::Python(bytes))) if of_request => {
+                bytes.into_pyobject(py).map(Bound::into_any).map_err(Into::into)
+            }
             _ => Err(value_error("these records are not those of one request")),
         }
     }
@@ -75,20 +72,13 @@ impl PyRecords {
     /// Facts, a row a trace in order of first appearance.
     fn columns(&self, py: Python<'_>) -> PyColumns {
         let records = &self.records;
-        PyColumns::new(
-            py.detach(|| Columns::of_rows(&records.program.facts, &records.rows, &records.ids)),
-        )
+        PyColumns::new(py.detach(|| Columns::of_rows(&records.program.facts, &records.rows, &records.ids)))
     }
 
     /// Each trace's label in that slot.
     fn labels<'py>(&self, py: Python<'py>, slot: isize) -> PyResult<Bound<'py, PyAny>> {
         let slot = checked(slot)?;
-        let labels: Vec<u32> = self
-            .records
-            .labels_now()
-            .iter()
-            .map(|labels| of(slot, labels).into())
-            .collect();
+        let labels: Vec<u32> = self.records.labels_now().iter().map(|labels| of(slot, labels).into()).collect();
         array(py, &labels)
     }
 
@@ -96,26 +86,15 @@ impl PyRecords {
     fn label(&self, slot: isize, labels: &Bound<'_, PyAny>) -> PyResult<()> {
         let given: Vec<u32> = numbers(labels)?;
         if given.len() != self.records.ids.len() {
-            return Err(value_error(format!(
-                "{} labels for {} traces",
-                given.len(),
-                self.records.ids.len()
-            )));
+            return Err(value_error(format!("{} labels for {} traces", given.len(), self.records.ids.len())));
         }
         let slot = checked(slot)?;
         let known = |number: u32| match &self.records.book {
-            Some(book) => book
-                .check(number)
-                .ok_or_else(|| value_error(format!("there is no label {number}"))),
+            Some(book) => book.check(number).ok_or_else(|| value_error(format!("there is no label {number}"))),
             None if number == 0 => Ok(0),
-            None => Err(value_error(format!(
-                "label {number}, but the records come from no table"
-            ))),
+            None => Err(value_error(format!("label {number}, but the records come from no table"))),
         };
-        let given = given
-            .into_iter()
-            .map(known)
-            .collect::<PyResult<Vec<LabelId>>>()?;
+        let given = given.into_iter().map(known).collect::<PyResult<Vec<LabelId>>>()?;
         for (mine, new) in lock(&self.records.labels).iter_mut().zip(given) {
             mine[usize::from(slot == 1)] = new;
         }
@@ -123,16 +102,8 @@ impl PyRecords {
     }
 
     /// Requests on the way out with their span counts; labels are applied here (0: no bound).
-    fn requests<'py>(
-        &self,
-        py: Python<'py>,
-        max_spans: usize,
-        max_bytes: usize,
-    ) -> Vec<(Bound<'py, PyBytes>, usize)> {
+    fn requests<'py>(&self, py: Python<'py>, max_spans: usize, max_bytes: usize) -> Vec<(Bound<'py, PyBytes>, usize)> {
         let requests = py.detach(|| requests(&self.records, max_spans, max_bytes));
-        requests
-            .into_iter()
-            .map(|(bytes, spans)| (PyBytes::new(py, &bytes), spans))
-            .collect()
+        requests.into_iter().map(|(bytes, spans)| (PyBytes::new(py, &bytes), spans)).collect()
     }
 }

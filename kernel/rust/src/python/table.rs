@@ -27,26 +27,17 @@ pub struct PyTable {
 
 impl PyTable {
     pub fn new(table: Table) -> PyTable {
-        PyTable {
-            table: Arc::new(table),
-        }
+        PyTable { table: Arc::new(table) }
     }
 }
 
 #[pymethods]
 impl PyTable {
     /// Hold the records of `digest` of the table's program; `now` in ns, never less than before.
-    fn file<'py>(
-        &self,
-        py: Python<'py>,
-        records: &PyRecords,
-        now: i64,
-    ) -> PyResult<Bound<'py, PyAny>> {
+    fn file<'py>(&self, py: Python<'py>, records: &PyRecords, now: i64) -> PyResult<Bound<'py, PyAny>> {
         let records = &records.records;
         if !Arc::ptr_eq(&records.program, &self.table.program) {
-            return Err(value_error(
-                "these records are not those of the table's program",
-            ));
+            return Err(value_error("these records are not those of the table's program"));
         }
         let filed = py.detach(|| self.table.file(records, now));
         let late = PyDict::new(py);
@@ -54,19 +45,11 @@ impl PyTable {
             late.set_item(label, spans)?;
         }
         let kept = filed.late_kept.map(PyRecords::new);
-        FILED
-            .get(py)?
-            .call1((filed.held_spans, filed.new_traces, kept, late))
+        FILED.get(py)?.call1((filed.held_spans, filed.new_traces, kept, late))
     }
 
     /// The oldest traces that are due, at most `limit`; the table keeps them until `settle`.
-    fn due(
-        &self,
-        py: Python<'_>,
-        first_seen: i64,
-        root_seen: Option<i64>,
-        limit: usize,
-    ) -> PyColumns {
+    fn due(&self, py: Python<'_>, first_seen: i64, root_seen: Option<i64>, limit: usize) -> PyColumns {
         PyColumns::new(py.detach(|| self.table.due(first_seen, root_seen, limit)))
     }
 
@@ -88,32 +71,22 @@ impl PyTable {
         let thresholds: Option<Vec<u64>> = thresholds.map(numbers).transpose()?;
         let count = columns.columns.ids.len();
         if given.len() != count || thresholds.as_ref().is_some_and(|all| all.len() != count) {
-            return Err(value_error(format!(
-                "{count} traces need as many verdicts and thresholds"
-            )));
+            return Err(value_error(format!("{count} traces need as many verdicts and thresholds")));
         }
         let thresholds = thresholds.unwrap_or_default();
         if thresholds.iter().any(|&threshold| threshold >= THRESHOLDS) {
             return Err(value_error("a threshold is not below 2**56"));
         }
         let book = &self.table.book;
-        let known = |number: u32| {
-            book.check(number)
-                .ok_or_else(|| value_error(format!("there is no label {number}")))
-        };
+        let known = |number: u32| book.check(number).ok_or_else(|| value_error(format!("there is no label {number}")));
         let verdicts = given.into_iter().map(known).collect::<PyResult<Vec<_>>>()?;
-        let settled = py.detach(|| {
-            self.table
-                .settle(&mut columns.out(), &verdicts, &thresholds)
-        });
+        let settled = py.detach(|| self.table.settle(&mut columns.out(), &verdicts, &thresholds));
         let settled = settled.map_err(value_error)?;
         let tally = PyDict::new(py);
         for (label, sums) in settled.tally {
             tally.set_item(label, TALLY.get(py)?.call1(sums)?)?;
         }
-        SETTLED
-            .get(py)?
-            .call1((settled.kept.map(PyRecords::new), tally))
+        SETTLED.get(py)?.call1((settled.kept.map(PyRecords::new), tally))
     }
 
     /// Replace the labels remembered for the traces of these records by those they have now.
@@ -129,14 +102,7 @@ impl PyTable {
     fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let stats = py.detach(|| self.table.stats());
         let decisions = (stats.kept_decisions, stats.dropped_decisions);
-        let held = (
-            stats.traces,
-            stats.spans,
-            stats.held_bytes,
-            stats.headers,
-            decisions.0,
-            decisions.1,
-        );
+        let held = (stats.traces, stats.spans, stats.held_bytes, stats.headers, decisions.0, decisions.1);
         STATS.get(py)?.call1(held)
     }
 }

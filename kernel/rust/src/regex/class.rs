@@ -5,9 +5,8 @@ use regex_syntax::hir::{Class, ClassUnicode, ClassUnicodeRange, Hir, HirKind};
 use super::names::SCRIPTS;
 
 const CATEGORIES: &[&str] = &[
-    "Cc", "Cf", "Co", "L", "Ll", "Lm", "Lo", "Lt", "Lu", "M", "Mc", "Me", "Mn", "N", "Nd", "Nl",
-    "No", "P", "Pc", "Pd", "Pe", "Pf", "Pi", "Po", "Ps", "S", "Sc", "Sk", "Sm", "So", "Z", "Zl",
-    "Zp", "Zs",
+    "Cc", "Cf", "Co", "L", "Ll", "Lm", "Lo", "Lt", "Lu", "M", "Mc", "Me", "Mn", "N", "Nd", "Nl", "No", "P", "Pc", "Pd",
+    "Pe", "Pf", "Pi", "Po", "Ps", "S", "Sc", "Sk", "Sm", "So", "Z", "Zl", "Zp", "Zs",
 ];
 
 /// A class under construction.
@@ -18,22 +17,14 @@ pub struct Builder {
 
 impl Builder {
     pub fn new(fold: bool) -> Self {
-        Builder {
-            class: ClassUnicode::empty(),
-            fold,
-        }
+        Builder { class: ClassUnicode::empty(), fold }
     }
 
     /// Adds a range of code points; surrogates stand in no text and are left out.
     pub fn range(&mut self, low: u32, high: u32) {
         for (low, high) in [(low, high.min(0xd7ff)), (low.max(0xe000), high)] {
-            if let (true, Some(low), Some(high)) =
-                (low <= high, char::from_u32(low), char::from_u32(high))
-            {
-                self.add(
-                    &ClassUnicode::new([ClassUnicodeRange::new(low, high)]),
-                    false,
-                );
+            if let (true, Some(low), Some(high)) = (low <= high, char::from_u32(low), char::from_u32(high)) {
+                self.add(&ClassUnicode::new([ClassUnicodeRange::new(low, high)]), false);
             }
         }
     }
@@ -60,11 +51,7 @@ impl Builder {
 }
 
 fn ascii(ranges: &[(char, char)]) -> ClassUnicode {
-    ClassUnicode::new(
-        ranges
-            .iter()
-            .map(|&(low, high)| ClassUnicodeRange::new(low, high)),
-    )
+    ClassUnicode::new(ranges.iter().map(|&(low, high)| ClassUnicodeRange::new(low, high)))
 }
 
 /// `\d \s \w` and their negations by the letter after the backslash.
@@ -105,12 +92,10 @@ pub fn unicode(name: &str) -> Option<ClassUnicode> {
         "Any" => Some(ascii(&[('\0', char::MAX)])),
         "Cs" => Some(ClassUnicode::empty()),
         // Unlike Unicode's, RE2's `C` leaves out what is not assigned.
-        "C" => ["Cc", "Cf", "Co"]
-            .iter()
-            .try_fold(ClassUnicode::empty(), |mut sum, part| {
-                sum.union(&table(&format!("gc={part}"))?);
-                Some(sum)
-            }),
+        "C" => ["Cc", "Cf", "Co"].iter().try_fold(ClassUnicode::empty(), |mut sum, part| {
+            sum.union(&table(&format!("gc={part}"))?);
+            Some(sum)
+        }),
         _ if CATEGORIES.contains(&name) => table(&format!("gc={name}")),
         _ if SCRIPTS.contains(&name) => table(&format!("sc={name}")),
         _ => None,
@@ -118,16 +103,11 @@ pub fn unicode(name: &str) -> Option<ClassUnicode> {
 }
 
 fn table(query: &str) -> Option<ClassUnicode> {
-    match regex_syntax::parse(&format!(r"\p{{{query}}}"))
-        .ok()?
-        .into_kind()
-    {
+    match regex_syntax::parse(&format!(r"\p{{{query}}}")).ok()?.into_kind() {
         HirKind::Class(Class::Unicode(class)) => Some(class),
         HirKind::Literal(literal) => {
             let text = std::str::from_utf8(&literal.0).ok()?;
-            Some(ClassUnicode::new(
-                text.chars().map(|one| ClassUnicodeRange::new(one, one)),
-            ))
+            Some(ClassUnicode::new(text.chars().map(|one| ClassUnicodeRange::new(one, one))))
         }
         _ => None,
     }
@@ -139,10 +119,7 @@ pub fn in_group_name(letter: char) -> bool {
         || letter.is_ascii_alphanumeric()
         || (!letter.is_ascii()
             && ["L", "Mn", "Mc", "Nd", "Nl", "Pc"].iter().any(|name| {
-                unicode(name).is_some_and(|class| {
-                    class
-                        .iter()
-                        .any(|range| range.start() <= letter && letter <= range.end())
-                })
+                unicode(name)
+                    .is_some_and(|class| class.iter().any(|range| range.start() <= letter && letter <= range.end()))
             }))
 }

@@ -32,25 +32,16 @@ pub fn hir(pattern: &str) -> Result<Hir, String> {
 impl Pattern {
     /// Compiles; the error says what is wrong with the pattern.
     pub fn new(pattern: &str) -> Result<Pattern, String> {
-        let parsed =
-            parse::parse(pattern).map_err(|error| format!("pattern {pattern:?}: {error}"))?;
+        let parsed = parse::parse(pattern).map_err(|error| format!("pattern {pattern:?}: {error}"))?;
         let config = meta::Config::new()
             .utf8_empty(false)
             .nfa_size_limit(Some(NFA_BYTES))
-            .which_captures(if parsed.groups == 0 {
-                WhichCaptures::Implicit
-            } else {
-                WhichCaptures::All
-            });
+            .which_captures(if parsed.groups == 0 { WhichCaptures::Implicit } else { WhichCaptures::All });
         let regex = meta::Builder::new()
             .configure(config)
             .build_from_hir(&parsed.hir)
             .map_err(|_| format!("pattern {pattern:?}: too large"))?;
-        Ok(Pattern {
-            regex,
-            names: parsed.names,
-            groups: parsed.groups,
-        })
+        Ok(Pattern { regex, names: parsed.names, groups: parsed.groups })
     }
 
     /// Named groups with their numbers, in the order in which they stand.
@@ -74,21 +65,13 @@ impl Pattern {
         let input = Input::new(text).range(from..);
         if group == 0 {
             let found = self.regex.find(input)?;
-            return Some(Match {
-                start: found.start(),
-                end: found.end(),
-                group: Some((found.start(), found.end())),
-            });
+            return Some(Match { start: found.start(), end: found.end(), group: Some((found.start(), found.end())) });
         }
         let mut captures = self.regex.create_captures();
         self.regex.search_captures(&input, &mut captures);
         let whole = captures.get_group(0)?;
         let group = captures.get_group(group).map(|span| (span.start, span.end));
-        Some(Match {
-            start: whole.start,
-            end: whole.end,
-            group,
-        })
+        Some(Match { start: whole.start, end: whole.end, group })
     }
 
     /// The groups of the first match.

@@ -60,25 +60,13 @@ pub fn parse(pattern: &str) -> Outcome<Parsed> {
     if parser.levels.len() > 1 {
         return Err("missing )".into());
     }
-    let hir = parser
-        .levels
-        .pop()
-        .map_or_else(Hir::empty, |level| level.finish().hir);
-    Ok(Parsed {
-        hir,
-        names: parser.names,
-        groups: parser.groups,
-    })
+    let hir = parser.levels.pop().map_or_else(Hir::empty, |level| level.finish().hir);
+    Ok(Parsed { hir, names: parser.names, groups: parser.groups })
 }
 
 impl Level {
     fn new(capture: Option<u32>, flags: Flags) -> Self {
-        Level {
-            capture,
-            flags,
-            alternatives: Vec::new(),
-            items: Vec::new(),
-        }
+        Level { capture, flags, alternatives: Vec::new(), items: Vec::new() }
     }
 
     fn close_alternative(&mut self) {
@@ -90,19 +78,10 @@ impl Level {
 
     fn finish(mut self) -> Item {
         self.close_alternative();
-        let repeated = self
-            .alternatives
-            .iter()
-            .map(|item| item.repeated)
-            .max()
-            .unwrap_or(1);
+        let repeated = self.alternatives.iter().map(|item| item.repeated).max().unwrap_or(1);
         let hir = Hir::alternation(self.alternatives.into_iter().map(|item| item.hir).collect());
         let hir = match self.capture {
-            Some(index) => Hir::capture(Capture {
-                index,
-                name: None,
-                sub: Box::new(hir),
-            }),
+            Some(index) => Hir::capture(Capture { index, name: None, sub: Box::new(hir) }),
             None => hir,
         };
         Item { hir, repeated }
@@ -117,8 +96,7 @@ impl Parser<'_> {
             match next {
                 '*' | '+' | '?' => {
                     self.advance(1);
-                    let (min, max) =
-                        [(0, None), (1, None), (0, Some(1))]["*+?".find(next).unwrap_or(0)];
+                    let (min, max) = [(0, None), (1, None), (0, Some(1))]["*+?".find(next).unwrap_or(0)];
                     self.repeat(min, max, was_repetition, false)?;
                     after_repetition = true;
                 }
@@ -144,16 +122,8 @@ impl Parser<'_> {
 
     fn atom(&mut self, next: char) -> Outcome<()> {
         match next {
-            '^' => self.look_here(if self.flags.multi_line {
-                Look::StartLF
-            } else {
-                Look::Start
-            }),
-            '$' => self.look_here(if self.flags.multi_line {
-                Look::EndLF
-            } else {
-                Look::End
-            }),
+            '^' => self.look_here(if self.flags.multi_line { Look::StartLF } else { Look::Start }),
+            '$' => self.look_here(if self.flags.multi_line { Look::EndLF } else { Look::End }),
             '.' => {
                 self.advance(1);
                 let mut any = class::Builder::new(false);
@@ -228,32 +198,17 @@ impl Parser<'_> {
             return Err("bad repetition operator".into());
         }
         if min > MAX_REPEAT || max.is_some_and(|max| max > MAX_REPEAT || max < min) {
-            return Err(format!(
-                "invalid repetition size: {{{min},{}}}",
-                max.unwrap_or(min)
-            ));
+            return Err(format!("invalid repetition size: {{{min},{}}}", max.unwrap_or(min)));
         }
         let greedy = lazy == self.flags.ungreedy;
         let Some(item) = self.top().items.pop() else {
             return Err("no argument for repetition operator".into());
         };
-        let repeated = if counted {
-            item.repeated.saturating_mul(max.unwrap_or(min).max(1))
-        } else {
-            item.repeated
-        };
+        let repeated = if counted { item.repeated.saturating_mul(max.unwrap_or(min).max(1)) } else { item.repeated };
         if repeated > MAX_REPEAT && (min >= 2 || max.is_some_and(|max| max >= 2)) {
-            return Err(format!(
-                "invalid repetition size: {{{min},{}}}",
-                max.unwrap_or(min)
-            ));
+            return Err(format!("invalid repetition size: {{{min},{}}}", max.unwrap_or(min)));
         }
-        let hir = Hir::repetition(Repetition {
-            min,
-            max,
-            greedy,
-            sub: Box::new(item.hir),
-        });
+        let hir = Hir::repetition(Repetition { min, max, greedy, sub: Box::new(item.hir) });
         self.top().items.push(Item { hir, repeated });
         Ok(())
     }
@@ -267,15 +222,9 @@ impl Parser<'_> {
             self.open_group(None);
             return Ok(());
         }
-        let size = ["(?P<", "(?<"]
-            .iter()
-            .find(|start| self.rest.starts_with(**start))
-            .map(|start| start.len());
+        let size = ["(?P<", "(?<"].iter().find(|start| self.rest.starts_with(**start)).map(|start| start.len());
         // `(?<=` and `(?<!` look behind, which RE2 has not.
-        if let (Some(size), false) = (
-            size,
-            self.rest.starts_with("(?<=") || self.rest.starts_with("(?<!"),
-        ) {
+        if let (Some(size), false) = (size, self.rest.starts_with("(?<=") || self.rest.starts_with("(?<!")) {
             let end = self.rest.find('>').ok_or("invalid named capture group")?;
             let name = self.rest.get(size..end).unwrap_or("").to_owned();
             if name.is_empty() || !name.chars().all(class::in_group_name) {
@@ -298,8 +247,7 @@ impl Parser<'_> {
             }
         }
         let flags = self.flags;
-        self.levels
-            .push(Level::new(u32::try_from(index).ok(), flags));
+        self.levels.push(Level::new(u32::try_from(index).ok(), flags));
     }
 
     fn flags_group(&mut self) -> Outcome<()> {
@@ -386,11 +334,7 @@ impl Parser<'_> {
 
     /// `\d`, `\pN` and the like; false (and nothing read) when something else stands here.
     fn class_escape(&mut self, into: &mut class::Builder) -> Outcome<bool> {
-        let Some(letter) = self
-            .rest
-            .strip_prefix('\\')
-            .and_then(|rest| rest.chars().next())
-        else {
+        let Some(letter) = self.rest.strip_prefix('\\').and_then(|rest| rest.chars().next()) else {
             return Ok(false);
         };
         if let Some((class, negated)) = class::perl(letter) {
@@ -404,18 +348,12 @@ impl Parser<'_> {
         self.advance(2);
         let mut name = String::from(self.next().ok_or("invalid character class range: \\p")?);
         if name == "{" {
-            let end = self
-                .rest
-                .find('}')
-                .ok_or("invalid character class range: \\p{")?;
+            let end = self.rest.find('}').ok_or("invalid character class range: \\p{")?;
             self.rest.get(..end).unwrap_or("").clone_into(&mut name);
             self.advance(end + 1);
         }
-        let (name, inner) = name
-            .strip_prefix('^')
-            .map_or((name.as_str(), false), |rest| (rest, true));
-        let class = class::unicode(name)
-            .ok_or_else(|| format!("invalid character class range: \\p{{{name}}}"))?;
+        let (name, inner) = name.strip_prefix('^').map_or((name.as_str(), false), |rest| (rest, true));
+        let class = class::unicode(name).ok_or_else(|| format!("invalid character class range: \\p{{{name}}}"))?;
         into.add(&class, inner != (letter == 'P'));
         Ok(true)
     }
@@ -430,12 +368,7 @@ impl Parser<'_> {
             '0'..='7' => {
                 let mut code = u32::from(letter) - 48;
                 for _ in 0..2 {
-                    let Some(digit) = self
-                        .rest
-                        .chars()
-                        .next()
-                        .filter(|next| ('0'..='7').contains(next))
-                    else {
+                    let Some(digit) = self.rest.chars().next().filter(|next| ('0'..='7').contains(next)) else {
                         break;
                     };
                     code = code * 8 + u32::from(digit) - 48;
@@ -467,11 +400,7 @@ impl Parser<'_> {
             return None;
         }
         let significant = digits.trim_start_matches('0');
-        let code = if significant.is_empty() {
-            0
-        } else {
-            u32::from_str_radix(significant, 16).ok()?
-        };
+        let code = if significant.is_empty() { 0 } else { u32::from_str_radix(significant, 16).ok()? };
         self.advance(size);
         (code <= 0x10_ffff).then_some(code)
     }
@@ -493,8 +422,7 @@ impl Parser<'_> {
                 continue;
             }
             let low = self.class_character()?;
-            let ranged =
-                self.rest.starts_with('-') && self.rest.len() > 1 && !self.rest.starts_with("-]");
+            let ranged = self.rest.starts_with('-') && self.rest.len() > 1 && !self.rest.starts_with("-]");
             let high = if ranged {
                 self.advance(1);
                 self.class_character()?
@@ -525,11 +453,8 @@ impl Parser<'_> {
             return Ok(false);
         };
         let name = self.rest.get(2..2 + end).unwrap_or("");
-        let (name, negated) = name
-            .strip_prefix('^')
-            .map_or((name, false), |rest| (rest, true));
-        let posix = class::posix(name)
-            .ok_or_else(|| format!("invalid character class range: [:{name}:]"))?;
+        let (name, negated) = name.strip_prefix('^').map_or((name, false), |rest| (rest, true));
+        let posix = class::posix(name).ok_or_else(|| format!("invalid character class range: [:{name}:]"))?;
         class.add(&posix, negated);
         self.advance(end + 4);
         Ok(true)

@@ -30,11 +30,7 @@ const HEAD: usize = 4;
 
 impl Places {
     fn new(places: usize, longest: usize) -> Places {
-        Places {
-            memory: Vec::new(),
-            places: places.next_power_of_two(),
-            longest,
-        }
+        Places { memory: Vec::new(), places: places.next_power_of_two(), longest }
     }
 
     fn place(&self, hash: u64) -> std::ops::Range<usize> {
@@ -45,13 +41,9 @@ impl Places {
 
     #[inline]
     fn get(&self, hash: u64, bytes: &[u8]) -> Option<u16> {
-        let (head, rest) = self
-            .memory
-            .get(self.place(hash))?
-            .split_first_chunk::<HEAD>()?;
+        let (head, rest) = self.memory.get(self.place(hash))?.split_first_chunk::<HEAD>()?;
         let [a, b, c, d] = *head;
-        let same = usize::from(u16::from_le_bytes([a, b])) == bytes.len() + 1
-            && rest.get(..bytes.len())? == bytes;
+        let same = usize::from(u16::from_le_bytes([a, b])) == bytes.len() + 1 && rest.get(..bytes.len())? == bytes;
         same.then(|| u16::from_le_bytes([c, d]))
     }
 
@@ -60,10 +52,7 @@ impl Places {
             self.memory = vec![0; self.places * (HEAD + self.longest)];
         }
         let place = self.place(hash);
-        let Some((head, rest)) = self
-            .memory
-            .get_mut(place)
-            .and_then(|place| place.split_first_chunk_mut::<HEAD>())
+        let Some((head, rest)) = self.memory.get_mut(place).and_then(|place| place.split_first_chunk_mut::<HEAD>())
         else {
             return;
         };
@@ -107,48 +96,38 @@ impl Cache {
 
     /// Whether no rule finds anything in a text, as far as is remembered.
     #[inline]
-    pub fn is_clean(&self, text: &[u8]) -> bool {
-        let places = if text.len() <= SHORT {
-            &self.short
-        } else {
-            &self.long
-        };
-        text.len() <= LONG && places.get(self.hasher.hash_one(text), text).is_some()
+    pub fn is_clean(&self, hash: u64, text: &[u8]) -> bool {
+        let places = if text.len() <= SHORT { &self.short } else { &self.long };
+        text.len() <= LONG && places.get(hash, text).is_some()
     }
 
-    pub fn remember_clean(&mut self, text: &[u8]) {
+    pub fn remember_clean(&mut self, hash: u64, text: &[u8]) {
         if text.len() <= LONG {
-            let places = if text.len() <= SHORT {
-                &mut self.short
-            } else {
-                &mut self.long
-            };
-            places.put(self.hasher.hash_one(text), text, 0);
+            let places = if text.len() <= SHORT { &mut self.short } else { &mut self.long };
+            places.put(hash, text, 0);
         }
     }
 
-    pub fn verdict(&self, key: &[u8]) -> Option<Verdict> {
+    /// What a text or key is found by.
+    #[inline]
+    pub fn hash(&self, bytes: &[u8]) -> u64 {
+        self.hasher.hash_one(bytes)
+    }
+
+    #[inline]
+    pub fn verdict(&self, hash: u64, key: &[u8]) -> Option<Verdict> {
         if key.len() > SHORT {
             return None;
         }
-        let number = self.keys.get(self.hasher.hash_one(key), key)?;
+        let number = self.keys.get(hash, key)?;
         let rule = usize::from(number >> 1).checked_sub(1);
-        Some(Verdict {
-            skip: number & 1 == 1,
-            rule,
-        })
+        Some(Verdict { skip: number & 1 == 1, rule })
     }
 
-    pub fn remember_verdict(&mut self, key: &[u8], verdict: Verdict) {
-        let rule = u16::try_from(verdict.rule.map_or(0, |rule| rule + 1))
-            .ok()
-            .filter(|rule| *rule < 1 << 15);
+    pub fn remember_verdict(&mut self, hash: u64, key: &[u8], verdict: Verdict) {
+        let rule = u16::try_from(verdict.rule.map_or(0, |rule| rule + 1)).ok().filter(|rule| *rule < 1 << 15);
         if let (true, Some(rule)) = (key.len() <= SHORT, rule) {
-            self.keys.put(
-                self.hasher.hash_one(key),
-                key,
-                rule << 1 | u16::from(verdict.skip),
-            );
+            self.keys.put(hash, key, rule << 1 | u16::from(verdict.skip));
         }
     }
 }
@@ -164,10 +143,7 @@ mod tests {
         assert_eq!(places.get(4, b"one"), Some(1));
         assert_eq!(places.get(4, b"on"), None);
         places.put(6, b"two", 2);
-        assert_eq!(
-            (places.get(4, b"one"), places.get(6, b"two")),
-            (None, Some(2))
-        );
+        assert_eq!((places.get(4, b"one"), places.get(6, b"two")), (None, Some(2)));
         assert_eq!(places.get(5, b""), None);
     }
 }

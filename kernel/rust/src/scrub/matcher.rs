@@ -18,6 +18,7 @@ pub struct Matcher {
     /// None when the patterns are too large together: every text is taken through all the rules then.
     automata: Option<Automata>,
     rules: usize,
+    shortest: usize,
 }
 
 struct Automata {
@@ -36,34 +37,32 @@ pub struct Cache {
 impl Cache {
     /// Whether the rule may find something in the text that was searched last.
     pub fn has(&self, rule: usize) -> bool {
-        self.automata.is_none()
-            || regex_automata::PatternID::new(rule).is_ok_and(|id| self.found.contains(id))
+        self.automata.is_none() || regex_automata::PatternID::new(rule).is_ok_and(|id| self.found.contains(id))
     }
 }
 
 impl Matcher {
     /// Of the patterns and groups of the rules; the patterns were compiled one by one before.
     pub fn new<'a>(rules: impl Iterator<Item = (&'a str, usize)>) -> Matcher {
-        let hirs: Vec<Option<Hir>> = rules
-            .map(|(pattern, group)| Some(pruned(&regex::hir(pattern).ok()?, group)))
-            .collect();
+        let hirs: Vec<Option<Hir>> =
+            rules.map(|(pattern, group)| Some(pruned(&regex::hir(pattern).ok()?, group))).collect();
         let rules = hirs.len();
-        let automata = hirs
-            .into_iter()
-            .collect::<Option<Vec<Hir>>>()
-            .and_then(|hirs| build(&hirs));
-        Matcher { automata, rules }
+        let least =
+            |hir: &Option<Hir>| hir.as_ref().map_or(0, |hir| hir.properties().minimum_len().unwrap_or(usize::MAX));
+        let shortest = hirs.iter().map(least).min().unwrap_or(usize::MAX);
+        let automata = hirs.into_iter().collect::<Option<Vec<Hir>>>().and_then(|hirs| build(&hirs));
+        Matcher { automata, rules, shortest }
+    }
+
+    /// No rule finds anything in a text of fewer bytes.
+    #[inline]
+    pub fn shortest(&self) -> usize {
+        self.shortest
     }
 
     pub fn cache(&self) -> Cache {
-        let automata = self
-            .automata
-            .as_ref()
-            .map(|all| (all.any.create_cache(), all.each.create_cache()));
-        Cache {
-            automata,
-            found: PatternSet::new(self.rules),
-        }
+        let automata = self.automata.as_ref().map(|all| (all.any.create_cache(), all.each.create_cache()));
+        Cache { automata, found: PatternSet::new(self.rules) }
     }
 
     /// False only when no rule finds anything in the text; `Cache::has` tells which may.
@@ -72,19 +71,11 @@ impl Matcher {
         let (Some(all), Some((any, each))) = (&self.automata, &mut cache.automata) else {
             return true;
         };
-        if matches!(
-            all.any
-                .try_search_fwd(any, &Input::new(text).earliest(true)),
-            Ok(None)
-        ) {
+        if matches!(all.any.try_search_fwd(any, &Input::new(text).earliest(true)), Ok(None)) {
             return false;
         }
         cache.found.clear();
-        if all
-            .each
-            .try_which_overlapping_matches(each, &Input::new(text), &mut cache.found)
-            .is_err()
-        {
+        if all.each.try_which_overlapping_matches(each, &Input::new(text), &mut cache.found).is_err() {
             cache.automata = None;
         }
         true
@@ -95,28 +86,14 @@ fn build(hirs: &[Hir]) -> Option<Automata> {
     if hirs.is_empty() {
         return None;
     }
-    let config = thompson::Config::new()
-        .utf8(false)
-        .which_captures(WhichCaptures::None)
-        .nfa_size_limit(Some(NFA_BYTES));
-    let nfa = thompson::Compiler::new()
-        .configure(config)
-        .build_many_from_hir(hirs)
-        .ok()?;
+    let config =
+        thompson::Config::new().utf8(false).which_captures(WhichCaptures::None).nfa_size_limit(Some(NFA_BYTES));
+    let nfa = thompson::Compiler::new().configure(config).build_many_from_hir(hirs).ok()?;
     let automaton = |kind| {
-        let config = dfa::Config::new()
-            .match_kind(kind)
-            .cache_capacity(CACHE_BYTES)
-            .skip_cache_capacity_check(true);
-        dfa::Builder::new()
-            .configure(config)
-            .build_from_nfa(nfa.clone())
-            .ok()
+        let config = dfa::Config::new().match_kind(kind).cache_capacity(CACHE_BYTES).skip_cache_capacity_check(true);
+        dfa::Builder::new().configure(config).build_from_nfa(nfa.clone()).ok()
     };
-    Some(Automata {
-        any: automaton(MatchKind::LeftmostFirst)?,
-        each: automaton(MatchKind::All)?,
-    })
+    Some(Automata { any: automaton(MatchKind::LeftmostFirst)?, each: automaton(MatchKind::All)? })
 }
 
 /// The pattern without the alternatives in which `group` takes no part.
@@ -125,30 +102,17 @@ fn pruned(hir: &Hir, group: usize) -> Hir {
         return hir.clone();
     }
     match hir.kind() {
-        HirKind::Alternation(parts) => Hir::alternation(
-            parts
-                .iter()
-                .filter(|part| holds(part, group))
-                .map(|part| pruned(part, group))
-                .collect(),
-        ),
-        HirKind::Concat(parts) => {
-            Hir::concat(parts.iter().map(|part| pruned(part, group)).collect())
+        HirKind::Alternation(parts) => {
+            Hir::alternation(parts.iter().filter(|part| holds(part, group)).map(|part| pruned(part, group)).collect())
         }
+        HirKind::Concat(parts) => Hir::concat(parts.iter().map(|part| pruned(part, group)).collect()),
         HirKind::Capture(capture) => {
             let sub = Box::new(pruned(&capture.sub, group));
-            Hir::capture(Capture {
-                index: capture.index,
-                name: capture.name.clone(),
-                sub,
-            })
+            Hir::capture(Capture { index: capture.index, name: capture.name.clone(), sub })
         }
         // Several rounds may take different branches.
         HirKind::Repetition(repetition) if repetition.max == Some(1) => {
-            Hir::repetition(Repetition {
-                sub: Box::new(pruned(&repetition.sub, group)),
-                ..repetition.clone()
-            })
+            Hir::repetition(Repetition { sub: Box::new(pruned(&repetition.sub, group)), ..repetition.clone() })
         }
         _ => hir.clone(),
     }
@@ -158,9 +122,7 @@ fn holds(hir: &Hir, group: usize) -> bool {
     match hir.kind() {
         HirKind::Capture(capture) => capture.index as usize == group || holds(&capture.sub, group),
         HirKind::Repetition(repetition) => holds(&repetition.sub, group),
-        HirKind::Concat(parts) | HirKind::Alternation(parts) => {
-            parts.iter().any(|part| holds(part, group))
-        }
+        HirKind::Concat(parts) | HirKind::Alternation(parts) => parts.iter().any(|part| holds(part, group)),
         _ => false,
     }
 }

@@ -64,35 +64,15 @@ pub struct Scrub {
 impl Scrub {
     /// Compiles a stage whose first rule has the number `first` in the program.
     pub fn compile(spec: &Json, first: usize) -> Outcome<Scrub> {
-        let stage = only(
-            Some(spec),
-            &["kind", "positions", "skip", "keys", "values"],
-            "scrub",
-        )?;
+        let stage = only(Some(spec), &["kind", "positions", "skip", "keys", "values"], "scrub")?;
         let positions = Positions::compile(stage.get("positions"))?;
-        let skip = given(stage, "skip")
-            .map(|one| text(Some(one), "skip").and_then(Pattern::new))
-            .transpose()?;
-        let keys = listed(stage.get("keys"), "keys")?
-            .iter()
-            .map(KeyRule::compile)
-            .collect::<Outcome<_>>()?;
+        let skip = given(stage, "skip").map(|one| text(Some(one), "skip").and_then(Pattern::new)).transpose()?;
+        let keys = listed(stage.get("keys"), "keys")?.iter().map(KeyRule::compile).collect::<Outcome<_>>()?;
         let values = listed(stage.get("values"), "values")?.iter();
-        let values = values
-            .map(ValueRule::compile)
-            .collect::<Outcome<Vec<_>>>()?;
-        let patterns = listed(stage.get("values"), "values")?
-            .iter()
-            .filter_map(|rule| rule.get("pattern")?.as_str());
+        let values = values.map(ValueRule::compile).collect::<Outcome<Vec<_>>>()?;
+        let patterns = listed(stage.get("values"), "values")?.iter().filter_map(|rule| rule.get("pattern")?.as_str());
         let matcher = Matcher::new(patterns.zip(values.iter().map(ValueRule::group)));
-        Ok(Scrub {
-            positions,
-            skip,
-            keys,
-            values,
-            matcher,
-            first,
-        })
+        Ok(Scrub { positions, skip, keys, values, matcher, first })
     }
 
     /// How many rules are counted.
@@ -104,13 +84,7 @@ impl Scrub {
     pub fn on_spans(&self) -> bool {
         let at = self.positions;
         self.rules() > 0
-            && (at.span
-                || at.event
-                || at.link
-                || at.span_name
-                || at.status
-                || at.event_name
-                || at.trace_state)
+            && (at.span || at.event || at.link || at.span_name || at.status || at.event_name || at.trace_state)
     }
 
     /// Memory for this stage in one scratch.
@@ -119,47 +93,22 @@ impl Scrub {
     }
 
     /// Scrubs the header of a resource or scope.
-    pub fn header(
-        &self,
-        work: &mut Work,
-        base: &[u8],
-        on: Where,
-        scratch: &mut Scratch,
-        stage: usize,
-    ) {
+    pub fn header(&self, work: &mut Work, base: &[u8], on: Where, scratch: &mut Scratch, stage: usize) {
         let at = self.positions;
-        let attributes = if on == Where::Scope {
-            at.scope
-        } else {
-            at.resource
-        };
-        let Scratch {
-            text,
-            counts,
-            scrub,
-            ..
-        } = scratch;
+        let attributes = if on == Where::Scope { at.scope } else { at.resource };
+        let Scratch { text, counts, scrub, .. } = scratch;
         let Some(cache) = scrub.get_mut(stage) else {
             return;
         };
-        let mut pass = Pass {
-            scrub: self,
-            cache,
-            counts,
-        };
+        let mut pass = Pass { scrub: self, cache, counts };
         for index in 0..work.items.len() {
-            let Some(item) = work
-                .items
-                .get(index)
-                .copied()
-                .filter(|item| item.state != State::Gone)
-            else {
+            let Some(item) = work.items.get(index).copied().filter(|item| item.state != State::Gone) else {
                 continue;
             };
             let body = work.bytes(base, item.body);
             text.clear();
             let change = match (item.attribute, item.owner == TOP) {
-                (true, _) if attributes => pass.attribute(work.bytes(base, item.key), body, text),
+                (true, _) if attributes => pass.item(work, base, &item, text),
                 (false, true) if at.schema_url => pass.plain(body, text),
                 (false, false) if at.scope_name => pass.plain(body, text),
                 _ => continue,
@@ -171,43 +120,24 @@ impl Scrub {
     /// Scrubs a span.
     pub fn span(&self, base: &[u8], span: &mut SpanFields, stage: usize, scratch: &mut Scratch) {
         let at = self.positions;
-        let Scratch {
-            work,
-            text,
-            counts,
-            scrub,
-            ..
-        } = scratch;
+        let Scratch { work, text, counts, scrub, .. } = scratch;
         let Some(cache) = scrub.get_mut(stage) else {
             return;
         };
-        let mut pass = Pass {
-            scrub: self,
-            cache,
-            counts,
-        };
+        let mut pass = Pass { scrub: self, cache, counts };
         let mut again = false;
         for index in 0..work.items.len() {
-            let Some(item) = work
-                .items
-                .get(index)
-                .copied()
-                .filter(|item| item.state != State::Gone)
-            else {
+            let Some(item) = work.items.get(index).copied().filter(|item| item.state != State::Gone) else {
                 continue;
             };
             let body = work.bytes(base, item.body);
             text.clear();
             let change = match item.number {
-                9 if at.span => pass.attribute(work.bytes(base, item.key), body, text),
+                9 if at.span => pass.item(work, base, &item, text),
                 3 if at.trace_state => pass.plain(body, text),
                 5 if at.span_name => pass.plain(body, text),
-                11 if at.event || at.event_name => {
-                    pass.part(body, (3, at.event), (2, at.event_name), text)
-                }
-                13 if at.link || at.trace_state => {
-                    pass.part(body, (4, at.link), (3, at.trace_state), text)
-                }
+                11 if at.event || at.event_name => pass.part(body, (3, at.event), (2, at.event_name), text),
+                13 if at.link || at.trace_state => pass.part(body, (4, at.link), (3, at.trace_state), text),
                 15 if at.status => pass.part(body, (0, false), (2, true), text),
                 _ => continue,
             };
@@ -237,18 +167,11 @@ fn reread(work: &Work, base: &[u8], span: &mut SpanFields) {
             5 => span.name = item.body,
             15 => {
                 let status = work.bytes(base, item.body);
-                fields(
-                    status,
-                    Range {
-                        start: 0,
-                        end: status.len(),
-                    },
-                    |field| {
-                        if field.is(2) {
-                            span.status_message = item.body.part(field.body);
-                        }
-                    },
-                );
+                fields(status, Range { start: 0, end: status.len() }, |field| {
+                    if field.is(2) {
+                        span.status_message = item.body.part(field.body);
+                    }
+                });
             }
             _ => {}
         }
@@ -258,10 +181,7 @@ fn reread(work: &Work, base: &[u8], span: &mut SpanFields) {
 impl Positions {
     fn compile(spec: Option<&Json>) -> Outcome<Positions> {
         let given = listed(spec, "positions")?;
-        if let Some(unknown) = given
-            .iter()
-            .find(|one| !one.as_str().is_some_and(|name| POSITIONS.contains(&name)))
-        {
+        if let Some(unknown) = given.iter().find(|one| !one.as_str().is_some_and(|name| POSITIONS.contains(&name))) {
             return Err(format!("unknown position {}", shown(Some(unknown))));
         }
         let has = |name: &str| given.iter().any(|one| one.as_str() == Some(name));

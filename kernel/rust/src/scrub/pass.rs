@@ -3,8 +3,9 @@
 use super::cache::{Cache, Verdict};
 use super::Scrub;
 use crate::value::{put_string, read, value_text};
+use crate::walk::Form;
 use crate::wire::{fields, Range};
-use crate::work::{change_values, key_value_parts, Change, Splice};
+use crate::work::{change_values, key_value_parts, Change, Item, Splice, Work};
 
 pub struct Pass<'a> {
     pub scrub: &'a Scrub,
@@ -13,10 +14,7 @@ pub struct Pass<'a> {
 }
 
 fn whole(payload: &[u8]) -> Range {
-    Range {
-        start: 0,
-        end: payload.len(),
-    }
+    Range { start: 0, end: payload.len() }
 }
 
 fn changed(written: bool) -> Change {
@@ -38,33 +36,33 @@ impl Pass<'_> {
         if self.scrub.skip.is_none() && self.scrub.keys.is_empty() {
             return Verdict::default();
         }
-        if let Some(known) = self.cache.verdict(key) {
+        let hash = self.cache.hash(key);
+        if let Some(known) = self.cache.verdict(hash, key) {
             return known;
         }
-        let rule = self
-            .scrub
-            .keys
-            .iter()
-            .position(|rule| rule.pattern.is_match(key));
-        let verdict = Verdict {
-            skip: self
-                .scrub
-                .skip
-                .as_ref()
-                .is_some_and(|skip| skip.is_match(key)),
-            rule,
-        };
-        self.cache.remember_verdict(key, verdict);
+        let rule = self.scrub.keys.iter().position(|rule| rule.pattern.is_match(key));
+        let verdict = Verdict { skip: self.scrub.skip.as_ref().is_some_and(|skip| skip.is_match(key)), rule };
+        self.cache.remember_verdict(hash, key, verdict);
         verdict
+    }
+
+    /// Whether no rule can find anything in a text, as far as is known without looking.
+    #[inline]
+    fn is_known(&self, content: &[u8]) -> bool {
+        content.len() < self.scrub.matcher.shortest() || self.cache.is_clean(self.cache.hash(content), content)
     }
 
     /// A text after the `values` rules; `New` when it was written to `out`.
     pub fn text(&mut self, content: &[u8], out: &mut Vec<u8>) -> Change {
-        if content.is_empty() || self.scrub.values.is_empty() || self.cache.is_clean(content) {
+        if content.is_empty() || content.len() < self.scrub.matcher.shortest() {
+            return Change::Same;
+        }
+        let hash = self.cache.hash(content);
+        if self.cache.is_clean(hash, content) {
             return Change::Same;
         }
         if !self.scrub.matcher.search(&mut self.cache.matcher, content) {
-            self.cache.remember_clean(content);
+            self.cache.remember_clean(hash, content);
             return Change::Same;
         }
         let mut now: Option<Vec<u8>> = None;
@@ -89,7 +87,7 @@ impl Pass<'_> {
         }
         match now {
             None => {
-                self.cache.remember_clean(content);
+                self.cache.remember_clean(hash, content);
                 Change::Same
             }
             Some(new) if new != content => {
@@ -109,7 +107,26 @@ impl Pass<'_> {
         }
     }
 
-    /// A top-level attribute.
+    /// An attribute of a span, resource or scope.
+    #[inline]
+    pub fn item(&mut self, work: &Work, base: &[u8], item: &Item, out: &mut Vec<u8>) -> Change {
+        let verdict = self.verdict(work.bytes(base, item.key));
+        if verdict.skip {
+            return Change::Same;
+        }
+        if verdict.rule.is_none() {
+            match item.form {
+                Form::Scalar => return Change::Same,
+                Form::Text if self.is_known(work.bytes(base, item.value).get(2..).unwrap_or(&[])) => {
+                    return Change::Same;
+                }
+                _ => {}
+            }
+        }
+        self.pair(verdict, work.bytes(base, item.body), out)
+    }
+
+    /// An attribute of an event or link.
     pub fn attribute(&mut self, key: &[u8], pair: &[u8], out: &mut Vec<u8>) -> Change {
         let verdict = self.verdict(key);
         if verdict.skip {
@@ -119,9 +136,7 @@ impl Pass<'_> {
     }
 
     fn pair(&mut self, verdict: Verdict, pair: &[u8], out: &mut Vec<u8>) -> Change {
-        let rule = verdict
-            .rule
-            .and_then(|index| Some((index, self.scrub.keys.get(index)?)));
+        let rule = verdict.rule.and_then(|index| Some((index, self.scrub.keys.get(index)?)));
         let Some((index, rule)) = rule else {
             return change_values(pair, out, |value, new| self.any_value(value, new));
         };

@@ -25,37 +25,20 @@ impl KeyRule {
     pub fn compile(spec: &Json) -> Outcome<KeyRule> {
         let spec = only(Some(spec), &["pattern", "action"], "key rule")?;
         let pattern = Pattern::new(text(spec.get("pattern"), "pattern")?)?;
-        Ok(KeyRule {
-            pattern,
-            action: Action::compile(spec.get("action"))?,
-        })
+        Ok(KeyRule { pattern, action: Action::compile(spec.get("action"))? })
     }
 }
 
 impl ValueRule {
     pub fn compile(spec: &Json) -> Outcome<ValueRule> {
-        let spec = only(
-            Some(spec),
-            &["pattern", "action", "group", "check"],
-            "value rule",
-        )?;
+        let spec = only(Some(spec), &["pattern", "action", "group", "check"], "value rule")?;
         let pattern = Pattern::new(text(spec.get("pattern"), "pattern")?)?;
-        let group = spec
-            .get("group")
-            .map_or(Ok(0), |group| natural(Some(group), "group"))?;
-        need(group <= pattern.groups(), || {
-            format!("group {group}: the pattern has {}", pattern.groups())
-        })?;
+        let group = spec.get("group").map_or(Ok(0), |group| natural(Some(group), "group"))?;
+        need(group <= pattern.groups(), || format!("group {group}: the pattern has {}", pattern.groups()))?;
         let unknown = || format!("unknown check {}", shown(spec.get("check")));
-        let check = given(spec, "check")
-            .map(|name| name.as_str().and_then(checks::by_name).ok_or_else(unknown));
+        let check = given(spec, "check").map(|name| name.as_str().and_then(checks::by_name).ok_or_else(unknown));
         let check = check.transpose()?;
-        Ok(ValueRule {
-            pattern,
-            group,
-            check,
-            action: Action::compile(spec.get("action"))?,
-        })
+        Ok(ValueRule { pattern, group, check, action: Action::compile(spec.get("action"))? })
     }
 
     /// The group whose text is replaced.
@@ -73,8 +56,7 @@ impl ValueRule {
             };
             let group = found.group.filter(|(start, end)| start < end);
             let part = group.and_then(|(start, end)| Some((start, end, content.get(start..end)?)));
-            let part = part
-                .filter(|(_, _, part)| self.check.is_none_or(|check| checks::passes(check, part)));
+            let part = part.filter(|(_, _, part)| self.check.is_none_or(|check| checks::passes(check, part)));
             let Some((start, end, part)) = part else {
                 position = next_code_point(content, found.start);
                 continue;

@@ -51,11 +51,7 @@ impl Decisions {
         if self.entries.is_empty() {
             return None;
         }
-        let same = |at: &u32| {
-            self.entries
-                .get(*at as usize)
-                .is_some_and(|entry| entry.id == *id)
-        };
+        let same = |at: &u32| self.entries.get(*at as usize).is_some_and(|entry| entry.id == *id);
         self.map.find(self.hasher.hash_one(id), same).copied()
     }
 
@@ -88,12 +84,7 @@ impl Decisions {
             self.link(at);
             return;
         }
-        let entry = Entry {
-            id,
-            decision,
-            newer: NOBODY,
-            older: NOBODY,
-        };
+        let entry = Entry { id, decision, newer: NOBODY, older: NOBODY };
         let at = if self.entries.len() < self.room {
             self.entries.push(entry);
             self.entries.len() as u32 - 1
@@ -102,21 +93,14 @@ impl Decisions {
         };
         self.link(at);
         let (entries, hasher) = (&self.entries, &self.hasher);
-        let hash_of = |at: &u32| {
-            entries
-                .get(*at as usize)
-                .map_or(0, |entry| hasher.hash_one(entry.id))
-        };
+        let hash_of = |at: &u32| entries.get(*at as usize).map_or(0, |entry| hasher.hash_one(entry.id));
         self.map.insert_unique(hasher.hash_one(id), at, hash_of);
     }
 
     fn replace_oldest(&mut self, entry: Entry) -> u32 {
         let at = self.oldest;
         if let Some(old) = self.entries.get(at as usize) {
-            if let Ok(place) = self
-                .map
-                .find_entry(self.hasher.hash_one(old.id), |one| *one == at)
-            {
+            if let Ok(place) = self.map.find_entry(self.hasher.hash_one(old.id), |one| *one == at) {
                 place.remove();
             }
         }
@@ -163,18 +147,13 @@ mod tests {
     #[test]
     fn the_least_recently_used_goes_first() {
         let mut decisions = Decisions::new(2);
-        let decision = Decision {
-            labels: [1, 0],
-            threshold: 0,
-        };
+        let decision = Decision { labels: [1, 0], threshold: 0 };
         for id in [1, 2] {
             decisions.add([id; 16], decision);
         }
         assert!(decisions.get(&[1; 16]).is_some());
         decisions.add([3; 16], decision);
-        let there: Vec<bool> = [1, 2, 3]
-            .map(|id| decisions.find(&[id; 16]).is_some())
-            .into();
+        let there: Vec<bool> = [1, 2, 3].map(|id| decisions.find(&[id; 16]).is_some()).into();
         assert_eq!(there, [true, false, true]);
         assert_eq!(decisions.len(), 2);
     }

@@ -115,11 +115,7 @@ impl Headers {
             }
         };
         if let Some(entry) = self.entries.get_mut(number as usize) {
-            *entry = Entry {
-                resource,
-                scope,
-                uses: 0,
-            };
+            *entry = Entry { resource, scope, uses: 0 };
         }
         self.pairs.insert((resource, scope), number);
         number
@@ -127,15 +123,8 @@ impl Headers {
 
     pub fn get(&self, number: u32) -> Option<Pair> {
         let entry = self.entries.get(number as usize)?;
-        let header = |of: &Interned, number: u32| {
-            of.entries
-                .get(number as usize)
-                .map(|entry| Arc::clone(&entry.0))
-        };
-        Some((
-            header(&self.resources, entry.resource)?,
-            header(&self.scopes, entry.scope)?,
-        ))
+        let header = |of: &Interned, number: u32| of.entries.get(number as usize).map(|entry| Arc::clone(&entry.0));
+        Some((header(&self.resources, entry.resource)?, header(&self.scopes, entry.scope)?))
     }
 
     /// One span less uses the pair.

@@ -88,11 +88,7 @@ impl Table {
             bytes: 0,
             columns: 0,
         };
-        Table {
-            program,
-            book,
-            inner: Mutex::new(inner),
-        }
+        Table { program, book, inner: Mutex::new(inner) }
     }
 
     /// Holds records of the table's program; late spans follow the verdict of their trace.
@@ -102,12 +98,7 @@ impl Table {
         let decisions = inner.decisions(records);
         let by_row = ByRow::new(records);
         let mut pairs = vec![None; records.pairs.len()];
-        let mut filed = Filed {
-            held_spans: 0,
-            new_traces: 0,
-            late_kept: None,
-            late: BTreeMap::new(),
-        };
+        let mut filed = Filed { held_spans: 0, new_traces: 0, late_kept: None, late: BTreeMap::new() };
         for (row, id) in records.ids.iter().enumerate() {
             let spans = by_row.spans(row);
             if let Some(Some(decision)) = decisions.get(row) {
@@ -127,10 +118,7 @@ impl Table {
     /// The spans of traces that were kept before.
     fn late(&self, records: &Records, decisions: &[Option<Decision>]) -> Option<Records> {
         let book = self.book.read();
-        let keeps = |decision: &Decision| {
-            book.get(usize::from(decision.labels[0]))
-                .is_some_and(|label| label.keep)
-        };
+        let keeps = |decision: &Decision| book.get(usize::from(decision.labels[0])).is_some_and(|label| label.keep);
         let mut chosen = Selection::new(records);
         for (row, id) in records.ids.iter().enumerate() {
             if let Some(decision) = decisions.get(row).copied().flatten().filter(keeps) {
@@ -179,13 +167,7 @@ impl Table {
         for (order, ticket) in inner.arrivals.iter().enumerate() {
             if let Some(slot) = inner.slots.by_ticket(ticket).filter(|slot| slot.out == 0) {
                 let (age, cost) = (now.saturating_sub(slot.first_seen), inner.cost(ticket.slot));
-                waiting.push((
-                    -(i128::from(cost) * i128::from(age)),
-                    age,
-                    order,
-                    ticket,
-                    cost,
-                ));
+                waiting.push((-(i128::from(cost) * i128::from(age)), age, order, ticket, cost));
             }
         }
         let key = |one: &(i128, i64, usize, Ticket, u64)| (one.0, std::cmp::Reverse(one.1), one.2);
@@ -221,16 +203,8 @@ impl Table {
         inner.sweep();
         let slots = &inner.slots;
         let waits = |ticket| slots.by_ticket(ticket).filter(|slot| slot.out == 0);
-        let first = inner
-            .arrivals
-            .iter()
-            .find_map(waits)
-            .map(|slot| slot.first_seen);
-        let root = inner
-            .roots
-            .iter()
-            .find_map(waits)
-            .map(|slot| slot.root_seen);
+        let first = inner.arrivals.iter().find_map(waits).map(|slot| slot.first_seen);
+        let root = inner.roots.iter().find_map(waits).map(|slot| slot.root_seen);
         (first, root)
     }
 
@@ -240,10 +214,7 @@ impl Table {
         Stats {
             traces,
             spans: inner.spans,
-            held_bytes: inner.bytes
-                + SPAN_COST * inner.spans
-                + TRACE_COST * traces as u64
-                + inner.headers.bytes,
+            held_bytes: inner.bytes + SPAN_COST * inner.spans + TRACE_COST * traces as u64 + inner.headers.bytes,
             headers: inner.headers.len(),
             kept_decisions: inner.kept.len(),
             dropped_decisions: inner.dropped.len(),
@@ -254,11 +225,7 @@ impl Table {
     fn give_back(&self, out: &Out) {
         let mut inner = lock(&self.inner);
         for &ticket in &out.rows {
-            if let Some(slot) = inner
-                .slots
-                .by_ticket_mut(ticket)
-                .filter(|slot| slot.out == out.number)
-            {
+            if let Some(slot) = inner.slots.by_ticket_mut(ticket).filter(|slot| slot.out == out.number) {
                 slot.out = 0;
             }
         }
@@ -278,17 +245,12 @@ impl Inner {
         if self.kept.len() + self.dropped.len() == 0 {
             return Vec::new();
         }
-        records
-            .ids
-            .iter()
-            .map(|id| self.kept.get(id).or_else(|| self.dropped.get(id)))
-            .collect()
+        records.ids.iter().map(|id| self.kept.get(id).or_else(|| self.dropped.get(id))).collect()
     }
 
     fn sweep(&mut self) {
         let slots = &self.slots;
-        self.arrivals
-            .sweep(|ticket| slots.by_ticket(ticket).is_some());
+        self.arrivals.sweep(|ticket| slots.by_ticket(ticket).is_some());
         self.roots.sweep(|ticket| slots.by_ticket(ticket).is_some());
     }
 
@@ -301,18 +263,12 @@ impl Inner {
     /// Merges a trace's facts; true when it is new.
     fn hold(&mut self, records: &Records, row: usize, id: [u8; 16], now: i64) -> bool {
         let (ticket, new) = self.slots.place(id, now);
-        self.slots
-            .rows
-            .merge(ticket.slot as usize, &records.rows, row);
+        self.slots.rows.merge(ticket.slot as usize, &records.rows, row);
         if new {
             self.arrivals.push(ticket);
         }
         if records.rows.get(row).root {
-            if let Some(slot) = self
-                .slots
-                .get_mut(ticket.slot)
-                .filter(|slot| slot.root_seen == NEVER)
-            {
+            if let Some(slot) = self.slots.get_mut(ticket.slot).filter(|slot| slot.root_seen == NEVER) {
                 slot.root_seen = now;
                 self.roots.push(ticket);
             }
@@ -320,20 +276,9 @@ impl Inner {
         new
     }
 
-    fn hold_spans(
-        &mut self,
-        records: &Records,
-        id: [u8; 16],
-        now: i64,
-        spans: &[u32],
-        pairs: &mut [Option<u32>],
-    ) {
+    fn hold_spans(&mut self, records: &Records, id: [u8; 16], now: i64, spans: &[u32], pairs: &mut [Option<u32>]) {
         let own = |index: &u32| records.spans.get(*index as usize);
-        let bytes: usize = spans
-            .iter()
-            .filter_map(own)
-            .map(|span| span.len as usize)
-            .sum();
+        let bytes: usize = spans.iter().filter_map(own).map(|span| span.len as usize).sum();
         let mut chunk = Vec::with_capacity(bytes + 8 * spans.len());
         for span in spans.iter().filter_map(own) {
             let number = self.pair(records, span, pairs);
@@ -373,20 +318,10 @@ impl Inner {
             if let Some(slot) = self.slots.by_ticket_mut(*ticket) {
                 slot.out = self.columns;
                 let (id, first_seen) = (slot.id, slot.first_seen);
-                columns.add(
-                    &table.program.facts,
-                    &self.slots.rows,
-                    ticket.slot as usize,
-                    id,
-                    first_seen,
-                );
+                columns.add(&table.program.facts, &self.slots.rows, ticket.slot as usize, id, first_seen);
             }
         }
-        columns.out = Some(Out {
-            table: Arc::clone(table),
-            number: self.columns,
-            rows: chosen,
-        });
+        columns.out = Some(Out { table: Arc::clone(table), number: self.columns, rows: chosen });
         columns
     }
 }
@@ -441,18 +376,8 @@ struct Selection<'a> {
 
 impl<'a> Selection<'a> {
     fn new(from: &'a Records) -> Self {
-        let (rows, new) = (
-            Rows::new(from.program.facts.shape()),
-            vec![None; from.ids.len()],
-        );
-        Selection {
-            from,
-            rows,
-            ids: Vec::new(),
-            labels: Vec::new(),
-            thresholds: Vec::new(),
-            new,
-        }
+        let (rows, new) = (Rows::new(from.program.facts.shape()), vec![None; from.ids.len()]);
+        Selection { from, rows, ids: Vec::new(), labels: Vec::new(), thresholds: Vec::new(), new }
     }
 
     fn row(&mut self, row: usize, id: [u8; 16], decision: Decision) {
@@ -472,12 +397,7 @@ impl<'a> Selection<'a> {
         let (mut buffer, mut spans) = (Vec::new(), Vec::new());
         for span in &self.from.spans {
             if let Some(Some(row)) = self.new.get(span.row as usize) {
-                spans.push(SpanRef {
-                    buffer: 0,
-                    start: buffer.len() as u32,
-                    row: *row,
-                    ..*span
-                });
+                spans.push(SpanRef { buffer: 0, start: buffer.len() as u32, row: *row, ..*span });
                 buffer.extend_from_slice(self.from.span(span));
             }
         }

@@ -52,13 +52,7 @@ impl Kept {
             for (pair, span) in (Spans { rest: chunk }) {
                 let pair = self.pair(inner, pair);
                 let (buffer, start) = self.store(span);
-                self.spans.push(SpanRef {
-                    buffer,
-                    start,
-                    len: span.len() as u32,
-                    pair,
-                    row,
-                });
+                self.spans.push(SpanRef { buffer, start, len: span.len() as u32, pair, row });
             }
         }
     }
@@ -72,11 +66,7 @@ impl Kept {
     }
 
     fn store(&mut self, span: &[u8]) -> (u32, u32) {
-        if self
-            .buffers
-            .last()
-            .is_none_or(|last| last.len() + span.len() > BUFFER)
-        {
+        if self.buffers.last().is_none_or(|last| last.len() + span.len() > BUFFER) {
             self.buffers.push(Vec::new());
         }
         let buffer = self.buffers.len() as u32 - 1;
@@ -94,11 +84,7 @@ impl Kept {
         }
         Some(Records {
             program: Arc::clone(&table.program),
-            buffers: self
-                .buffers
-                .into_iter()
-                .map(|buffer| Arc::new(Buffer::Owned(buffer)))
-                .collect(),
+            buffers: self.buffers.into_iter().map(|buffer| Arc::new(Buffer::Owned(buffer))).collect(),
             spans: self.spans,
             pairs: self.pairs,
             ids: self.ids,
@@ -153,13 +139,8 @@ impl Table {
             let sum = tally.entry(verdict).or_default();
             *sum = (sum.0 + 1, sum.1 + u64::from(row.spans), sum.2 + row.bytes);
             let threshold = thresholds.get(index).copied().unwrap_or(0);
-            let decision = Decision {
-                labels: [verdict, 0],
-                threshold,
-            };
-            let keep = book
-                .get(usize::from(verdict))
-                .is_some_and(|label| label.keep);
+            let decision = Decision { labels: [verdict, 0], threshold };
+            let keep = book.get(usize::from(verdict)).is_some_and(|label| label.keep);
             if keep {
                 kept.add(&inner, ticket.slot, decision);
             }
@@ -170,23 +151,13 @@ impl Table {
         if let Some(mut out) = out.take() {
             out.rows.clear();
         }
-        Ok(Settled {
-            kept: kept.finish(self),
-            tally,
-        })
+        Ok(Settled { kept: kept.finish(self), tally })
     }
 
     fn checked(self: &Arc<Self>, inner: &Inner, out: Option<&Out>) -> Result<Vec<Ticket>, String> {
         let missing = || "the traces of these columns are not out to be judged".to_owned();
-        let out = out
-            .filter(|out| Arc::ptr_eq(&out.table, self))
-            .ok_or_else(missing)?;
-        let is_out = |ticket: &Ticket| {
-            inner
-                .slots
-                .by_ticket(*ticket)
-                .is_some_and(|slot| slot.out == out.number)
-        };
+        let out = out.filter(|out| Arc::ptr_eq(&out.table, self)).ok_or_else(missing)?;
+        let is_out = |ticket: &Ticket| inner.slots.by_ticket(*ticket).is_some_and(|slot| slot.out == out.number);
         if out.rows.iter().all(is_out) {
             Ok(out.rows.clone())
         } else {
@@ -209,11 +180,7 @@ impl Inner {
             }
         }
         let (id, rooted) = (trace.id, trace.root_seen != NEVER);
-        let decisions = if keep {
-            &mut self.kept
-        } else {
-            &mut self.dropped
-        };
+        let decisions = if keep { &mut self.kept } else { &mut self.dropped };
         decisions.add(id, decision);
         self.slots.remove(slot);
         self.arrivals.left();

@@ -59,10 +59,7 @@ pub struct Slots {
 
 impl Slots {
     pub fn new(shape: Shape) -> Slots {
-        Slots {
-            rows: Rows::new(shape),
-            ..Slots::default()
-        }
+        Slots { rows: Rows::new(shape), ..Slots::default() }
     }
 
     /// How many traces are held.
@@ -80,13 +77,11 @@ impl Slots {
 
     /// The trace of a ticket, if it is still there.
     pub fn by_ticket(&self, ticket: Ticket) -> Option<&Slot> {
-        self.get(ticket.slot)
-            .filter(|slot| slot.generation == ticket.generation)
+        self.get(ticket.slot).filter(|slot| slot.generation == ticket.generation)
     }
 
     pub fn by_ticket_mut(&mut self, ticket: Ticket) -> Option<&mut Slot> {
-        self.get_mut(ticket.slot)
-            .filter(|slot| slot.generation == ticket.generation)
+        self.get_mut(ticket.slot).filter(|slot| slot.generation == ticket.generation)
     }
 
     /// The place of a trace, and whether it is new there.
@@ -95,19 +90,12 @@ impl Slots {
         let slots = &self.slots;
         let same = |slot: &u32| slots.get(*slot as usize).is_some_and(|slot| slot.id == id);
         if let Some(&slot) = self.map.find(hash, same) {
-            let generation = self
-                .slots
-                .get(slot as usize)
-                .map_or(0, |slot| slot.generation);
+            let generation = self.slots.get(slot as usize).map_or(0, |slot| slot.generation);
             return (Ticket { slot, generation }, false);
         }
         let ticket = self.new_slot(id, now);
         let (slots, hasher) = (&self.slots, &self.hasher);
-        let hash_of = |slot: &u32| {
-            slots
-                .get(*slot as usize)
-                .map_or(0, |slot| hasher.hash_one(slot.id))
-        };
+        let hash_of = |slot: &u32| slots.get(*slot as usize).map_or(0, |slot| hasher.hash_one(slot.id));
         self.map.insert_unique(hash, ticket.slot, hash_of);
         (ticket, true)
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
@@ -253,3 +254,44 @@ exporters: {memory: }
     intake.consume(request((2, "b", {})), nothing)
     spans = [s for r in arrived(service) for b in r.resource_spans for c in b.scope_spans for s in c.spans]
     assert [[(a.key, a.value.string_value) for a in s.attributes] for s in spans] == [[("tenant", "blue")], []]
+
+
+def test_the_same_input_gives_the_same_output(build: Build) -> None:
+    """Guarantees: with the same requests at the same times, what leaves is the same to the byte (law 8)."""
+    text = SAMPLER.replace("default: 0%", "default: 50%") + pipelines("scrub, tail_sampling, retention")
+    outputs = []
+    for _ in range(2):
+        service, intake, clock = build(text)
+        for number in range(40):
+            first, second = (n * 0x9E3779B97F4A7C15F39CC0605CEDC834 % 2**128 for n in (number, number * 7))
+            intake.consume(request((first, f"bob{number}@example.com", {}), (second, "keep long", {})), nothing)
+            clock.now += SECOND // 10
+            service.pipelines["traces"].judge(clock.now)
+        outputs.append(service.exporters["memory"].requests)  # type: ignore[attr-defined]
+    assert outputs[0]
+    assert outputs[0] == outputs[1]
+
+
+@pytest.mark.skipif(load_kernel().name != "rust", reason="the reference kernel is Python")
+def test_no_python_runs_once_a_span(build: Build) -> None:
+    """Guarantees: a request and a verdict cost as many Python calls for one span as for a thousand (law 7)."""
+
+    def calls(spans: int) -> int:
+        service, intake, clock = build(SAMPLER + pipelines("scrub, tail_sampling, retention"))
+        data = [request(*[(trace, "bob@example.com", {"tier": "gold"})] * spans) for trace in (1, 2)]
+        count = 0
+
+        def profile(_: object, event: str, __: object) -> None:
+            nonlocal count
+            count += event in {"call", "c_call"}
+
+        for number, body in enumerate(data):  # the first time compiles plans and labels
+            sys.setprofile(profile if number else None)
+            intake.consume(body, nothing)
+            clock.now += 2 * SECOND
+            service.pipelines["traces"].judge(clock.now)
+            sys.setprofile(None)
+        assert len(names(service)) == 2 * spans
+        return count
+
+    assert calls(1) == calls(1000) > 0

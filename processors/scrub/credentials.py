@@ -155,8 +155,8 @@ _PLAIN = Rule(
     # and so is `connect(password=settings.db, token=os.environ["TOKEN"], secret=get(name))`
     rf"=(?:[A-Za-z_.]+(?:[)\]}}]|\([\w.,= \"'-]*\)|\[[\w\"']+\])|{_IDENTIFIER},)|"
     # `password = $1`, `?`, `:name`, `@name`, `(SELECT ...)`, `==`, `${X}`; `PWD=/usr/src`; `Authorization: Basic ...`
-    rf"\s*(?:=>|:=|[:=]|>)\s*(?:(?:{_HOLE}|\?|\$[0-9]+|[:@][A-Za-z_]\w*|(?:/[\w.-]+)+/?){_END}|"
-    rf"\[[A-Z_]+\]|[\[{{][\]}}]|\((?i:select)\s|=|"
+    rf"\s*(?:=>|:=|[:=]|>)\s*(?:(?:{_HOLE}|\?|\$[0-9]+|[:@][A-Za-z_]+[0-9]{{0,2}}){_END}|(?:/[\w.-]+)+/?(?:[\s,;)\"']|$)|"
+    rf"\[[A-Z_]+\]|[(\[{{][)\]}}]|\((?i:select)\s|=|"
     rf"(?i:null|none|nil|true|false){_END}|(?i:{_SCHEMES})(?:\s|%20|\+))|"
     r"(?:\s*(?:=>|:=|[:=])\s*|>)"
     r"""([^\s,;&"'<>)}\]\\][^\s,;&"'<>)}\]\\]*))"""

@@ -8,8 +8,8 @@ use crate::header::{compute, memo_key, Header};
 use crate::index::{trace_id, TraceIndex};
 use crate::program::{Program, Scratch, Stage};
 use crate::rows::Rows;
-use crate::walk::{self, check_attributes, owner, Limits, Refusal, Walked, RESOURCE_SPANS, SCOPE_SPANS};
-use crate::wire::{Range, Reader, LEN};
+use crate::walk::{self, check_attributes, owner, Limit, Limits, Refusal, Walked, RESOURCE_SPANS, SCOPE_SPANS};
+use crate::wire::{Bad, Range, Reader, What, LEN};
 
 /// A span after the stages.
 #[derive(Debug, Clone, Copy)]
@@ -86,17 +86,17 @@ impl Parts {
 /// Walks a whole request.
 pub fn digest(program: &Program, request: &[u8], context: &[Option<String>]) -> Walked<Digested> {
     if request.len() > program.limits.max_bytes {
-        return Err(Refusal::OverLimit { limit: "max_bytes", value: program.limits.max_bytes });
+        return Err(Refusal::OverLimit(Limit::Bytes));
     }
     if request.len() > i32::MAX as usize {
-        return Err(Refusal::Malformed(crate::wire::Bad { what: "over 2 GiB", at: 0 }));
+        return Err(Refusal::Malformed(Bad { what: What::TooLarge, at: 0 }));
     }
     let mut scratch = program.scratch();
     let result = Walk::new(program, request, context, &mut scratch).run();
     program.done(scratch, result.is_ok());
     match result {
         // What is malformed anywhere is malformed, whatever limit was passed before.
-        Err(over @ Refusal::OverLimit { .. }) => Err(validate(program, request).err().unwrap_or(over)),
+        Err(over @ Refusal::OverLimit(_)) => Err(validate(program, request).err().unwrap_or(over)),
         other => other,
     }
 }
@@ -204,7 +204,7 @@ impl<'a> Walk<'a> {
         scope: &Arc<Header>,
     ) -> Walked<()> {
         if spans.len() > self.limits.max_spans.saturating_sub(self.out.spans.len()) {
-            return Err(Refusal::OverLimit { limit: "max_spans", value: self.limits.max_spans });
+            return Err(Refusal::OverLimit(Limit::Spans));
         }
         if spans.is_empty() {
             return Ok(());

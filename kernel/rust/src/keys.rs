@@ -31,6 +31,9 @@ impl Keys {
 
     #[inline]
     pub fn find(&self, key: &[u8]) -> KeyId {
+        if self.keys.is_empty() {
+            return UNKNOWN;
+        }
         let Some(candidates) = self.buckets.get(bucket(key)) else {
             return UNKNOWN;
         };

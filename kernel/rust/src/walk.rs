@@ -2,14 +2,14 @@
 
 use crate::env::SpanFields;
 use crate::keys::Keys;
-use crate::wire::{Bad, Range, Reader, LEN, MAX_LEVELS};
+use crate::wire::{is_ascii, Bad, Range, Reader, LEN, MAX_LEVELS};
 use crate::work::{Loc, Owner, Work};
 
 /// Why a request is refused.
 #[derive(Debug, Clone, Copy)]
 pub enum Refusal {
     Malformed(Bad),
-    OverLimit { limit: &'static str, value: usize },
+    OverLimit(Limit),
 }
 
 impl From<Bad> for Refusal {
@@ -19,6 +19,27 @@ impl From<Bad> for Refusal {
 }
 
 pub type Walked<T> = Result<T, Refusal>;
+
+/// A limit that was passed.
+#[derive(Debug, Clone, Copy)]
+pub enum Limit {
+    Bytes,
+    Spans,
+    Attributes,
+    Depth,
+}
+
+impl Limit {
+    /// The limit's name and value.
+    pub fn of(self, limits: &Limits) -> (&'static str, usize) {
+        match self {
+            Limit::Bytes => ("max_bytes", limits.max_bytes),
+            Limit::Spans => ("max_spans", limits.max_spans),
+            Limit::Attributes => ("max_attributes", limits.max_attributes),
+            Limit::Depth => ("max_depth", limits.max_depth),
+        }
+    }
+}
 
 /// Bounds of one request.
 #[derive(Debug, Clone, Copy)]
@@ -35,7 +56,7 @@ impl Limits {
 
     fn attributes(&self, count: usize) -> Walked<()> {
         if count > self.max_attributes {
-            return Err(Refusal::OverLimit { limit: "max_attributes", value: self.max_attributes });
+            return Err(Refusal::OverLimit(Limit::Attributes));
         }
         Ok(())
     }
@@ -160,7 +181,7 @@ pub struct Pair {
 }
 
 /// The form that nearly every attribute has: a key, then a value with one short ASCII string or one number.
-#[inline]
+#[inline(always)]
 fn plain(reader: &Reader<'_>) -> Option<Pair> {
     let pair = reader.buf.get(reader.pos..)?;
     let (&[0x0a, key_size], rest) = pair.split_first_chunk::<2>()? else { return None };
@@ -176,7 +197,7 @@ fn plain(reader: &Reader<'_>) -> Option<Pair> {
     };
     // Tags and lengths of a text are below 0x80 where the whole is ASCII.
     let ascii = if form == Form::Text { pair } else { pair.get(..2 + usize::from(key_size))? };
-    if !ascii.is_ascii() {
+    if !is_ascii(ascii) {
         return None;
     }
     let start = reader.pos + 2;
@@ -191,14 +212,18 @@ pub fn form(pair: &[u8]) -> Form {
 }
 
 /// Validates a `KeyValue` that stands at `level`.
-#[inline]
-pub fn key_value(mut reader: Reader<'_>, level: u32, limits: &Limits) -> Walked<Pair> {
+#[inline(always)]
+pub fn key_value(reader: Reader<'_>, level: u32, limits: &Limits) -> Walked<Pair> {
     // No deeper than what the general way looks at: a plain value holds no message.
     if level < MAX_LEVELS {
         if let Some(pair) = plain(&reader) {
             return Ok(pair);
         }
     }
+    any_key_value(reader, level, limits)
+}
+
+fn any_key_value(mut reader: Reader<'_>, level: u32, limits: &Limits) -> Walked<Pair> {
     let mut pair = Pair::default();
     while !reader.done() {
         match reader.tag()? {
@@ -222,7 +247,7 @@ fn any_value(mut reader: Reader<'_>, level: u32, nesting: usize, limits: &Limits
             read @ (0x2a | 0x32) => {
                 let body = reader.message(level)?;
                 if nesting >= limits.max_depth {
-                    over_depth(limits)?;
+                    over_depth()?;
                 }
                 collection(reader.sub(body), level + 1, nesting + 1, read == 0x32, limits)?;
             }
@@ -233,8 +258,8 @@ fn any_value(mut reader: Reader<'_>, level: u32, nesting: usize, limits: &Limits
 }
 
 #[cold]
-fn over_depth(limits: &Limits) -> Walked<()> {
-    Err(Refusal::OverLimit { limit: "max_depth", value: limits.max_depth })
+fn over_depth() -> Walked<()> {
+    Err(Refusal::OverLimit(Limit::Depth))
 }
 
 fn collection(mut reader: Reader<'_>, level: u32, nesting: usize, map: bool, limits: &Limits) -> Walked<()> {

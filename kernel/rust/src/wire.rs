@@ -11,11 +11,44 @@ pub const I32: u32 = 5;
 /// How many messages and groups may stand inside one another, the outermost message not counted.
 pub const MAX_LEVELS: u32 = 100;
 
-/// What is wrong with the bytes, and where.
+/// What is wrong with the bytes, and where. Small, since every step of the walk may return it.
 #[derive(Debug, Clone, Copy)]
 pub struct Bad {
-    pub what: &'static str,
-    pub at: usize,
+    pub what: What,
+    pub at: u32,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub enum What {
+    Truncated,
+    FieldZero,
+    WireType,
+    LongTag,
+    LongLength,
+    LongVarint,
+    PastTheEnd,
+    EndOfGroup,
+    TooDeep,
+    NotUtf8,
+    TooLarge,
+}
+
+impl What {
+    pub fn text(self) -> &'static str {
+        match self {
+            What::Truncated => "truncated field",
+            What::FieldZero => "field number 0",
+            What::WireType => "unknown wire type",
+            What::LongTag => "tag over 32 bits or five bytes",
+            What::LongLength => "length over five bytes",
+            What::LongVarint => "varint over ten bytes",
+            What::PastTheEnd => "a field ends past its message",
+            What::EndOfGroup => "unmatched end of a group",
+            What::TooDeep => "more than 100 levels",
+            What::NotUtf8 => "invalid UTF-8",
+            What::TooLarge => "a request over 2 GiB",
+        }
+    }
 }
 
 /// A part of a buffer that is known from the context.
@@ -55,12 +88,12 @@ impl<'a> Reader<'a> {
     }
 
     #[inline]
-    fn bad<T>(&self, what: &'static str) -> Result<T, Bad> {
-        Err(Bad { what, at: self.pos })
+    fn bad<T>(&self, what: What) -> Result<T, Bad> {
+        Err(Bad { what, at: self.pos as u32 })
     }
 
     /// The next tag. Field number 0, wire types 6 and 7 and tags over 32 bits or five bytes are refused.
-    #[inline]
+    #[inline(always)]
     pub fn tag(&mut self) -> Result<u32, Bad> {
         match self.buf.get(self.pos) {
             Some(&byte) if byte < 0x80 => {
@@ -75,11 +108,12 @@ impl<'a> Reader<'a> {
         }
     }
 
+    #[cold]
     fn long_tag(&mut self) -> Result<u32, Bad> {
         let start = self.pos;
         let tag = self.tag_in_group()?;
         if tag < 8 {
-            return Err(Bad { what: "field number 0", at: start });
+            return Err(Bad { what: What::FieldZero, at: start as u32 });
         }
         Ok(tag)
     }
@@ -87,19 +121,19 @@ impl<'a> Reader<'a> {
     /// The next tag inside a group of unknown fields, where upb lets field number 0 pass.
     fn tag_in_group(&mut self) -> Result<u32, Bad> {
         let start = self.pos;
-        let tag = self.short_varint("tag")?;
+        let tag = self.short_varint(What::LongTag)?;
         if tag & 7 > u64::from(I32) {
-            return Err(Bad { what: "invalid wire type", at: start });
+            return Err(Bad { what: What::WireType, at: start as u32 });
         }
-        u32::try_from(tag).map_err(|_| Bad { what: "tag over 32 bits", at: start })
+        u32::try_from(tag).map_err(|_| Bad { what: What::LongTag, at: start as u32 })
     }
 
     /// A varint of at most five bytes.
-    fn short_varint(&mut self, name: &'static str) -> Result<u64, Bad> {
+    fn short_varint(&mut self, too_long: What) -> Result<u64, Bad> {
         let mut value = 0u64;
         for index in 0..5 {
             let Some(&byte) = self.buf.get(self.pos + index) else {
-                return self.bad("truncated");
+                return self.bad(What::Truncated);
             };
             value |= u64::from(byte & 0x7f) << (7 * index);
             if byte < 0x80 {
@@ -107,10 +141,10 @@ impl<'a> Reader<'a> {
                 return Ok(value);
             }
         }
-        self.bad(if name == "tag" { "tag over five bytes" } else { "length over five bytes" })
+        self.bad(too_long)
     }
 
-    #[inline]
+    #[inline(always)]
     pub fn varint(&mut self) -> Result<u64, Bad> {
         match self.buf.get(self.pos) {
             Some(&byte) if byte < 0x80 => {
@@ -125,7 +159,7 @@ impl<'a> Reader<'a> {
         let mut value = 0u64;
         for index in 0..10 {
             let Some(&byte) = self.buf.get(self.pos + index) else {
-                return self.bad("truncated varint");
+                return self.bad(What::Truncated);
             };
             value |= u64::from(byte & 0x7f) << (7 * index);
             if byte < 0x80 {
@@ -133,21 +167,21 @@ impl<'a> Reader<'a> {
                 return Ok(value);
             }
         }
-        self.bad("varint over ten bytes")
+        self.bad(What::LongVarint)
     }
 
     /// The payload of a length-delimited field; the cursor moves past it.
-    #[inline]
+    #[inline(always)]
     pub fn len(&mut self) -> Result<Range, Bad> {
         let size = match self.buf.get(self.pos) {
             Some(&byte) if byte < 0x80 => {
                 self.pos += 1;
                 usize::from(byte)
             }
-            _ => self.short_varint("length")? as usize,
+            _ => self.short_varint(What::LongLength)? as usize,
         };
         if size > self.buf.len() - self.pos {
-            return self.bad("length past the end");
+            return self.bad(What::PastTheEnd);
         }
         let start = self.pos;
         self.pos += size;
@@ -157,7 +191,7 @@ impl<'a> Reader<'a> {
     #[inline]
     pub fn fixed64(&mut self) -> Result<u64, Bad> {
         let Some(bytes) = self.buf.get(self.pos..).and_then(|rest| rest.first_chunk::<8>()) else {
-            return self.bad("truncated 64-bit field");
+            return self.bad(What::Truncated);
         };
         self.pos += 8;
         Ok(u64::from_le_bytes(*bytes))
@@ -166,7 +200,7 @@ impl<'a> Reader<'a> {
     #[inline]
     pub fn fixed32(&mut self) -> Result<u32, Bad> {
         let Some(bytes) = self.buf.get(self.pos..).and_then(|rest| rest.first_chunk::<4>()) else {
-            return self.bad("truncated 32-bit field");
+            return self.bad(What::Truncated);
         };
         self.pos += 4;
         Ok(u32::from_le_bytes(*bytes))
@@ -181,7 +215,7 @@ impl<'a> Reader<'a> {
             LEN => self.len().map(drop),
             I32 => self.fixed32().map(drop),
             SGROUP => self.group(tag >> 3, level + 1),
-            _ => self.bad("unmatched end of group"),
+            _ => self.bad(What::EndOfGroup),
         }
     }
 
@@ -190,7 +224,7 @@ impl<'a> Reader<'a> {
         let mut level = level;
         while let Some(&innermost) = open.last() {
             if level > MAX_LEVELS {
-                return self.bad("nested too deep");
+                return self.bad(What::TooDeep);
             }
             let tag = self.tag_in_group()?;
             match tag & 7 {
@@ -202,7 +236,7 @@ impl<'a> Reader<'a> {
                     open.pop();
                     level -= 1;
                 }
-                EGROUP => return self.bad("unmatched end of group"),
+                EGROUP => return self.bad(What::EndOfGroup),
                 _ => self.skip(tag, level)?,
             }
         }
@@ -210,7 +244,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The payload of a `string` field, which must be UTF-8.
-    #[inline]
+    #[inline(always)]
     pub fn string(&mut self) -> Result<Range, Bad> {
         let range = self.len()?;
         if is_utf8(range.of(self.buf)) {
@@ -223,7 +257,7 @@ impl<'a> Reader<'a> {
     #[cold]
     fn not_utf8(&self, range: Range) -> Bad {
         let valid = std::str::from_utf8(range.of(self.buf)).map_or_else(|error| error.valid_up_to(), str::len);
-        Bad { what: "string is not UTF-8", at: range.start + valid }
+        Bad { what: What::NotUtf8, at: (range.start + valid) as u32 }
     }
 
     /// All that is left, which must be UTF-8.
@@ -240,7 +274,7 @@ impl<'a> Reader<'a> {
     #[inline]
     pub fn message(&mut self, level: u32) -> Result<Range, Bad> {
         if level >= MAX_LEVELS {
-            return self.bad("nested too deep");
+            return self.bad(What::TooDeep);
         }
         self.len()
     }
@@ -248,7 +282,32 @@ impl<'a> Reader<'a> {
 
 #[inline]
 fn is_utf8(bytes: &[u8]) -> bool {
-    bytes.is_ascii() || std::str::from_utf8(bytes).is_ok()
+    is_ascii(bytes) || std::str::from_utf8(bytes).is_ok()
+}
+
+/// As the standard library's, but quick for the few dozen bytes that keys and values have.
+#[inline(always)]
+pub fn is_ascii(bytes: &[u8]) -> bool {
+    let mut bits = 0;
+    match (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
+        (Some(first), Some(last)) => {
+            bits |= u64::from_ne_bytes(*first) | u64::from_ne_bytes(*last);
+            let (chunks, _) = bytes.as_chunks::<8>();
+            for chunk in chunks {
+                bits |= u64::from_ne_bytes(*chunk);
+            }
+        }
+        _ => {
+            if let (Some(first), Some(last)) = (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
+                bits |= u64::from(u32::from_ne_bytes(*first) | u32::from_ne_bytes(*last));
+            } else {
+                for &byte in bytes {
+                    bits |= u64::from(byte);
+                }
+            }
+        }
+    }
+    bits & 0x8080_8080_8080_8080 == 0
 }
 
 /// Appends a varint in as few bytes as it needs.

@@ -5,7 +5,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyType;
 
-use crate::walk::Refusal;
+use crate::walk::{Limits, Refusal};
 
 const CONTRACT: &str = "tailgate.kernel.contract";
 
@@ -45,9 +45,12 @@ pub fn value_error(message: impl Into<String>) -> PyErr {
 }
 
 /// The exception for a refused request.
-pub fn refused(py: Python<'_>, refusal: Refusal) -> PyErr {
+pub fn refused(py: Python<'_>, refusal: Refusal, limits: &Limits) -> PyErr {
     match refusal {
-        Refusal::Malformed(bad) => MALFORMED.error(py, format!("{} at byte {}", bad.what, bad.at)),
-        Refusal::OverLimit { limit, value } => OVER_LIMIT.error(py, format!("the request is over {limit} = {value}")),
+        Refusal::Malformed(bad) => MALFORMED.error(py, format!("{} at byte {}", bad.what.text(), bad.at)),
+        Refusal::OverLimit(limit) => {
+            let (name, value) = limit.of(limits);
+            OVER_LIMIT.error(py, format!("the request is over {name} = {value}"))
+        }
     }
 }

@@ -52,13 +52,13 @@ impl PyProgram {
             let digested = digest(program, &bytes, &context)?;
             Ok(Records::of_request(Arc::clone(program), bytes, digested))
         });
-        result.map(PyRecords::new).map_err(|refusal| refused(py, refusal))
+        result.map(PyRecords::new).map_err(|refusal| refused(py, refusal, &self.program.limits))
     }
 
     /// The same for held spans, trace by trace; labels stay.
     fn refine(&self, py: Python<'_>, records: &PyRecords) -> PyResult<PyRecords> {
         let refined = py.detach(|| records.records.refine(&self.program));
-        refined.map(PyRecords::new).map_err(|refusal| refused(py, refusal))
+        refined.map(PyRecords::new).map_err(|refusal| refused(py, refusal, &self.program.limits))
     }
 
     /// Replacements since the start by scrub rule.

@@ -1,0 +1,94 @@
+"""A fuzz target: upb and both kernels must agree on any bytes. Needs `pip install atheris`; not part of the suite.
+
+python tests/fuzz/fuzz_kernel.py -max_len=4096 [folder of requests to start from]
+"""
+
+from __future__ import annotations
+
+import sys
+from array import array
+
+import atheris
+
+with atheris.instrument_imports():
+    from tailgate.kernel import reference
+
+from google.protobuf.message import DecodeError
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from tailgate.kernel import Malformed, OverLimit, load
+
+PROGRAM = {
+    "stages": [
+        {
+            "kind": "edit",
+            "on": "span",
+            "if": ["not", ["root"]],
+            "actions": [{"do": "convert", "key": "k", "to": "string"}],
+        },
+        {
+            "kind": "scrub",
+            "positions": ["resource", "scope", "span", "event", "link", "span_name", "status", "event_name"]
+            + ["trace_state", "scope_name", "schema_url"],
+            "skip": "^skip",
+            "keys": [{"pattern": "pass", "action": {"do": "drop"}}],
+            "values": [{"pattern": r"\d+", "check": "payment_card", "action": {"do": "redact", "text": "X"}}],
+        },
+    ],
+    "facts": {
+        "leaves": [["matches", ["attr", "any", "k"], "a+"], ["cmp", ">", ["field", "duration"], 5]],
+        "numbers": [{"value": ["attr", "span", "k"], "if": None}],
+        "keys": [["field", "name"]],
+        "compare": [{"of": ["sum", 0], "op": ">", "value": "1"}],
+    },
+    "limits": {"max_bytes": 1 << 20, "max_spans": 100, "max_attributes": 100, "max_depth": 20},
+    "context": 0,
+}
+LABEL = {"keep": True, "span": [], "resource": [], "threshold": "set"}
+
+
+class Side:
+    """One kernel with a program and a label."""
+
+    def __init__(self, kernel) -> None:
+        self.kernel, self.program, self.book = kernel, kernel.compile(PROGRAM), kernel.labels()
+        self.label = self.book.add(LABEL)
+
+    def outcome(self, data: bytes):
+        """Return everything that can be seen of a request, or why it was refused."""
+        try:
+            records = self.program.digest(data)
+        except OverLimit:
+            return "over a limit"
+        except Malformed:
+            return "malformed"
+        table = self.kernel.table(self.program, self.book, 1, 1)
+        table.file(records, 1)
+        due = table.due(1, None, 1000)
+        kept = table.settle(due, array("I", [self.label] * due.count), None).kept
+        facts = due.masks, list(due.mask_index), list(due.randomness), due.keys(0), due.trace_ids()
+        return records.request(), facts, kept and kept.requests(3, 500), self.program.counters()
+
+
+SIDES = [Side(reference.ReferenceKernel()), Side(load("rust"))]
+
+
+def check(data: bytes) -> None:
+    """Compare the two kernels with each other and with upb."""
+    try:
+        ExportTraceServiceRequest.FromString(data)
+        accepted = True
+    except DecodeError:
+        accepted = False
+    ours, theirs = (side.outcome(data) for side in SIDES)
+    if accepted:
+        assert ours == theirs, (ours, theirs)
+        assert ours != "malformed"
+    else:
+        assert isinstance(ours, str), ours
+        assert isinstance(theirs, str), theirs
+
+
+if __name__ == "__main__":
+    atheris.Setup(sys.argv, check)
+    atheris.Fuzz()

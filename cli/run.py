@@ -14,9 +14,7 @@ from ..config.loader import ConfigErrors, load, shipped_paths
 from ..config.model import Configuration
 from ..kernel import KernelUnavailable, why_not_rust
 from ..kernel import load as load_kernel
-from ..kernel.contract import BadProgram
 from ..pipeline import Service
-from ..processors.row import RowError
 from ..telemetry.logs import configure, get_logger
 from ..telemetry.metrics import MetricsPage
 from ..telemetry.server import TelemetryServer
@@ -56,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
 
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(serve(config))
-    except (OSError, RowError, BadProgram, KernelUnavailable) as error:
+    except (OSError, ValueError, KernelUnavailable) as error:
         print(f"tailgate cannot start: {error}", file=sys.stderr)
         return 1
 

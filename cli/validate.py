@@ -11,9 +11,7 @@ from ..config.loader import ConfigErrors, load, shipped_paths
 from ..config.model import Configuration, PipelineConfig
 from ..kernel import KernelUnavailable
 from ..kernel import load as load_kernel
-from ..kernel.contract import BadProgram
 from ..pipeline import Service
-from ..processors.row import RowError
 from .tables import TABLES
 
 
@@ -43,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
         print(warning, file=sys.stderr)
     try:
         Service(configuration, load_kernel())
-    except (OSError, RowError, BadProgram, KernelUnavailable) as error:
+    except (OSError, ValueError, KernelUnavailable) as error:
         print(f"{files}: {error}", file=sys.stderr)
         return 1
     print(f"{files}: OK")

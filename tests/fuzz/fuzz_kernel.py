@@ -9,14 +9,15 @@ import sys
 from array import array
 
 import atheris
+from google.protobuf.message import DecodeError
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from tailgate.kernel import Malformed, OverLimit, load
 
 with atheris.instrument_imports():
     from tailgate.kernel import reference
 
-from google.protobuf.message import DecodeError
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-
-from tailgate.kernel import Malformed, OverLimit, load
+POSITIONS = ["resource", "scope", "span", "event", "link", "span_name", "status", "event_name", "trace_state"]
+POSITIONS += ["scope_name", "schema_url"]
 
 PROGRAM = {
     "stages": [
@@ -28,8 +29,7 @@ PROGRAM = {
         },
         {
             "kind": "scrub",
-            "positions": ["resource", "scope", "span", "event", "link", "span_name", "status", "event_name"]
-            + ["trace_state", "scope_name", "schema_url"],
+            "positions": POSITIONS,
             "skip": "^skip",
             "keys": [{"pattern": "pass", "action": {"do": "drop"}}],
             "values": [{"pattern": r"\d+", "check": "payment_card", "action": {"do": "redact", "text": "X"}}],

@@ -9,6 +9,7 @@ use crate::keys::{KeyId, Keys};
 use crate::regex::Pattern;
 use crate::spec::{base64, given, listed, natural, need, only, put_hex, shown, text, Outcome};
 use crate::value::{put_double, put_int, put_string, read, value_text, Value};
+use crate::walk::Pair;
 use crate::work::{change_values, put_key_value, Change, State, Work};
 
 /// A compiled edit stage.
@@ -27,8 +28,8 @@ enum Action {
 }
 
 enum Source {
-    /// The `AnyValue`, and the `KeyValue` that holds it.
-    Value(Vec<u8>, Vec<u8>),
+    /// The `AnyValue`, and the `KeyValue` that holds it with its parts.
+    Value(Vec<u8>, Vec<u8>, Pair),
     From(Where, KeyId),
     Context(usize),
 }
@@ -109,11 +110,11 @@ impl Edit {
         }
         let mut copy = Vec::new();
         let value: &[u8] = match source {
-            Source::Value(_, pair) if !present => {
-                work.append(key, pair);
+            Source::Value(_, pair, parts) if !present => {
+                work.append(key, pair, *parts);
                 return;
             }
-            Source::Value(value, _) => value,
+            Source::Value(value, ..) => value,
             Source::From(place, from) => {
                 let found = match place {
                     _ if *place == self.on => work.attr(base, *from),
@@ -141,7 +142,7 @@ fn put(work: &mut Work, base: &[u8], keys: &Keys, scratch: &mut Vec<u8>, (key, v
     if work.attr(base, key).is_none() {
         scratch.clear();
         put_key_value(scratch, keys.get(key), value);
-        work.append(key, scratch);
+        work.append(key, scratch, Pair::of(scratch));
         return;
     }
     for index in 0..work.items.len() {
@@ -267,7 +268,8 @@ impl Source {
                 let value = value.ok_or_else(|| "value: no base64 of an AnyValue".to_owned())?;
                 let mut pair = Vec::new();
                 put_key_value(&mut pair, keys.get(key), &value);
-                Ok(Source::Value(value, pair))
+                let parts = Pair::of(&pair);
+                Ok(Source::Value(value, pair, parts))
             }
             (None, Some(from), None) => {
                 let parts = listed(Some(from), "from")?;

@@ -192,7 +192,7 @@ fn plain(reader: &Reader<'_>) -> Option<Pair> {
     }
     let form = match *value {
         [0x0a, size, ref text @ ..] if usize::from(size) == text.len() => Form::Text,
-        [0x10 | 0x18, 0..0x80] | [0x21, _, _, _, _, _, _, _, _] => Form::Scalar,
+        [0x10 | 0x18, 0..0x80] | [0x10 | 0x18, 0x80..=0xff, 0..0x80] | [0x21, _, _, _, _, _, _, _, _] => Form::Scalar,
         _ => return None,
     };
     // Tags and lengths of a text are below 0x80 where the whole is ASCII.
@@ -206,9 +206,14 @@ fn plain(reader: &Reader<'_>) -> Option<Pair> {
     Some(Pair { key, value: Range { start, end: start + value.len() }, form })
 }
 
-/// Whether a `KeyValue` is of a plain form.
-pub fn form(pair: &[u8]) -> Form {
-    plain(&Reader::new(pair)).map_or(Form::Other, |pair| pair.form)
+impl Pair {
+    /// The parts of a valid `KeyValue`.
+    pub fn of(pair: &[u8]) -> Pair {
+        plain(&Reader::new(pair)).unwrap_or_else(|| {
+            let (key, value) = crate::work::key_value_parts(pair);
+            Pair { key, value, form: Form::Other }
+        })
+    }
 }
 
 /// Validates a `KeyValue` that stands at `level`.

@@ -4,7 +4,7 @@
 //! goes to an arena. Nothing is put together before the last stage is done.
 
 use crate::keys::{KeyId, UNKNOWN};
-use crate::walk::{form, Form, Pair};
+use crate::walk::{Form, Pair};
 use crate::wire::{fields, put_field, put_head, Field, Range};
 
 /// Stands where an item has no place in the original bytes.
@@ -188,23 +188,22 @@ impl Work {
         item.body = body;
         item.state = State::Changed;
         if item.attribute {
-            let (key, value) = key_value_parts(payload);
-            item.key = body.part(key);
-            item.value = body.part(value);
-            item.form = form(payload);
+            let parts = Pair::of(payload);
+            item.key = body.part(parts.key);
+            item.value = body.part(parts.value);
+            item.form = parts.form;
         }
         let owner = item.owner;
         self.touched(owner);
     }
 
-    /// Appends an attribute to the last owner; with none, an empty one is added first.
-    pub fn append(&mut self, key_id: KeyId, pair: &[u8]) {
+    /// Appends an attribute with these parts to the last owner; with none, an empty one is added first.
+    pub fn append(&mut self, key_id: KeyId, pair: &[u8], parts: Pair) {
         if self.owners.is_empty() {
             self.owners.push(Owner { range: Range::default(), changed: true, added: true });
         }
         let owner = self.owners.len() as u32 - 1;
         let body = self.store(pair);
-        let (key, value) = key_value_parts(pair);
         if let Some(slot @ &mut NOWHERE) = self.slots.get_mut(usize::from(key_id)) {
             *slot = self.items.len() as u32;
         }
@@ -214,11 +213,11 @@ impl Work {
             start: NOWHERE,
             end: NOWHERE,
             body,
-            key: body.part(key),
-            value: body.part(value),
+            key: body.part(parts.key),
+            value: body.part(parts.value),
             key_id,
             attribute: true,
-            form: form(pair),
+            form: parts.form,
             state: State::Changed,
         });
         self.touched(owner);

@@ -17,7 +17,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 ALNUM = string.ascii_letters + string.digits
 SYMBOLS = ALNUM + "!#$%*+-./:=?@^_`{|~(["
 FIRST = ALNUM + "!#%*+-^_`|~(["
-"""Not `:name` and `@name`, which stand for values in SQL, and no path."""
+"""Not `:name` and `@name`, which stand for values in SQL, and no path. (The `Pw7` below: nor `{x}`, `[X]`, `***`.)"""
 
 
 def chars(alphabet: str, low: int, high: int | None = None) -> st.SearchStrategy[str]:
@@ -148,7 +148,11 @@ SECRETS: dict[str, st.SearchStrategy[tuple[str, str]]] = {
     "password": after(
         "password=", st.builds(str.__add__, chars(FIRST, 1), chars(SYMBOLS, 3, 20).map(lambda word: f"{word}Pw7"))
     ),
-    "json": after('{"user": "jane", "password": "', chars(SYMBOLS + ",;&)}]<> ", 8, 20), '", "n": 1}'),
+    "json": after(
+        '{"user": "jane", "password": "',
+        chars(SYMBOLS + ",;&)}]<> ", 8, 20).map(lambda word: f"{word}Pw7"),
+        '", "n": 1}',
+    ),
 }
 BEFORE = [" ", "\n", "\t", ",", ";", "|", "(", "[", "{", "<", "'", '"', "!", "*", "«", "\uff1a", "é", "联", "🙂"]
 BEHIND = [" ", "\n", "\t", ",", ";", "|", ")", "]", "}", ">", "'", '"', "!", "*", "»", "\uff0c", "联", "🙂"]

@@ -43,7 +43,7 @@ impl Places {
     fn get(&self, hash: u64, bytes: &[u8]) -> Option<u16> {
         let (head, rest) = self.memory.get(self.place(hash))?.split_first_chunk::<HEAD>()?;
         let [a, b, c, d] = *head;
-        let same = usize::from(u16::from_le_bytes([a, b])) == bytes.len() + 1 && rest.get(..bytes.len())? == bytes;
+        let same = usize::from(u16::from_le_bytes([a, b])) == bytes.len() + 1 && equal(rest.get(..bytes.len())?, bytes);
         same.then(|| u16::from_le_bytes([c, d]))
     }
 
@@ -64,17 +64,40 @@ impl Places {
     }
 }
 
+/// Whether two texts of the same length are equal.
+#[inline(always)]
+fn equal(one: &[u8], two: &[u8]) -> bool {
+    let (Some(last), Some(other)) = (one.last_chunk::<8>(), two.last_chunk::<8>()) else {
+        return one == two;
+    };
+    let ((chunks, _), (others, _)) = (one.as_chunks::<8>(), two.as_chunks::<8>());
+    let word = |bytes: &[u8; 8]| u64::from_ne_bytes(*bytes);
+    let differences = chunks.iter().zip(others).fold(0, |all, (one, two)| all | (word(one) ^ word(two)));
+    differences | (word(last) ^ word(other)) == 0
+}
+
 /// Texts up to the first length stand in many small places, up to the second in fewer large ones.
 const SHORT: usize = 60;
 const LONG: usize = 252;
 
 pub struct Cache {
     pub matcher: matcher::Cache,
-    hasher: RandomState,
+    seed: u64,
     short: Places,
     long: Places,
     keys: Places,
+    /// Verdicts by where the key stood in its message: mostly it is the same key as last time.
+    recent: Vec<Recent>,
 }
+
+#[derive(Default)]
+struct Recent {
+    key: Vec<u8>,
+    verdict: Verdict,
+}
+
+/// So many places have a recent key.
+const RECENT: usize = 32;
 
 impl Default for Cache {
     /// For a stage that scrubs nothing.
@@ -87,10 +110,11 @@ impl Cache {
     pub fn new(matcher: &Matcher) -> Cache {
         Cache {
             matcher: matcher.cache(),
-            hasher: RandomState::default(),
+            seed: RandomState::default().hash_one(0),
             short: Places::new(4096, SHORT),
             long: Places::new(1024, LONG),
             keys: Places::new(1024, SHORT),
+            recent: Vec::new(),
         }
     }
 
@@ -108,10 +132,41 @@ impl Cache {
         }
     }
 
-    /// What a text or key is found by.
-    #[inline]
+    /// Where a text or key is looked for: not much of a hash, but a collision costs no more than a second look.
+    #[inline(always)]
     pub fn hash(&self, bytes: &[u8]) -> u64 {
-        self.hasher.hash_one(bytes)
+        let size = bytes.len();
+        let word = |at: usize| {
+            bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()).map_or(0, |word| u64::from_le_bytes(*word))
+        };
+        let (first, middle, last) = if size >= 8 {
+            (word(0), word((size - 8) / 2), word(size - 8))
+        } else {
+            (bytes.iter().fold(0, |sum, &byte| sum << 8 | u64::from(byte)), 0, 0)
+        };
+        let mixed = (first ^ self.seed).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ last.rotate_left(23);
+        let mixed = (mixed ^ middle.rotate_left(41)).wrapping_mul(0xd6e8_feb8_6659_fd93).wrapping_add(size as u64);
+        (mixed ^ mixed >> 32).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40
+    }
+
+    /// What was said of the key that stood at this place last, if it is the same one.
+    #[inline]
+    pub fn recent(&self, place: usize, key: &[u8]) -> Option<Verdict> {
+        let recent = self.recent.get(place)?;
+        (recent.key.len() == key.len() && equal(&recent.key, key)).then_some(recent.verdict)
+    }
+
+    pub fn remember_recent(&mut self, place: usize, key: &[u8], verdict: Verdict) {
+        if place < RECENT && key.len() <= SHORT {
+            if self.recent.len() <= place {
+                self.recent.resize_with(RECENT, Recent::default);
+            }
+            if let Some(recent) = self.recent.get_mut(place) {
+                recent.key.clear();
+                recent.key.extend_from_slice(key);
+                recent.verdict = verdict;
+            }
+        }
     }
 
     #[inline]

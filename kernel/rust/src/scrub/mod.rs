@@ -108,7 +108,7 @@ impl Scrub {
             let body = work.bytes(base, item.body);
             text.clear();
             let change = match (item.attribute, item.owner == TOP) {
-                (true, _) if attributes => pass.item(work, base, &item, text),
+                (true, _) if attributes => pass.item(work, base, index, &item, text),
                 (false, true) if at.schema_url => pass.plain(body, text),
                 (false, false) if at.scope_name => pass.plain(body, text),
                 _ => continue,
@@ -133,7 +133,7 @@ impl Scrub {
             let body = work.bytes(base, item.body);
             text.clear();
             let change = match item.number {
-                9 if at.span => pass.item(work, base, &item, text),
+                9 if at.span => pass.item(work, base, index, &item, text),
                 3 if at.trace_state => pass.plain(body, text),
                 5 if at.span_name => pass.plain(body, text),
                 11 if at.event || at.event_name => pass.part(body, (3, at.event), (2, at.event_name), text),

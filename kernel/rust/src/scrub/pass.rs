@@ -46,23 +46,26 @@ impl Pass<'_> {
         verdict
     }
 
-    /// Whether no rule can find anything in a text, as far as is known without looking.
+    /// Whether no rule finds anything in a text. If not, the cache's matcher knows which of them may.
     #[inline]
-    fn is_known(&self, content: &[u8]) -> bool {
-        content.len() < self.scrub.matcher.shortest() || self.cache.is_clean(self.cache.hash(content), content)
+    fn is_clean(&mut self, content: &[u8]) -> bool {
+        if content.is_empty() || content.len() < self.scrub.matcher.shortest() {
+            return true;
+        }
+        let hash = self.cache.hash(content);
+        if self.cache.is_clean(hash, content) {
+            return true;
+        }
+        let clean = !self.scrub.matcher.search(&mut self.cache.matcher, content);
+        if clean {
+            self.cache.remember_clean(hash, content);
+        }
+        clean
     }
 
     /// A text after the `values` rules; `New` when it was written to `out`.
     pub fn text(&mut self, content: &[u8], out: &mut Vec<u8>) -> Change {
-        if content.is_empty() || content.len() < self.scrub.matcher.shortest() {
-            return Change::Same;
-        }
-        let hash = self.cache.hash(content);
-        if self.cache.is_clean(hash, content) {
-            return Change::Same;
-        }
-        if !self.scrub.matcher.search(&mut self.cache.matcher, content) {
-            self.cache.remember_clean(hash, content);
+        if self.is_clean(content) {
             return Change::Same;
         }
         let mut now: Option<Vec<u8>> = None;
@@ -87,7 +90,7 @@ impl Pass<'_> {
         }
         match now {
             None => {
-                self.cache.remember_clean(hash, content);
+                self.cache.remember_clean(self.cache.hash(content), content);
                 Change::Same
             }
             Some(new) if new != content => {
@@ -109,15 +112,23 @@ impl Pass<'_> {
 
     /// An attribute of a span, resource or scope.
     #[inline]
-    pub fn item(&mut self, work: &Work, base: &[u8], item: &Item, out: &mut Vec<u8>) -> Change {
-        let verdict = self.verdict(work.bytes(base, item.key));
+    pub fn item(&mut self, work: &Work, base: &[u8], index: usize, item: &Item, out: &mut Vec<u8>) -> Change {
+        let key = work.bytes(base, item.key);
+        let verdict = match self.cache.recent(index, key) {
+            Some(verdict) => verdict,
+            None => {
+                let verdict = self.verdict(key);
+                self.cache.remember_recent(index, key, verdict);
+                verdict
+            }
+        };
         if verdict.skip {
             return Change::Same;
         }
         if verdict.rule.is_none() {
             match item.form {
                 Form::Scalar => return Change::Same,
-                Form::Text if self.is_known(work.bytes(base, item.value).get(2..).unwrap_or(&[])) => {
+                Form::Text if self.is_clean(work.bytes(base, item.value).get(2..).unwrap_or(&[])) => {
                     return Change::Same;
                 }
                 _ => {}

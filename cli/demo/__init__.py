@@ -51,7 +51,9 @@ def run(args: argparse.Namespace) -> int:
         print("the demo needs the OpenTelemetry SDK: pip install 'tailgate[demo]'", file=sys.stderr)
         return 1
     configure("error")
-    summary = asyncio.run(play(args.seconds, View(live=not args.json)))
+    view = View(live=not args.json)
+    summary = asyncio.run(play(args.seconds, view))
+    view.clear()
     print(json.dumps(summary.as_dict(), indent=2) if args.json else render_summary(summary))
     return 0 if summary.adds_up else 1
 

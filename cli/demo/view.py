@@ -59,10 +59,17 @@ class View:
             return
         text = table(summary)
         if sys.stdout.isatty():
-            print(f"\x1b[{self._lines}F\x1b[J" * bool(self._lines) + text, flush=True)
+            self.clear()
+            print(text, flush=True)
             self._lines = text.count("\n") + 1
         else:
             print(text.splitlines()[1], flush=True)
+
+    def clear(self) -> None:
+        """Take the table away, so that the summary stands in its place."""
+        if self._lines:
+            print(f"\x1b[{self._lines}F\x1b[J", end="", flush=True)
+            self._lines = 0
 
 
 def render_summary(summary: Summary) -> str:

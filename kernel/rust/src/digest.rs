@@ -212,12 +212,16 @@ impl<'a> Walk<'a> {
         let pair = self.out.pairs.len() as u32;
         self.out.pairs.push((Arc::clone(resource), Arc::clone(scope)));
         self.out.spans.reserve(spans.len());
+        self.index.reserve(spans.len());
         for &range in spans {
             let place = Place { resource, scope, context: self.context };
             let done = one_span(self.program, reader.sub(range), self.limits, place, self.scratch)?;
             let start = self.out.changed.len();
             let work = &self.scratch.work;
             if work.changed {
+                if self.out.changed.capacity() == 0 {
+                    self.out.changed.reserve(self.request.len() + self.request.len() / 4);
+                }
                 work.write_owner(self.request, 0, &mut self.out.changed);
                 self.out.is_changed = true;
             }

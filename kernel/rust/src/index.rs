@@ -27,6 +27,13 @@ pub struct TraceIndex {
 }
 
 impl TraceIndex {
+    /// Makes room for the first traces, of which there are at most as many as spans.
+    pub fn reserve(&mut self, spans: usize) {
+        if self.map.capacity() == 0 {
+            self.map.reserve(spans.min(1024), |_| 0);
+        }
+    }
+
     /// The row of a trace, a new one if it was not there.
     #[inline]
     pub fn row(&mut self, ids: &mut Vec<[u8; 16]>, rows: &mut Rows, id: [u8; 16]) -> usize {

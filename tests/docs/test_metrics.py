@@ -1,0 +1,179 @@
+"""docs/metrics.md lists what a running Tailgate exposes: names, types and labels, no more and no less."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import get_args
+
+import grpc
+import pytest
+from aiohttp import ClientSession
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest as Request
+from prometheus_client.parser import text_string_to_metric_families
+from tailgate.cli.tables import TABLES
+from tailgate.config.loader import load
+from tailgate.exporters.queue import REASONS
+from tailgate.kernel import load as load_kernel
+from tailgate.pipeline import Service
+from tailgate.processors.tail_sampling.labels import Drop
+from tailgate.telemetry.metrics import MetricsPage
+
+from .doc_pages import cells, fences, names, tables, text
+
+PAGE = "docs/metrics.md"
+EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
+CONFIG = """
+receivers:
+  otlp: {protocols: {grpc: {endpoint: "127.0.0.1:0"}, http: {endpoint: "127.0.0.1:0"}}}
+processors:
+  memory_limiter: {limit_mib: 4096}
+  scrub:
+  tail_sampling:
+    evaluation: ordered
+    decision_wait: 1ms
+    policies:
+      - {name: errors, when: error, limit: {traces_per_second: 10}}
+      - {name: tried, when: exists(card), mode: shadow}
+    default: 0%
+  tail_sampling/votes:
+    decision_wait: 1ms
+    policies: [{name: all, type: always_sample}]
+  retention: {default: 3d}
+  batch: {timeout: 1ms}
+exporters:
+  otlp: {endpoint: "127.0.0.1:1", tls: {insecure: true}}
+  debug:
+service:
+  pipelines:
+    traces/a:
+      receivers: [otlp]
+      processors: [memory_limiter, scrub, tail_sampling, retention, batch]
+      exporters: [otlp]
+    traces/b: {receivers: [otlp], processors: ["tail_sampling/votes"], exporters: [debug]}
+"""
+
+
+def request() -> bytes:
+    """Two traces: one has an error, one a card and a number that no pattern finds."""
+    message = Request()
+    scope = message.resource_spans.add().scope_spans.add()
+    for number in (1, 2):
+        span = scope.spans.add(trace_id=number.to_bytes(16, "big"), span_id=b"12345678", name="GET /")
+        span.attributes.add(key="card").value.string_value = "4111 1111 1111 1111"
+        span.status.code = 2 if number == 1 else 0
+    return message.SerializeToString()
+
+
+async def traffic(service: Service) -> None:
+    """Send spans that are kept, spans that are dropped, and requests that are refused."""
+    endpoints = service.endpoints["otlp"]
+    async with grpc.aio.insecure_channel(endpoints["grpc"]) as channel:
+        await channel.unary_unary(EXPORT)(request())
+    async with ClientSession() as session:
+        url = f"http://{endpoints['http']}/v1/traces"
+        async with session.post(url, data=b"\x0a\xff", headers={"Content-Type": "application/x-protobuf"}) as answer:
+            assert answer.status == 400
+    for _ in range(100):
+        if not any(pipeline.row.held()[1] for pipeline in service.pipelines.values()):
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError("the spans are still held")
+
+
+async def scrape(file: Path) -> str:
+    """Run it, and return its page."""
+    config = load([file], TABLES, {})
+    service = Service(config, load_kernel("reference"))
+    await service.start()
+    try:
+        await traffic(service)
+        return MetricsPage(service.samples, config, "reference", process=False).render()[0].decode()
+    finally:
+        await service.stop(0.1)
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> str:
+    file = tmp_path_factory.mktemp("metrics") / "tailgate.yaml"
+    file.write_text(CONFIG, encoding="utf-8")
+    return asyncio.run(scrape(file))
+
+
+Described = dict[str, tuple[str, frozenset[str]]]
+
+
+def exposed(page: str) -> Described:
+    """Name, type and labels of every metric on the page."""
+    found = {}
+    for family in text_string_to_metric_families(page):
+        labels = frozenset(label for sample in family.samples for label in sample.labels)
+        (name,) = {sample.name for sample in family.samples}
+        found[name] = (family.type, labels)
+    return found
+
+
+def documented_rows() -> Iterator[list[str]]:
+    for line in text(PAGE).splitlines():
+        if line.startswith("| `"):
+            row = cells(line)
+            if row[1] in ("counter", "gauge"):
+                yield row
+
+
+def documented() -> Described:
+    """The same, as the page for people says."""
+    return {names(row[0])[0]: (row[1], frozenset(names(row[2]))) for row in documented_rows()}
+
+
+def test_what_is_documented_is_what_is_exposed(page: str) -> None:
+    """Scenario: two pipelines with everything, traffic of every kind. Guarantees: the tables are complete and true."""
+    assert documented() == exposed(page)
+
+
+def test_every_metric_is_said_once_and_explained() -> None:
+    """Guarantees: no metric has two rows, and each row has a meaning."""
+    counted = Counter(names(row[0])[0] for row in documented_rows())
+    assert counted.total() == len(counted)
+    assert all(row[3] for row in documented_rows())
+
+
+def test_every_reason_is_explained() -> None:
+    """Guarantees: each reason for which a pipeline or an exporter loses spans stands in its table."""
+    pipeline = {name for row in tables(PAGE, "| `reason` of a pipeline") for name in names(row[0])}
+    assert pipeline == {*get_args(Drop), "late_not_sampled"}
+    exporter = {name for row in tables(PAGE, "| `reason` of an exporter") for name in names(row[0])}
+    assert exporter == set(REASONS)
+
+
+QUERIES = fences(PAGE, "promql")
+
+
+def test_queries_use_what_is_there() -> None:
+    """Guarantees: the queries name documented metrics, and labels that those have."""
+    assert len(QUERIES) >= 3
+    known = documented()
+    for query in QUERIES:
+        used = re.findall(r"\b((?:tailgate|otelcol)_\w+)(?:\{(\w+)=)?", query)
+        assert used, query
+        for name, label in used:
+            assert name in known, name
+            assert not label or label in known[name][1], (name, label)
+        grouped = {label.strip() for labels in re.findall(r"by \(([^)]*)\)", query) for label in labels.split(",")}
+        assert grouped <= frozenset().union(*(known[name][1] for name, _ in used)), query
+
+
+def test_the_ledger_of_the_page_holds(page: str) -> None:
+    """Guarantees: the two equations of the page, with the names that it gives."""
+    values: Counter[str] = Counter()
+    for family in text_string_to_metric_families(page):
+        for sample in family.samples:
+            values[sample.name] += int(sample.value)
+    assert values["tailgate_pipeline_accepted_spans_total"] == 4
+    pipeline, exporter = fences(PAGE, "text")[:2]
+    for equation in (pipeline, exporter):
+        whole, _, parts = equation.partition("=")
+        assert values[whole.strip()] == sum(values[part.strip()] for part in parts.split("+"))

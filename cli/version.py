@@ -22,8 +22,8 @@ def kernel_line() -> str:
         name = load().name
     except KernelUnavailable as error:
         return f"none: {error}"
-    reason = why_not_rust()
-    return f"{name} (the Rust kernel is {reason})" if name == "reference" and reason else name
+    reason = why_not_rust() or "there, but TAILGATE_KERNEL asks for this one"
+    return f"{name} (the Rust kernel is {reason})" if name == "reference" else name
 
 
 def run(_: argparse.Namespace) -> int:

@@ -180,7 +180,7 @@ def _problem(model: type[BaseModel], finding: Finding) -> Problem:
         tag = node.child(error["ctx"]["discriminator"].strip("'"))
         node = tag if tag is not None else node
     present = finding.trail[-2].entries if len(finding.trail) > 1 else {}
-    known = known_keys(model, steps[:-1], present) if error["type"] == "extra_forbidden" else ()
+    known = known_keys(model, steps, present) if error["type"] == "extra_forbidden" else ()
     return _place(error, node).problem(describe(error, node, known, secret))
 
 

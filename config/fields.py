@@ -21,11 +21,13 @@ _SECRET_NAME = re.compile(
 
 
 def known_keys(model: type[BaseModel], steps: Sequence[Step], present: Collection[str]) -> set[str]:
-    """Return the keys that may stand in the mapping at this location; empty when that is not known.
+    """Return the keys that may stand in a mapping; empty when that is not known. `steps` ends with a key that may not.
 
-    Where the mapping may be one of several models, it is taken for the one that shares most keys with `present`.
+    Where the mapping may be one of several models, it is taken for the one that shares most keys with `present`; those
+    that have the key are not meant, since it is not theirs that is wrong.
     """
-    candidates = [set(_fields(found)) for found in _models(_at(model, steps))]
+    every = [set(_fields(found)) for found in _models(_at(model, steps[:-1]))]
+    candidates = [keys for keys in every if steps[-1][0] not in keys]
     shared = [sum(1 for key in keys if key in present) for keys in candidates]
     return {key for keys, count in zip(candidates, shared, strict=True) if count == max(shared) for key in keys}
 

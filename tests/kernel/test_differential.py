@@ -55,7 +55,7 @@ def records_of(records, bounds) -> Any:
 bounds = st.tuples(st.sampled_from([0, 1, 2, 3, 100]), st.sampled_from([0, 1, 50, 120, 200, 1000]))
 
 
-@examples(350)
+@examples(250)
 @given(spec=programs(), data=st.one_of(requests_on_the_wire(), mutated()), bound=bounds)
 def test_digest(kernels, spec, data, bound):
     """Same accept or reject, same request, same facts, same counters, same requests on the way out."""
@@ -130,7 +130,7 @@ steps = st.tuples(
 )
 
 
-@examples(120)
+@examples(100)
 @given(
     spec=programs(stages=1, valid=True),
     later=programs(stages=2, valid=True),

@@ -369,6 +369,15 @@ def test_length_of_lengths(kernel):
         assert len(records.requests(0, len(whole) - 1)) == 2
 
 
+def test_length_of_nothing(kernel):
+    """Bounds are exact for spans without a byte, too."""
+    records = kernel.compile(spec()).digest(wrapped(b"") + wrapped(b""))
+    whole = b"\x0a\x06\x12\x04\x12\x00\x12\x00"
+    assert records.requests(0, 0) == [(whole, 2)]
+    assert len(records.requests(0, len(whole))) == 1
+    assert len(records.requests(0, len(whole) - 1)) == 2
+
+
 def test_request_is_that_of_digest(kernel):
     """`request` of records that come from a table or from refine is a ValueError."""
     records = kept(kernel, request(span()))

@@ -74,6 +74,7 @@ TEXTS = [
     ("a dot is one character", "漢", [rule(".")], "X"),
     ("the group only", "user=bob&x", [rule("user=([a-z]+)", group=1)], "user=X&x"),
     ("the group, again", "k=a k=b", [rule("k=(.)", group=1)], "k=X k=X"),
+    ("the whole match is passed over", "abb", [rule("([ab])b?", group=1)], "XbX"),
     ("an empty match does not count", "abc", [rule("x*")], "abc"),
     ("an empty match before a full one", "aab", [rule("b*")], "aaX"),
     ("an empty group does not count", "k= k=b", [rule("k=([a-z]*)", group=1)], "k= k=X"),
@@ -116,6 +117,7 @@ TEXTS = [
     ("mask: first and last", "abcdef", [rule(".+", mask(first=2, last=1, char="#"))], "ab###f"),
     ("mask: nothing left", "abc", [rule(".+", mask(first=1, last=2))], "abc"),
     ("mask: more than there is", "abc", [rule(".+", mask(first=9, last=9))], "abc"),
+    ("mask: keeping more than there is", "abc", [rule(".+", mask(last=4))], "abc"),
     ("mask: keeping skips the others", "a-b-c", [rule(".+", mask(first=1, last=1))], "a-*-c"),
     ("mask: beyond ASCII", "é_漢 🙂", [rule(".+", mask(last=1, char="•"))], "•_• 🙂"),
     # hmac
@@ -166,6 +168,17 @@ BY_KEY = [
 def test_keys(kernel, before, after):
     """`keys` rules decide by the key, for whole values of any type, in nested maps too."""
     assert scrubbed(kernel, before, rule("value", redact("V")), keys=KEYS, skip="^skip") == list(after.items())
+
+
+@pytest.mark.parametrize("key", ["", "a", "x" * 600, "é"])
+def test_the_same_key_again(kernel, key):
+    """Keys that came before, the empty and the long ones too, are treated alike every time."""
+    values = [("k", 1), (key, 2), (key, 3), ("m", {key: {key: 4}}), (key, 5)]
+    expected = [("k", 1), (key, "X"), (key, "X"), ("m", {key: "X"}), (key, "X")]
+    pattern = f"^{key}$"
+    assert scrubbed(kernel, values, keys=[rule(pattern)]) == expected
+    assert scrubbed(kernel, values * 3, keys=[rule("never"), rule(pattern)]) == expected * 3
+    assert scrubbed(kernel, values, rule("."), keys=[rule(pattern)], skip=pattern)[1:3] == [(key, 2), (key, 3)]
 
 
 VALUES = [

@@ -83,7 +83,7 @@ fn luhn(digits: &str) -> bool {
             }
         })
         .sum();
-    sum % 10 == 0
+    sum.is_multiple_of(10)
 }
 
 /// Length of an IBAN by country, from the registry of ISO 13616.

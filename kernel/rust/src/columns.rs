@@ -48,7 +48,7 @@ impl Columns {
         self.bytes.push(fixed.bytes);
         self.first_seen.push(first_seen);
         self.duration.push(fixed.duration());
-        self.randomness.push(fixed.randomness().unwrap_or_else(|| own_randomness(&id)));
+        self.randomness.push(rows.randomness(row).unwrap_or_else(|| own_randomness(&id)));
         for index in 0..facts.shape().keys {
             self.keys.push(rows.key_of(row, index).map(Into::into));
         }

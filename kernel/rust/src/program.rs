@@ -33,7 +33,7 @@ pub struct Program {
     /// Replacements by scrub rule since the start.
     pub counters: Vec<AtomicU64>,
     memo: Mutex<Memo>,
-    pool: Mutex<Vec<Box<Scratch>>>,
+    pool: Mutex<Vec<Scratch>>,
 }
 
 /// Memory for the walk of one request, used again for later ones.
@@ -98,7 +98,7 @@ impl Program {
     }
 
     /// A scratch, to be given back with `done`.
-    pub fn scratch(&self) -> Box<Scratch> {
+    pub fn scratch(&self) -> Scratch {
         let pooled = lock(&self.pool).pop();
         let mut scratch = pooled.unwrap_or_default();
         scratch.counts.clear();
@@ -117,7 +117,7 @@ impl Program {
     }
 
     /// Takes a scratch back and, if the request was accepted, counts what was replaced in it.
-    pub fn done(&self, scratch: Box<Scratch>, accepted: bool) {
+    pub fn done(&self, scratch: Scratch, accepted: bool) {
         if accepted {
             for (counter, count) in self.counters.iter().zip(&scratch.counts) {
                 if *count > 0 {

@@ -22,13 +22,11 @@ pub struct Row {
     pub start: u64,
     /// Latest end in ns, 0 when there is none.
     pub end: u64,
-    /// One more than the largest `rv`, 0 when there is none.
-    randomness: u64,
     pub spans: u32,
     pub root: bool,
 }
 
-const EMPTY: Row = Row { bytes: 0, start: u64::MAX, end: 0, randomness: 0, spans: 0, root: false };
+const EMPTY: Row = Row { bytes: 0, start: u64::MAX, end: 0, spans: 0, root: false };
 
 impl Row {
     /// Latest end less earliest start in ns, 0 when either is missing.
@@ -36,15 +34,10 @@ impl Row {
         self.end.saturating_sub(self.start)
     }
 
-    pub fn randomness(&self) -> Option<u64> {
-        self.randomness.checked_sub(1)
-    }
-
     fn merge(&mut self, other: &Row) {
         self.bytes += other.bytes;
         self.start = self.start.min(other.start);
         self.end = self.end.max(other.end);
-        self.randomness = self.randomness.max(other.randomness);
         self.spans = self.spans.saturating_add(other.spans);
         self.root |= other.root;
     }
@@ -115,6 +108,8 @@ impl OwnedKey {
 pub struct Rows {
     shape: Shape,
     rows: Vec<Row>,
+    /// One more than the largest `rv`, 0 where there is none; empty until one comes, for few have any.
+    randomness: Vec<u64>,
     /// For each leaf two bits, `any` and `not all`.
     bits: Vec<u8>,
     numbers: Vec<Option<Number>>,
@@ -144,6 +139,9 @@ impl Rows {
         if let Some(fixed) = self.rows.get_mut(row) {
             *fixed = EMPTY;
         }
+        if let Some(value) = self.randomness.get_mut(row) {
+            *value = 0;
+        }
         fill(&mut self.bits, row, self.shape.leaf_bytes(), 0);
         fill(&mut self.numbers, row, self.shape.numbers, None);
         fill(&mut self.keys, row, self.shape.keys, None);
@@ -159,9 +157,25 @@ impl Rows {
     pub fn span(&mut self, row: usize, (bytes, start, end, root): (u64, u64, u64, bool), randomness: Option<u64>) {
         if let Some(fixed) = self.rows.get_mut(row) {
             let start = if start == 0 { u64::MAX } else { start };
-            let randomness = randomness.map_or(0, |value| value + 1);
-            fixed.merge(&Row { bytes, start, end, randomness, spans: 1, root });
+            fixed.merge(&Row { bytes, start, end, spans: 1, root });
         }
+        if let Some(value) = randomness {
+            self.at_least(row, value + 1);
+        }
+    }
+
+    fn at_least(&mut self, row: usize, value: u64) {
+        if self.randomness.len() <= row {
+            self.randomness.resize(row + 1, 0);
+        }
+        if let Some(mine) = self.randomness.get_mut(row) {
+            *mine = value.max(*mine);
+        }
+    }
+
+    /// The largest `rv` of a row.
+    pub fn randomness(&self, row: usize) -> Option<u64> {
+        self.randomness.get(row)?.checked_sub(1)
     }
 
     #[inline]
@@ -205,6 +219,9 @@ impl Rows {
     pub fn merge(&mut self, row: usize, other: &Rows, from: usize) {
         if let Some(mine) = self.rows.get_mut(row) {
             mine.merge(other.get(from));
+        }
+        if let Some(&value) = other.randomness.get(from).filter(|value| **value > 0) {
+            self.at_least(row, value);
         }
         let size = self.shape.leaf_bytes();
         for index in 0..size {

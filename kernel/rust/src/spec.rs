@@ -57,7 +57,7 @@ pub fn shown(value: Option<&Value>) -> String {
 pub fn base64(text: &[u8], strict: bool) -> Option<Vec<u8>> {
     let digits = text.len() - text.iter().rev().take_while(|&&byte| byte == b'=').count();
     let padding = text.len() - digits;
-    if padding > 2 || digits % 4 == 1 || ((strict || padding > 0) && text.len() % 4 != 0) {
+    if padding > 2 || digits % 4 == 1 || ((strict || padding > 0) && !text.len().is_multiple_of(4)) {
         return None;
     }
     let mut out = Vec::with_capacity(digits * 3 / 4);
@@ -84,7 +84,7 @@ pub fn base64(text: &[u8], strict: bool) -> Option<Vec<u8>> {
 
 /// Decodes an even number of hex digits.
 pub fn unhex(text: &str) -> Option<Vec<u8>> {
-    if text.len() % 2 != 0 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+    if !text.len().is_multiple_of(2) || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return None;
     }
     (0..text.len()).step_by(2).map(|at| u8::from_str_radix(text.get(at..at + 2)?, 16).ok()).collect()

@@ -4,6 +4,7 @@
 //! high-level form that `regex-automata` compiles.
 
 mod class;
+mod escape;
 mod names;
 mod parse;
 

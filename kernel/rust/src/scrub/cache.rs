@@ -93,7 +93,7 @@ pub struct Cache {
 #[derive(Default)]
 struct Recent {
     key: Vec<u8>,
-    verdict: Verdict,
+    verdict: Option<Verdict>,
 }
 
 /// So many places have a recent key.
@@ -153,7 +153,7 @@ impl Cache {
     #[inline]
     pub fn recent(&self, place: usize, key: &[u8]) -> Option<Verdict> {
         let recent = self.recent.get(place)?;
-        (recent.key.len() == key.len() && equal(&recent.key, key)).then_some(recent.verdict)
+        recent.verdict.filter(|_| recent.key.len() == key.len() && equal(&recent.key, key))
     }
 
     pub fn remember_recent(&mut self, place: usize, key: &[u8], verdict: Verdict) {
@@ -164,7 +164,7 @@ impl Cache {
             if let Some(recent) = self.recent.get_mut(place) {
                 recent.key.clear();
                 recent.key.extend_from_slice(key);
-                recent.verdict = verdict;
+                recent.verdict = Some(verdict);
             }
         }
     }

@@ -1,6 +1,7 @@
 //! The table: traces held until they are judged, and what was decided lately.
 
 mod decisions;
+mod filing;
 mod headers;
 mod queue;
 mod settle;
@@ -12,12 +13,12 @@ use std::sync::{Arc, Mutex};
 use crate::columns::Columns;
 use crate::labels::{Book, LabelId};
 use crate::program::{lock, Program};
-use crate::records::{Buffer, Records, SpanRef};
-use crate::rows::Rows;
+use crate::records::{Records, SpanRef};
 use decisions::{Decision, Decisions};
+use filing::{ByRow, Selection};
 use headers::Headers;
-use queue::{Queue, Ticket};
-use slots::{Slots, NEVER};
+use queue::{Queue, Rooted, Ticket};
+use slots::Slots;
 
 /// What a span and a trace cost besides the span's bytes.
 const SPAN_COST: u64 = 24;
@@ -31,21 +32,21 @@ pub struct Table {
 
 struct Inner {
     slots: Slots,
-    arrivals: Queue,
-    roots: Queue,
+    arrivals: Queue<Ticket>,
+    roots: Queue<Rooted>,
     headers: Headers,
     kept: Decisions,
     dropped: Decisions,
     spans: u64,
     bytes: u64,
     /// The number of the last columns that were handed out.
-    columns: u64,
+    columns: u32,
 }
 
 /// Rows that are out to be judged; given back when this is dropped.
 pub struct Out {
     table: Arc<Table>,
-    number: u64,
+    number: u32,
     rows: Vec<Ticket>,
 }
 
@@ -106,8 +107,9 @@ impl Table {
                 continue;
             }
             filed.held_spans += spans.len() as u64;
-            filed.new_traces += u64::from(inner.hold(records, row, *id, now));
-            inner.hold_spans(records, *id, now, spans, &mut pairs);
+            let (slot, new) = inner.hold(records, row, *id, now);
+            filed.new_traces += u64::from(new);
+            inner.hold_spans(records, slot, spans, &mut pairs);
         }
         if !filed.late.is_empty() {
             filed.late_kept = self.late(records, &decisions);
@@ -145,11 +147,11 @@ impl Table {
                 chosen.push(ticket);
             }
         }
-        for ticket in roots.iter() {
+        for Rooted { ticket, at } in roots.iter() {
             let Some(slot) = slots.by_ticket(ticket) else {
                 continue;
             };
-            if root_seen.is_none_or(|latest| slot.root_seen > latest) || chosen.len() >= limit {
+            if root_seen.is_none_or(|latest| at > latest) || chosen.len() >= limit {
                 break;
             }
             if slot.out == 0 && slot.first_seen > first_seen {
@@ -204,7 +206,7 @@ impl Table {
         let slots = &inner.slots;
         let waits = |ticket| slots.by_ticket(ticket).filter(|slot| slot.out == 0);
         let first = inner.arrivals.iter().find_map(waits).map(|slot| slot.first_seen);
-        let root = inner.roots.iter().find_map(waits).map(|slot| slot.root_seen);
+        let root = inner.roots.iter().find(|rooted| waits(rooted.ticket).is_some()).map(|rooted| rooted.at);
         (first, root)
     }
 
@@ -251,7 +253,7 @@ impl Inner {
     fn sweep(&mut self) {
         let slots = &self.slots;
         self.arrivals.sweep(|ticket| slots.by_ticket(ticket).is_some());
-        self.roots.sweep(|ticket| slots.by_ticket(ticket).is_some());
+        self.roots.sweep(|rooted| slots.by_ticket(rooted.ticket).is_some());
     }
 
     /// Held bytes of a trace without its headers.
@@ -260,23 +262,23 @@ impl Inner {
         row.bytes + SPAN_COST * u64::from(row.spans) + TRACE_COST
     }
 
-    /// Merges a trace's facts; true when it is new.
-    fn hold(&mut self, records: &Records, row: usize, id: [u8; 16], now: i64) -> bool {
+    /// Merges a trace's facts: where it is held, and whether it is new.
+    fn hold(&mut self, records: &Records, row: usize, id: [u8; 16], now: i64) -> (u32, bool) {
         let (ticket, new) = self.slots.place(id, now);
         self.slots.rows.merge(ticket.slot as usize, &records.rows, row);
         if new {
             self.arrivals.push(ticket);
         }
         if records.rows.get(row).root {
-            if let Some(slot) = self.slots.get_mut(ticket.slot).filter(|slot| slot.root_seen == NEVER) {
-                slot.root_seen = now;
-                self.roots.push(ticket);
+            if let Some(slot) = self.slots.get_mut(ticket.slot).filter(|slot| !slot.has_root()) {
+                slot.set_root();
+                self.roots.push(Rooted { ticket, at: now });
             }
         }
-        new
+        (ticket.slot, new)
     }
 
-    fn hold_spans(&mut self, records: &Records, id: [u8; 16], now: i64, spans: &[u32], pairs: &mut [Option<u32>]) {
+    fn hold_spans(&mut self, records: &Records, slot: u32, spans: &[u32], pairs: &mut [Option<u32>]) {
         let own = |index: &u32| records.spans.get(*index as usize);
         let bytes: usize = spans.iter().filter_map(own).map(|span| span.len as usize).sum();
         let mut chunk = Vec::with_capacity(bytes + 8 * spans.len());
@@ -288,8 +290,7 @@ impl Inner {
         }
         self.spans += spans.len() as u64;
         self.bytes += bytes as u64;
-        let (ticket, _) = self.slots.place(id, now);
-        if let Some(slot) = self.slots.get_mut(ticket.slot) {
+        if let Some(slot) = self.slots.get_mut(slot) {
             slot.add(chunk.into_boxed_slice());
         }
     }
@@ -312,7 +313,8 @@ impl Inner {
 
     /// Columns of these traces, which are out until they are settled or given back.
     fn hand_out(&mut self, table: &Arc<Table>, chosen: Vec<Ticket>) -> Columns {
-        self.columns += 1;
+        // 0 is none, and the largest number is taken by free places.
+        self.columns = self.columns % (u32::MAX - 1) + 1;
         let mut columns = Columns::new(&table.program.facts);
         for ticket in &chosen {
             if let Some(slot) = self.slots.by_ticket_mut(*ticket) {
@@ -323,95 +325,5 @@ impl Inner {
         }
         columns.out = Some(Out { table: Arc::clone(table), number: self.columns, rows: chosen });
         columns
-    }
-}
-
-/// The spans of records by trace, in their order.
-struct ByRow {
-    order: Vec<u32>,
-    ends: Vec<u32>,
-}
-
-impl ByRow {
-    fn new(records: &Records) -> ByRow {
-        let mut ends = vec![0u32; records.ids.len() + 1];
-        for span in &records.spans {
-            if let Some(count) = ends.get_mut(span.row as usize + 1) {
-                *count += 1;
-            }
-        }
-        let mut sum = 0;
-        for end in &mut ends {
-            sum += *end;
-            *end = sum;
-        }
-        let (mut next, mut order) = (ends.clone(), vec![0; records.spans.len()]);
-        for (index, span) in records.spans.iter().enumerate() {
-            if let Some(place) = next.get_mut(span.row as usize) {
-                if let Some(at) = order.get_mut(*place as usize) {
-                    *at = index as u32;
-                }
-                *place += 1;
-            }
-        }
-        ByRow { order, ends }
-    }
-
-    fn spans(&self, row: usize) -> &[u32] {
-        let end = |row: usize| self.ends.get(row).copied().unwrap_or(0) as usize;
-        self.order.get(end(row)..end(row + 1)).unwrap_or(&[])
-    }
-}
-
-/// Some rows of records as records of their own.
-struct Selection<'a> {
-    from: &'a Records,
-    rows: Rows,
-    ids: Vec<[u8; 16]>,
-    labels: Vec<[LabelId; 2]>,
-    thresholds: Vec<u64>,
-    /// By old row.
-    new: Vec<Option<u32>>,
-}
-
-impl<'a> Selection<'a> {
-    fn new(from: &'a Records) -> Self {
-        let (rows, new) = (Rows::new(from.program.facts.shape()), vec![None; from.ids.len()]);
-        Selection { from, rows, ids: Vec::new(), labels: Vec::new(), thresholds: Vec::new(), new }
-    }
-
-    fn row(&mut self, row: usize, id: [u8; 16], decision: Decision) {
-        let new = self.rows.push_copy(&self.from.rows, row);
-        if let Some(place) = self.new.get_mut(row) {
-            *place = Some(new as u32);
-        }
-        self.ids.push(id);
-        self.labels.push(decision.labels);
-        self.thresholds.push(decision.threshold);
-    }
-
-    fn finish(self, table: &Table) -> Option<Records> {
-        if self.ids.is_empty() {
-            return None;
-        }
-        let (mut buffer, mut spans) = (Vec::new(), Vec::new());
-        for span in &self.from.spans {
-            if let Some(Some(row)) = self.new.get(span.row as usize) {
-                spans.push(SpanRef { buffer: 0, start: buffer.len() as u32, row: *row, ..*span });
-                buffer.extend_from_slice(self.from.span(span));
-            }
-        }
-        Some(Records {
-            program: Arc::clone(&table.program),
-            buffers: vec![Arc::new(Buffer::Owned(buffer))],
-            spans,
-            pairs: self.from.pairs.clone(),
-            ids: self.ids,
-            rows: self.rows,
-            thresholds: self.thresholds,
-            labels: Mutex::new(self.labels),
-            book: Some(Arc::clone(&table.book)),
-            origin: None,
-        })
     }
 }

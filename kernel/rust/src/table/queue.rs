@@ -9,21 +9,33 @@ pub struct Ticket {
     pub generation: u32,
 }
 
-#[derive(Default)]
-pub struct Queue {
-    waiting: VecDeque<Ticket>,
+/// The place of a trace, and when its root came.
+#[derive(Debug, Clone, Copy)]
+pub struct Rooted {
+    pub ticket: Ticket,
+    pub at: i64,
+}
+
+pub struct Queue<T> {
+    waiting: VecDeque<T>,
     gone: usize,
+}
+
+impl<T> Default for Queue<T> {
+    fn default() -> Self {
+        Queue { waiting: VecDeque::new(), gone: 0 }
+    }
 }
 
 /// So many may be gone before the queue is swept, whatever its length.
 const SWEEP: usize = 64;
 
-impl Queue {
-    pub fn push(&mut self, ticket: Ticket) {
-        self.waiting.push_back(ticket);
+impl<T: Copy> Queue<T> {
+    pub fn push(&mut self, entry: T) {
+        self.waiting.push_back(entry);
     }
 
-    pub fn iter(&self) -> impl Iterator<Item = Ticket> + '_ {
+    pub fn iter(&self) -> impl Iterator<Item = T> + '_ {
         self.waiting.iter().copied()
     }
 
@@ -33,7 +45,7 @@ impl Queue {
     }
 
     /// Takes away those that left, as far as that is cheap.
-    pub fn sweep(&mut self, is_there: impl Fn(Ticket) -> bool) {
+    pub fn sweep(&mut self, is_there: impl Fn(T) -> bool) {
         while let Some(&first) = self.waiting.front() {
             if is_there(first) {
                 break;
@@ -42,7 +54,7 @@ impl Queue {
             self.gone = self.gone.saturating_sub(1);
         }
         if self.gone > SWEEP && self.gone * 2 > self.waiting.len() {
-            self.waiting.retain(|&ticket| is_there(ticket));
+            self.waiting.retain(|&entry| is_there(entry));
             self.waiting.shrink_to(self.waiting.len() * 2);
             self.gone = 0;
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use super::queue::Ticket;
-use super::{Decision, Inner, Out, Settled, Table, NEVER};
+use super::{Decision, Inner, Out, Settled, Table};
 use crate::labels::LabelId;
 use crate::program::lock;
 use crate::records::{Buffer, Pair, Records, SpanRef};
@@ -179,7 +179,7 @@ impl Inner {
                 self.bytes = self.bytes.saturating_sub(span.len() as u64);
             }
         }
-        let (id, rooted) = (trace.id, trace.root_seen != NEVER);
+        let (id, rooted) = (trace.id, trace.has_root());
         let decisions = if keep { &mut self.kept } else { &mut self.dropped };
         decisions.add(id, decision);
         self.slots.remove(slot);

@@ -8,23 +8,22 @@ use hashbrown::HashTable;
 use super::queue::Ticket;
 use crate::rows::{Rows, Shape};
 
-/// `root_seen` of a trace without a root.
-pub const NEVER: i64 = i64::MIN;
-
 /// A trace's spans as one call filed them: for each its pair and length (32 bits each), then its bytes.
 pub type Chunk = Box<[u8]>;
 
-/// A held trace; its facts stand in `Slots::rows` at the same place.
+/// `out` of a place that holds no trace.
+const FREE: u32 = u32::MAX;
+
+/// A held trace; its facts stand in `Slots::rows` at the same place. There may be a million of them.
 pub struct Slot {
     pub id: [u8; 16],
     pub first_seen: i64,
-    pub root_seen: i64,
-    /// The columns in which it is out to be judged, 0 when it is not.
-    pub out: u64,
-    pub generation: u32,
-    pub held: bool,
     first: Chunk,
     more: Option<Box<More>>,
+    /// The number of the columns in which it is out to be judged, 0 when it is not.
+    pub out: u32,
+    /// The generation, doubled; one more when the trace's root is known.
+    mark: u32,
 }
 
 /// Chunks after the first: few traces have any.
@@ -34,6 +33,19 @@ struct More {
 }
 
 impl Slot {
+    fn generation(&self) -> u32 {
+        self.mark >> 1
+    }
+
+    /// Whether the trace's root has come.
+    pub fn has_root(&self) -> bool {
+        self.mark & 1 == 1
+    }
+
+    pub fn set_root(&mut self) {
+        self.mark |= 1;
+    }
+
     pub fn add(&mut self, chunk: Chunk) {
         if self.first.is_empty() {
             self.first = chunk;
@@ -68,20 +80,20 @@ impl Slots {
     }
 
     pub fn get(&self, slot: u32) -> Option<&Slot> {
-        self.slots.get(slot as usize).filter(|slot| slot.held)
+        self.slots.get(slot as usize).filter(|slot| slot.out != FREE)
     }
 
     pub fn get_mut(&mut self, slot: u32) -> Option<&mut Slot> {
-        self.slots.get_mut(slot as usize).filter(|slot| slot.held)
+        self.slots.get_mut(slot as usize).filter(|slot| slot.out != FREE)
     }
 
     /// The trace of a ticket, if it is still there.
     pub fn by_ticket(&self, ticket: Ticket) -> Option<&Slot> {
-        self.get(ticket.slot).filter(|slot| slot.generation == ticket.generation)
+        self.get(ticket.slot).filter(|slot| slot.generation() == ticket.generation)
     }
 
     pub fn by_ticket_mut(&mut self, ticket: Ticket) -> Option<&mut Slot> {
-        self.get_mut(ticket.slot).filter(|slot| slot.generation == ticket.generation)
+        self.get_mut(ticket.slot).filter(|slot| slot.generation() == ticket.generation)
     }
 
     /// The place of a trace, and whether it is new there.
@@ -90,7 +102,7 @@ impl Slots {
         let slots = &self.slots;
         let same = |slot: &u32| slots.get(*slot as usize).is_some_and(|slot| slot.id == id);
         if let Some(&slot) = self.map.find(hash, same) {
-            let generation = self.slots.get(slot as usize).map_or(0, |slot| slot.generation);
+            let generation = self.slots.get(slot as usize).map_or(0, Slot::generation);
             return (Ticket { slot, generation }, false);
         }
         let ticket = self.new_slot(id, now);
@@ -105,22 +117,12 @@ impl Slots {
         if slot as usize == self.slots.len() {
             self.rows.push();
             let first = Chunk::default();
-            self.slots.push(Slot {
-                id,
-                first_seen: now,
-                root_seen: NEVER,
-                out: 0,
-                generation: 0,
-                held: true,
-                first,
-                more: None,
-            });
+            self.slots.push(Slot { id, first_seen: now, first, more: None, out: 0, mark: 0 });
         }
         let mut generation = 0;
         if let Some(place) = self.slots.get_mut(slot as usize) {
-            generation = place.generation.wrapping_add(1);
-            (place.id, place.first_seen, place.root_seen) = (id, now, NEVER);
-            (place.out, place.generation, place.held) = (0, generation, true);
+            generation = place.generation().wrapping_add(1) & (u32::MAX >> 1);
+            (place.id, place.first_seen, place.out, place.mark) = (id, now, 0, generation << 1);
         }
         Ticket { slot, generation }
     }
@@ -130,7 +132,7 @@ impl Slots {
         let Some(place) = self.slots.get_mut(slot as usize) else {
             return;
         };
-        place.held = false;
+        place.out = FREE;
         place.first = Chunk::default();
         place.more = None;
         let hash = self.hasher.hash_one(place.id);

@@ -1,0 +1,99 @@
+//! Records on their way into the table: their spans by trace, and those of traces that were decided before.
+
+use std::sync::{Arc, Mutex};
+
+use super::decisions::Decision;
+use super::Table;
+use crate::labels::LabelId;
+use crate::records::{Buffer, Records, SpanRef};
+use crate::rows::Rows;
+
+/// The spans of records by trace, in their order.
+pub struct ByRow {
+    order: Vec<u32>,
+    ends: Vec<u32>,
+}
+
+impl ByRow {
+    pub fn new(records: &Records) -> ByRow {
+        let mut ends = vec![0u32; records.ids.len() + 1];
+        for span in &records.spans {
+            if let Some(count) = ends.get_mut(span.row as usize + 1) {
+                *count += 1;
+            }
+        }
+        let mut sum = 0;
+        for end in &mut ends {
+            sum += *end;
+            *end = sum;
+        }
+        let (mut next, mut order) = (ends.clone(), vec![0; records.spans.len()]);
+        for (index, span) in records.spans.iter().enumerate() {
+            if let Some(place) = next.get_mut(span.row as usize) {
+                if let Some(at) = order.get_mut(*place as usize) {
+                    *at = index as u32;
+                }
+                *place += 1;
+            }
+        }
+        ByRow { order, ends }
+    }
+
+    pub fn spans(&self, row: usize) -> &[u32] {
+        let end = |row: usize| self.ends.get(row).copied().unwrap_or(0) as usize;
+        self.order.get(end(row)..end(row + 1)).unwrap_or(&[])
+    }
+}
+
+/// Some rows of records as records of their own.
+pub struct Selection<'a> {
+    from: &'a Records,
+    rows: Rows,
+    ids: Vec<[u8; 16]>,
+    labels: Vec<[LabelId; 2]>,
+    thresholds: Vec<u64>,
+    /// By old row.
+    new: Vec<Option<u32>>,
+}
+
+impl<'a> Selection<'a> {
+    pub fn new(from: &'a Records) -> Self {
+        let (rows, new) = (Rows::new(from.program.facts.shape()), vec![None; from.ids.len()]);
+        Selection { from, rows, ids: Vec::new(), labels: Vec::new(), thresholds: Vec::new(), new }
+    }
+
+    pub fn row(&mut self, row: usize, id: [u8; 16], decision: Decision) {
+        let new = self.rows.push_copy(&self.from.rows, row);
+        if let Some(place) = self.new.get_mut(row) {
+            *place = Some(new as u32);
+        }
+        self.ids.push(id);
+        self.labels.push(decision.labels);
+        self.thresholds.push(decision.threshold);
+    }
+
+    pub fn finish(self, table: &Table) -> Option<Records> {
+        if self.ids.is_empty() {
+            return None;
+        }
+        let (mut buffer, mut spans) = (Vec::new(), Vec::new());
+        for span in &self.from.spans {
+            if let Some(Some(row)) = self.new.get(span.row as usize) {
+                spans.push(SpanRef { buffer: 0, start: buffer.len() as u32, row: *row, ..*span });
+                buffer.extend_from_slice(self.from.span(span));
+            }
+        }
+        Some(Records {
+            program: Arc::clone(&table.program),
+            buffers: vec![Arc::new(Buffer::Owned(buffer))],
+            spans,
+            pairs: self.from.pairs.clone(),
+            ids: self.ids,
+            rows: self.rows,
+            thresholds: self.thresholds,
+            labels: Mutex::new(self.labels),
+            book: Some(Arc::clone(&table.book)),
+            origin: None,
+        })
+    }
+}

@@ -21,6 +21,7 @@ def call(tmp_path, monkeypatch, capsys):
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TAILGATE_KERNEL", "reference")
+    monkeypatch.delenv("TAILGATE_REQUIRE_KERNEL", raising=False)
     (tmp_path / "good.yaml").write_text(GOOD)
     (tmp_path / "bad.yaml").write_text(GOOD.replace("debug/b: }", "debgu: }"))
     (tmp_path / "warn.yaml").write_text("exporters: {debug/c: }\n")

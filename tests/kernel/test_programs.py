@@ -163,6 +163,7 @@ ACTION_CASES = [
     {"do": "mask", "keep_last": "1", "keep_first": 0, "char": "*"},
     {"do": "mask", "keep_last": 1, "keep_first": 0, "char": ""},
     {"do": "mask", "keep_last": 1, "keep_first": 0, "char": "**"},
+    {"do": "hmac", "key": "", "length": 8, "prefix": ""},
     {"do": "hmac", "key": "0", "length": 8, "prefix": ""},
     {"do": "hmac", "key": "zz", "length": 8, "prefix": ""},
     {"do": "hmac", "key": "00", "length": 65, "prefix": ""},

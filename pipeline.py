@@ -61,7 +61,7 @@ class Pipeline:
     def check_room(self, records: Records) -> None:
         """Raise `Refused` when a row that holds nothing has nowhere to send this."""
         if not self.row.holds and records.bytes > self.room():
-            raise Refused(f"pipeline {self.name}: the sending queue is full", exhausted=False, spans=records.spans)
+            raise Refused("queue_full", exhausted=False, spans=records.spans)
 
     def take(self, now: int, records: Records) -> None:
         """Take a digested request for good."""
@@ -286,7 +286,7 @@ def _build_parts(pipeline: PipelineConfig, config: Configuration, kernel: Kernel
 def _build_pipeline(
     pipeline: PipelineConfig, parts: list[tuple[str, Part]], context: BuildContext, exporters: Mapping[str, Exporter]
 ) -> Pipeline:
-    row = Row(build_segments(parts, context.kernel, context.context))
+    row = Row(build_segments(parts, context.kernel, context.context), pipeline.id)
     built = Pipeline(pipeline.id, row, [exporters[key] for key in pipeline.exporters], context.context)
     for spans, size in (exporter.largest for exporter in built.exporters):
         built.max_spans = min(built.max_spans, spans or built.max_spans)

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
+
+# Before gRPC is imported: its C core would write lines of its own into the JSON log.
+os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
 from . import demo, run, validate, version
 

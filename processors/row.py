@@ -96,8 +96,8 @@ class Passed:
 class Row:
     """The segments of one pipeline, and the way of records through them. Time is an argument in ns."""
 
-    def __init__(self, segments: Sequence[Segment]) -> None:
-        self.segments = list(segments)
+    def __init__(self, segments: Sequence[Segment], pipeline: str = "") -> None:
+        self.segments, self.pipeline = list(segments), pipeline
         self.samplers = [segment.sampler for segment in segments if segment.sampler]
 
     @property
@@ -143,7 +143,7 @@ class Row:
         """The metrics of everything in the row."""
         for segment in self.segments:
             for (processor, rule), count in zip(segment.counters, segment.program.counters(), strict=True):
-                labels = {"processor": processor, "rule": rule}
+                labels = {"pipeline": self.pipeline, "processor": processor, "rule": rule}
                 yield Sample("tailgate_scrubbed", "counter", "Values replaced, by scrub rule", count, labels)
             if segment.sampler:
                 yield from segment.sampler.samples()

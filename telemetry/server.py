@@ -95,8 +95,10 @@ class TelemetryServer:
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         self._runners.append(runner)
         await runner.setup()
-        site = web.TCPSite(runner, at.host, at.port)
-        await site.start()
+        try:
+            await web.TCPSite(runner, at.host, at.port).start()
+        except OSError as error:
+            raise OSError(f"{name}: cannot listen on {at.host}:{at.port}: {error.strerror}") from None
         bound = runner.addresses[0]
         shown = f"[{bound[0]}]" if ":" in bound[0] else bound[0]
         self._endpoints[name] = f"{shown}:{bound[1]}"

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
+from typing import Any, cast
+
 from ..contract import Kernel
 
+_native: Any = None
 try:
-    from . import _native
+    _native = importlib.import_module("._native", __package__)
 except ImportError as error:  # not built on this machine
     _reason: str | None = f"not built ({error})"
 else:
@@ -19,4 +23,4 @@ def unavailable() -> str | None:
 
 def kernel() -> Kernel:
     """Return the kernel; only when `unavailable()` is None."""
-    return _native.RustKernel()
+    return cast("Kernel", _native.RustKernel())

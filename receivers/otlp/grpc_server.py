@@ -9,6 +9,7 @@ it inflates a whole message before it looks at its size; `inflate_message` does 
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -98,7 +99,7 @@ class GrpcServer:
                 return int(self._server.add_insecure_port(address))
             return int(self._server.add_secure_port(address, grpc_credentials(tls, self._where)))
         except RuntimeError:
-            raise OSError(f"{self._where}: cannot listen on {self._config.endpoint}") from None
+            raise OSError(f"{self._where}: cannot listen on {self._config.endpoint}: {_why_not(address)}") from None
 
     async def stop(self, grace: float) -> None:
         """Take no new calls, let running ones end within `grace` seconds."""
@@ -166,3 +167,15 @@ class GrpcServer:
             return (value for key, value in context.invocation_metadata() or () if key == name and type(value) is str)
 
         return lookup(values if self._config.include_metadata else lambda _: (), lambda: peer_address(context.peer()))
+
+
+def _why_not(address: str) -> str:
+    """Return why an address cannot be bound: gRPC says so in its own log only."""
+    host, _, port = address.rpartition(":")
+    family = socket.AF_INET6 if host.startswith("[") else socket.AF_INET
+    try:
+        with socket.socket(family) as probe:
+            probe.bind((host.strip("[]"), int(port)))
+    except (OSError, ValueError) as error:
+        return str(error)
+    return "the address is in use, or is no address of this machine"

@@ -16,6 +16,7 @@ from ..kernel import KernelUnavailable, why_not_rust
 from ..kernel import load as load_kernel
 from ..pipeline import Service
 from ..telemetry.logs import configure, get_logger
+from ..telemetry.memory import keep_freed_memory
 from ..telemetry.metrics import MetricsPage
 from ..telemetry.server import TelemetryServer
 from .tables import TABLES
@@ -62,6 +63,7 @@ def run(args: argparse.Namespace) -> int:
 async def serve(config: Configuration, stop: asyncio.Event | None = None) -> int:
     """Run the service until `stop` is set or SIGTERM or SIGINT arrives."""
     configure(config.logs.level)
+    keep_freed_memory()
     log = get_logger("tailgate")
     kernel = load_kernel()
     service = Service(config, kernel)

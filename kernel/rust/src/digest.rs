@@ -212,7 +212,7 @@ impl<'a> Walk<'a> {
         let pair = self.out.pairs.len() as u32;
         self.out.pairs.push((Arc::clone(resource), Arc::clone(scope)));
         self.out.spans.reserve(spans.len());
-        self.index.reserve(spans.len());
+        self.index.reserve(self.request.len() / 256);
         for &range in spans {
             let place = Place { resource, scope, context: self.context };
             let done = one_span(self.program, reader.sub(range), self.limits, place, self.scratch)?;

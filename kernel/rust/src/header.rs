@@ -130,7 +130,8 @@ pub fn parse(program: &Program, base: &[u8], on: Where, work: &mut Work) {
             return;
         }
         let owner = work.owners.len() as u32;
-        work.owners.push(Owner { range: field.body, changed: false, added: false });
+        let first = work.items.len();
+        work.owners.push(Owner { range: field.body, items: (first, first), changed: false, added: false });
         fields(base, field.body, |inner| {
             if inner.is(attribute) {
                 let (key, value) = key_value_parts(inner.body.of(base));
@@ -143,6 +144,10 @@ pub fn parse(program: &Program, base: &[u8], on: Where, work: &mut Work) {
                 work.field(owner, inner.tag >> 3, inner.start, inner.body);
             }
         });
+        let end = work.items.len();
+        if let Some(owner) = work.owners.last_mut() {
+            owner.items.1 = end;
+        }
     });
 }
 
@@ -186,6 +191,7 @@ type Written = (Vec<Option<Box<[u8]>>>, Box<[u8]>);
 fn written(work: &Work, base: &[u8]) -> Written {
     let mut out = Vec::new();
     let (mut owner, mut appended) = (0, Vec::new());
+    let mut top = work.items.iter().filter(|item| item.owner == TOP);
     fields(base, Range { start: 0, end: base.len() }, |field| {
         let mut new = None;
         if field.is(1) {
@@ -196,10 +202,8 @@ fn written(work: &Work, base: &[u8]) -> Written {
             }
             owner += 1;
         } else if field.is(3) {
-            let mut changed = work.items.iter().filter(|item| item.owner == TOP && item.start as usize == field.start);
-            if let Some(item) = changed.next().filter(|item| item.state == State::Changed) {
-                new = Some(tagged(3, work.bytes(base, item.body)));
-            }
+            let item = top.next().filter(|item| item.state == State::Changed);
+            new = item.map(|item| tagged(3, work.bytes(base, item.body)));
         }
         out.push(new);
     });

@@ -27,10 +27,10 @@ pub struct TraceIndex {
 }
 
 impl TraceIndex {
-    /// Makes room for the first traces, of which there are at most as many as spans.
-    pub fn reserve(&mut self, spans: usize) {
+    /// Makes room for about so many traces at first.
+    pub fn reserve(&mut self, traces: usize) {
         if self.map.capacity() == 0 {
-            self.map.reserve(spans.min(1024), |_| 0);
+            self.map.reserve(traces.min(4096), |_| 0);
         }
     }
 

@@ -43,6 +43,7 @@ pub fn requests(records: &Records, max_spans: usize, max_bytes: usize) -> Vec<(V
 fn grouped(records: &Records, labels: &[[LabelId; 2]]) -> Vec<Resource> {
     let mut resources: Vec<Resource> = Vec::new();
     let mut by_header: HashMap<Arc<[u8]>, usize, foldhash::fast::RandomState> = HashMap::default();
+    let mut by_scope: HashMap<(usize, Arc<[u8]>), usize, foldhash::fast::RandomState> = HashMap::default();
     let mut by_pair: HashMap<(u32, [LabelId; 2]), Option<Group>, foldhash::fast::RandomState> = HashMap::default();
     let mut last = None;
     for (index, span) in records.spans.iter().enumerate() {
@@ -57,14 +58,11 @@ fn grouped(records: &Records, labels: &[[LabelId; 2]]) -> Vec<Resource> {
                     resources.len() - 1
                 });
                 let scopes = &mut resources.get_mut(place)?.scopes;
-                let known = scopes.iter().position(|one| one.header == *scope);
-                Some((
-                    place,
-                    known.unwrap_or_else(|| {
-                        scopes.push(Scope { header: Arc::clone(scope), spans: Vec::new() });
-                        scopes.len() - 1
-                    }),
-                ))
+                let scope = *by_scope.entry((place, Arc::clone(scope))).or_insert_with(|| {
+                    scopes.push(Scope { header: Arc::clone(scope), spans: Vec::new() });
+                    scopes.len() - 1
+                });
+                Some((place, scope))
             }),
         };
         last = Some((span.pair, mine, group));

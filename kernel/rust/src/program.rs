@@ -45,6 +45,8 @@ pub struct Scratch {
     pub key: Vec<u8>,
     /// Replacements of this request by scrub rule.
     pub counts: Vec<u64>,
+    /// Items of a span that a stage must look at more closely.
+    pub todo: Vec<usize>,
     /// For each stage; empty where a stage is no scrub.
     pub scrub: Vec<scrub::Cache>,
 }

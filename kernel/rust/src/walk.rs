@@ -85,7 +85,8 @@ pub fn span(mut reader: Reader<'_>, keys: &Keys, limits: &Limits, notes: Notes, 
     let mut fields = SpanFields::default();
     let mut attributes = 0usize;
     work.reset(9, keys.len());
-    work.owners.push(Owner { range: Range { start: reader.pos, end: reader.buf.len() }, changed: false, added: false });
+    let range = Range { start: reader.pos, end: reader.buf.len() };
+    work.owners.push(Owner { range, items: (0, usize::MAX), changed: false, added: false });
     while !reader.done() {
         let start = reader.pos;
         let tag_read = reader.tag()?;

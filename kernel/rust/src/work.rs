@@ -64,6 +64,8 @@ pub const TOP: u32 = u32::MAX;
 pub struct Owner {
     /// Its payload in the base.
     pub range: Range,
+    /// Its fields among the items; those that are added stand elsewhere.
+    pub items: (usize, usize),
     pub changed: bool,
     pub added: bool,
 }
@@ -79,6 +81,10 @@ pub struct Work {
     /// Field number of attributes.
     pub attribute: u32,
     pub changed: bool,
+    /// Whether an item of the original message changed.
+    base_changed: bool,
+    /// Where the added items begin; past the end when there are none.
+    added: usize,
     /// Whether the slots must be found again.
     stale: bool,
 }
@@ -92,6 +98,8 @@ impl Work {
         self.slots.resize(keys, NOWHERE);
         self.attribute = attribute;
         self.changed = false;
+        self.base_changed = false;
+        self.added = usize::MAX;
         self.stale = false;
     }
 
@@ -162,8 +170,9 @@ impl Work {
         }
     }
 
-    fn touched(&mut self, owner: u32) {
+    fn touched(&mut self, owner: u32, added: bool) {
         self.changed = true;
+        self.base_changed |= !added;
         if let Some(owner) = self.owners.get_mut(owner as usize) {
             owner.changed = true;
         }
@@ -173,9 +182,9 @@ impl Work {
     pub fn remove(&mut self, index: usize) {
         if let Some(item) = self.items.get_mut(index) {
             item.state = State::Gone;
-            let owner = item.owner;
+            let (owner, added) = (item.owner, item.start == NOWHERE);
             self.stale = true;
-            self.touched(owner);
+            self.touched(owner, added);
         }
     }
 
@@ -193,14 +202,14 @@ impl Work {
             item.value = body.part(parts.value);
             item.form = parts.form;
         }
-        let owner = item.owner;
-        self.touched(owner);
+        let (owner, added) = (item.owner, item.start == NOWHERE);
+        self.touched(owner, added);
     }
 
     /// Appends an attribute with these parts to the last owner; with none, an empty one is added first.
     pub fn append(&mut self, key_id: KeyId, pair: &[u8], parts: Pair) {
         if self.owners.is_empty() {
-            self.owners.push(Owner { range: Range::default(), changed: true, added: true });
+            self.owners.push(Owner { range: Range::default(), items: (0, 0), changed: true, added: true });
         }
         let owner = self.owners.len() as u32 - 1;
         let body = self.store(pair);
@@ -220,7 +229,8 @@ impl Work {
             form: parts.form,
             state: State::Changed,
         });
-        self.touched(owner);
+        self.added = self.added.min(self.items.len() - 1);
+        self.touched(owner, true);
     }
 
     fn store(&mut self, payload: &[u8]) -> Loc {
@@ -231,18 +241,21 @@ impl Work {
 
     /// Appends the payload of an owner as it is now.
     pub fn write_owner(&self, base: &[u8], owner: u32, out: &mut Vec<u8>) {
-        let Some(range) = self.owners.get(owner as usize).map(|owner| owner.range) else {
+        let Some(Owner { range, items: (first, last), .. }) = self.owners.get(owner as usize).copied() else {
             return;
         };
         let mut copied = range.start;
-        let mine = || self.items.iter().filter(|item| item.owner == owner && item.state != State::Same);
-        for item in mine().filter(|item| item.start != NOWHERE) {
+        let (base_items, added) = self.items.split_at_checked(self.added).unwrap_or((&self.items, &[]));
+        let base_items = base_items.get(first..last.min(base_items.len())).filter(|_| self.base_changed).unwrap_or(&[]);
+        for item in base_items.iter().filter(|item| item.owner == owner && item.state != State::Same) {
             out.extend_from_slice(Range { start: copied, end: item.start as usize }.of(base));
             self.put(base, item, out);
             copied = item.end as usize;
         }
         out.extend_from_slice(Range { start: copied, end: range.end }.of(base));
-        for item in mine().filter(|item| item.start == NOWHERE) {
+        // All of them stand in the last owner.
+        let last = owner as usize + 1 == self.owners.len();
+        for item in added.iter().filter(|_| last) {
             self.put(base, item, out);
         }
     }

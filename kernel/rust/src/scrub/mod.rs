@@ -108,7 +108,7 @@ impl Scrub {
             let body = work.bytes(base, item.body);
             text.clear();
             let change = match (item.attribute, item.owner == TOP) {
-                (true, _) if attributes => pass.item(work, base, index, &item, text),
+                (true, _) if attributes => pass.attribute(work.bytes(base, item.key), body, text),
                 (false, true) if at.schema_url => pass.plain(body, text),
                 (false, false) if at.scope_name => pass.plain(body, text),
                 _ => continue,
@@ -120,26 +120,39 @@ impl Scrub {
     /// Scrubs a span.
     pub fn span(&self, base: &[u8], span: &mut SpanFields, stage: usize, scratch: &mut Scratch) {
         let at = self.positions;
-        let Scratch { work, text, counts, scrub, .. } = scratch;
+        let Scratch { work, text, counts, scrub, todo, .. } = scratch;
         let Some(cache) = scrub.get_mut(stage) else {
             return;
         };
         let mut pass = Pass { scrub: self, cache, counts };
+        todo.clear();
+        for (index, item) in work.items.iter().enumerate() {
+            let done = match item.number {
+                _ if item.state == State::Gone => true,
+                9 => !at.span || pass.leaves(work, base, index, item),
+                3 => !at.trace_state || pass.is_clean(work.bytes(base, item.body)),
+                5 => !at.span_name || pass.is_clean(work.bytes(base, item.body)),
+                11 => !at.event && !at.event_name,
+                13 => !at.link && !at.trace_state,
+                _ => !at.status,
+            };
+            if !done {
+                todo.push(index);
+            }
+        }
         let mut again = false;
-        for index in 0..work.items.len() {
-            let Some(item) = work.items.get(index).copied().filter(|item| item.state != State::Gone) else {
+        for &index in todo.iter() {
+            let Some(item) = work.items.get(index).copied() else {
                 continue;
             };
             let body = work.bytes(base, item.body);
             text.clear();
             let change = match item.number {
-                9 if at.span => pass.item(work, base, index, &item, text),
-                3 if at.trace_state => pass.plain(body, text),
-                5 if at.span_name => pass.plain(body, text),
-                11 if at.event || at.event_name => pass.part(body, (3, at.event), (2, at.event_name), text),
-                13 if at.link || at.trace_state => pass.part(body, (4, at.link), (3, at.trace_state), text),
-                15 if at.status => pass.part(body, (0, false), (2, true), text),
-                _ => continue,
+                9 => pass.attribute(work.bytes(base, item.key), body, text),
+                11 => pass.part(body, (3, at.event), (2, at.event_name), text),
+                13 => pass.part(body, (4, at.link), (3, at.trace_state), text),
+                15 => pass.part(body, (0, false), (2, true), text),
+                _ => pass.plain(body, text),
             };
             again |= change != Change::Same && !item.attribute;
             apply(work, index, change, text);

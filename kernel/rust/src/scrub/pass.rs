@@ -47,15 +47,17 @@ impl Pass<'_> {
     }
 
     /// Whether no rule finds anything in a text. If not, the cache's matcher knows which of them may.
-    #[inline]
-    fn is_clean(&mut self, content: &[u8]) -> bool {
+    #[inline(always)]
+    pub fn is_clean(&mut self, content: &[u8]) -> bool {
         if content.is_empty() || content.len() < self.scrub.matcher.shortest() {
             return true;
         }
         let hash = self.cache.hash(content);
-        if self.cache.is_clean(hash, content) {
-            return true;
-        }
+        self.cache.is_clean(hash, content) || self.finds_nothing(hash, content)
+    }
+
+    #[inline(never)]
+    fn finds_nothing(&mut self, hash: u64, content: &[u8]) -> bool {
         let clean = !self.scrub.matcher.search(&mut self.cache.matcher, content);
         if clean {
             self.cache.remember_clean(hash, content);
@@ -110,34 +112,32 @@ impl Pass<'_> {
         }
     }
 
-    /// An attribute of a span, resource or scope.
-    #[inline]
-    pub fn item(&mut self, work: &Work, base: &[u8], index: usize, item: &Item, out: &mut Vec<u8>) -> Change {
+    /// Whether an attribute of a span is plainly left alone: by its key, or since no rule finds anything.
+    #[inline(always)]
+    pub fn leaves(&mut self, work: &Work, base: &[u8], index: usize, item: &Item) -> bool {
         let key = work.bytes(base, item.key);
         let verdict = match self.cache.recent(index, key) {
             Some(verdict) => verdict,
-            None => {
-                let verdict = self.verdict(key);
-                self.cache.remember_recent(index, key, verdict);
-                verdict
-            }
+            None => self.verdict_at(index, key),
         };
-        if verdict.skip {
-            return Change::Same;
+        if verdict.skip || verdict.rule.is_some() {
+            return verdict.skip;
         }
-        if verdict.rule.is_none() {
-            match item.form {
-                Form::Scalar => return Change::Same,
-                Form::Text if self.is_clean(work.bytes(base, item.value).get(2..).unwrap_or(&[])) => {
-                    return Change::Same;
-                }
-                _ => {}
-            }
+        match item.form {
+            Form::Scalar => true,
+            Form::Text => self.is_clean(work.bytes(base, item.value).get(2..).unwrap_or(&[])),
+            Form::Other => false,
         }
-        self.pair(verdict, work.bytes(base, item.body), out)
     }
 
-    /// An attribute of an event or link.
+    #[inline(never)]
+    fn verdict_at(&mut self, index: usize, key: &[u8]) -> Verdict {
+        let verdict = self.verdict(key);
+        self.cache.remember_recent(index, key, verdict);
+        verdict
+    }
+
+    /// A top-level attribute.
     pub fn attribute(&mut self, key: &[u8], pair: &[u8], out: &mut Vec<u8>) -> Change {
         let verdict = self.verdict(key);
         if verdict.skip {

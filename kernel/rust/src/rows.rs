@@ -51,6 +51,17 @@ pub struct Number {
     pub max: i128,
 }
 
+/// What merges with any number to that number.
+const NOTHING: Number = Number { sum: 0, min: i128::MAX, max: i128::MIN };
+
+impl Number {
+    fn merge(&mut self, its: &Number) {
+        self.sum = self.sum.saturating_add(its.sum);
+        self.min = self.min.min(its.min);
+        self.max = self.max.max(its.max);
+    }
+}
+
 /// A candidate for the value of a key; the smallest one wins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct KeyFact<'a> {
@@ -112,7 +123,7 @@ pub struct Rows {
     randomness: Vec<u64>,
     /// For each leaf two bits, `any` and `not all`.
     bits: Vec<u8>,
-    numbers: Vec<Option<Number>>,
+    numbers: Vec<Number>,
     keys: Vec<Option<OwnedKey>>,
 }
 
@@ -129,7 +140,7 @@ impl Rows {
     pub fn push(&mut self) -> usize {
         self.rows.push(EMPTY);
         self.bits.resize(self.rows.len() * self.shape.leaf_bytes(), 0);
-        self.numbers.resize(self.rows.len() * self.shape.numbers, None);
+        self.numbers.resize(self.rows.len() * self.shape.numbers, NOTHING);
         self.keys.resize(self.rows.len() * self.shape.keys, None);
         self.rows.len() - 1
     }
@@ -143,7 +154,7 @@ impl Rows {
             *value = 0;
         }
         fill(&mut self.bits, row, self.shape.leaf_bytes(), 0);
-        fill(&mut self.numbers, row, self.shape.numbers, None);
+        fill(&mut self.numbers, row, self.shape.numbers, NOTHING);
         fill(&mut self.keys, row, self.shape.keys, None);
     }
 
@@ -195,12 +206,13 @@ impl Rows {
 
     pub fn number(&mut self, row: usize, index: usize, value: i128) {
         if let Some(place) = self.numbers.get_mut(row * self.shape.numbers + index) {
-            merge_number(place, &Number { sum: value, min: value, max: value });
+            place.merge(&Number { sum: value, min: value, max: value });
         }
     }
 
+    /// A number of a row, None when there was nothing to sum.
     pub fn number_of(&self, row: usize, index: usize) -> Option<Number> {
-        self.numbers.get(row * self.shape.numbers + index).copied().flatten()
+        self.numbers.get(row * self.shape.numbers + index).copied().filter(|number| number.min <= number.max)
     }
 
     pub fn key(&mut self, row: usize, index: usize, fact: KeyFact<'_>) {
@@ -235,7 +247,7 @@ impl Rows {
             if let (Some(mine), Some(its)) =
                 (self.numbers.get_mut(row * self.shape.numbers + index), other.number_of(from, index))
             {
-                merge_number(mine, &its);
+                mine.merge(&its);
             }
         }
         for index in 0..self.shape.keys {
@@ -251,15 +263,6 @@ impl Rows {
         self.merge(row, other, from);
         row
     }
-}
-
-fn merge_number(mine: &mut Option<Number>, its: &Number) {
-    *mine = Some(match *mine {
-        None => *its,
-        Some(mine) => {
-            Number { sum: mine.sum.saturating_add(its.sum), min: mine.min.min(its.min), max: mine.max.max(its.max) }
-        }
-    });
 }
 
 fn fill<T: Clone>(values: &mut [T], row: usize, size: usize, value: T) {

@@ -16,6 +16,11 @@ static SETTLED: Class = Class::new("Settled");
 static STATS: Class = Class::new("TableStats");
 static TALLY: Class = Class::new("Tally");
 
+/// A bound that may have been computed below 0.
+fn at_least_0(limit: i64) -> usize {
+    usize::try_from(limit).unwrap_or(0)
+}
+
 /// Thresholds are 56 bits.
 const THRESHOLDS: u64 = 1 << 56;
 
@@ -49,14 +54,14 @@ impl PyTable {
     }
 
     /// The oldest traces that are due, at most `limit`; the table keeps them until `settle`.
-    fn due(&self, py: Python<'_>, first_seen: i64, root_seen: Option<i64>, limit: usize) -> PyColumns {
-        PyColumns::new(py.detach(|| self.table.due(first_seen, root_seen, limit)))
+    fn due(&self, py: Python<'_>, first_seen: i64, root_seen: Option<i64>, limit: i64) -> PyColumns {
+        PyColumns::new(py.detach(|| self.table.due(first_seen, root_seen, at_least_0(limit))))
     }
 
     /// The traces with the most held bytes times age whose held bytes reach `bytes_wanted`.
-    fn heaviest(&self, py: Python<'_>, now: i64, bytes_wanted: i64, limit: usize) -> PyColumns {
+    fn heaviest(&self, py: Python<'_>, now: i64, bytes_wanted: i64, limit: i64) -> PyColumns {
         let wanted = u64::try_from(bytes_wanted).unwrap_or(0);
-        PyColumns::new(py.detach(|| self.table.heaviest(now, wanted, limit)))
+        PyColumns::new(py.detach(|| self.table.heaviest(now, wanted, at_least_0(limit))))
     }
 
     /// Let go of the rows' traces; those whose label keeps come back, label 0 puts back.

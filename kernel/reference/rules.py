@@ -30,10 +30,15 @@ class Rule:
     def apply(self, content: bytes) -> tuple[bytes | None, int]:
         """Return the text (UTF-8) after the rule, None when it is dropped, and how many matches it replaced."""
         out, copied, position, count = [], 0, 0, 0
+        patience = 8 * len(content) + 4096
         while position <= len(content) and (match := self.pattern.search(content, position)):
             start, end = match.span(self.group)
-            if start >= end or not (self.check is None or passes(self.check, content[start:end])):
-                position = _next_code_point(content, match.span()[0])
+            first, last = match.span()
+            empty = start >= end
+            if empty or (self.check and patience > 0 and not passes(self.check, content[start:end])):
+                patience -= last - first
+                after = _next_code_point(content, first)
+                position = max(after, last) if empty and patience <= 0 else after
                 continue
             count += 1
             if self.replace is None:

@@ -50,15 +50,19 @@ impl ValueRule {
     /// is written to `out` if there were any.
     pub fn apply(&self, content: &[u8], out: &mut Vec<u8>) -> (u64, bool) {
         let (mut copied, mut position, mut count) = (0, 0, 0);
+        let mut patience = content.len().saturating_mul(8).saturating_add(4096);
         while position <= content.len() {
             let Some(found) = self.pattern.find(content, position, self.group) else {
                 break;
             };
             let group = found.group.filter(|(start, end)| start < end);
             let part = group.and_then(|(start, end)| Some((start, end, content.get(start..end)?)));
-            let part = part.filter(|(_, _, part)| self.check.is_none_or(|check| checks::passes(check, part)));
+            let passes = |part| patience == 0 || self.check.is_none_or(|check| checks::passes(check, part));
+            let part = part.filter(|(_, _, part)| passes(part));
             let Some((start, end, part)) = part else {
-                position = next_code_point(content, found.start);
+                patience = patience.saturating_sub(found.end - found.start);
+                let after = next_code_point(content, found.start);
+                position = if patience > 0 || group.is_some() { after } else { after.max(found.end) };
                 continue;
             };
             count += 1;

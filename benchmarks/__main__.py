@@ -106,13 +106,18 @@ def measure(rounds: int, count: int, shape: Shape) -> dict[str, object]:
     finally:
         contest.stop()
     medians = {name: statistics.median(values) for name, values in times.items()}
+    pairs = [rust / bare for rust, bare in zip(times["rust"], times["bare"], strict=True)]
     return {
         "spans_per_request": shape.spans_per_request,
         "spans_per_round": spans,
         "kept_share": kept / (rounds * spans),
         "cpu_us_per_span": {name: round(value, 3) for name, value in medians.items()},
         "spread": {name: [round(min(v), 3), round(max(v), 3)] for name, v in times.items()},
-        "ratio_to_bare": {name: round(value / medians["bare"], 2) for name, value in medians.items()},
+        "ratio_to_bare": {
+            "rust": round(statistics.median(pairs), 2),
+            "rust_spread": [round(min(pairs), 2), round(max(pairs), 2)],
+            "reference": round(medians["reference"] / medians["bare"], 2),
+        },
         "rss_mib": round(rss / 2**20),
     }
 
@@ -120,7 +125,7 @@ def measure(rounds: int, count: int, shape: Shape) -> dict[str, object]:
 def main() -> int:
     """Print the results as JSON; exit 1 when a bar is missed."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--requests", type=int, default=300)
     parser.add_argument("--batch", type=int, default=512)
     parser.add_argument(

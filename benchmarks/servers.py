@@ -57,9 +57,9 @@ class Running:
     metrics: int = 0
 
     def cpu(self) -> float:
-        """CPU seconds so far, user and system."""
-        times = psutil.Process(self.process.pid).cpu_times()
-        return float(times.user + times.system)
+        """CPU seconds so far of all threads, to the ns (the clock of the process itself ticks every 10 ms)."""
+        threads = Path(f"/proc/{self.process.pid}/task").iterdir()
+        return sum(int((thread / "schedstat").read_text().split()[0]) for thread in threads) / 1e9
 
     def rss(self) -> int:
         """Resident bytes."""

@@ -63,10 +63,10 @@ def run(args: argparse.Namespace) -> int:
 async def serve(config: Configuration, stop: asyncio.Event | None = None) -> int:
     """Run the service until `stop` is set or SIGTERM or SIGINT arrives."""
     configure(config.logs.level)
-    keep_freed_memory()
     log = get_logger("tailgate")
     kernel = load_kernel()
     service = Service(config, kernel)
+    keep_freed_memory(service.governor.bounds.soft_bytes // 4)
     page = MetricsPage(service.samples, config, kernel.name)
     telemetry = TelemetryServer(config.metrics, config.health, page.render, lambda: service.ready)
     stop = stop or asyncio.Event()

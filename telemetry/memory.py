@@ -15,7 +15,7 @@ from pathlib import Path
 ROOT = Path("/")
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 """glibc's numbers for mallopt(3)."""
-_LARGEST_KEPT = 8 << 20
+_LARGEST_KEPT, _MOST_KEPT = 8 << 20, (1 << 31) - 1
 _UNLIMITED = 1 << 62
 """Version 1 says "no limit" with the largest whole page below 2**63."""
 
@@ -66,7 +66,7 @@ def release_memory() -> None:
         return
 
 
-def keep_freed_memory(bytes_kept: int = 64 << 20) -> None:
+def keep_freed_memory(bytes_kept: int) -> None:
     """Let the C library keep so many freed bytes for the next requests instead of returning them page by page.
 
     Every request and every trace is a few hundred kilobytes that come and go; without this, glibc asks the system for
@@ -76,7 +76,7 @@ def keep_freed_memory(bytes_kept: int = 64 << 20) -> None:
         mallopt = ctypes.CDLL(None).mallopt
     except (AttributeError, OSError):
         return
-    mallopt(_M_TRIM_THRESHOLD, bytes_kept)
+    mallopt(_M_TRIM_THRESHOLD, min(bytes_kept, _MOST_KEPT))
     mallopt(_M_MMAP_THRESHOLD, _LARGEST_KEPT)
 
 

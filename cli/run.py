@@ -19,20 +19,14 @@ from ..telemetry.logs import configure, get_logger
 from ..telemetry.memory import keep_freed_memory
 from ..telemetry.metrics import MetricsPage
 from ..telemetry.server import TelemetryServer
+from .options import add_config_option
 from .tables import TABLES
 
 
 def add_parser(commands: Any) -> None:
     """Add the subcommand."""
     parser = commands.add_parser("run", help="run the proxy")
-    parser.add_argument(
-        "--config",
-        action="append",
-        default=[],
-        metavar="FILE",
-        help="configuration or rule file; may be repeated, later ones are merged over earlier ones "
-        "(without it the shipped configuration runs, its upstream is TAILGATE_UPSTREAM)",
-    )
+    add_config_option(parser, "without it the shipped configuration runs, its upstream is TAILGATE_UPSTREAM")
     parser.set_defaults(function=run)
 
 
@@ -64,6 +58,8 @@ async def serve(config: Configuration, stop: asyncio.Event | None = None) -> int
     """Run the service until `stop` is set or SIGTERM or SIGINT arrives."""
     configure(config.logs.level)
     log = get_logger("tailgate")
+    for warning in config.warnings:
+        log.warning("configuration", problem=str(warning))
     kernel = load_kernel()
     service = Service(config, kernel)
     keep_freed_memory(service.governor.bounds.soft_bytes // 4)

@@ -12,20 +12,14 @@ from ..config.model import Configuration, PipelineConfig
 from ..kernel import KernelUnavailable
 from ..kernel import load as load_kernel
 from ..pipeline import Service
+from .options import add_config_option
 from .tables import TABLES
 
 
 def add_parser(subparsers: Any) -> None:
     """Add the subcommand."""
     parser = subparsers.add_parser("validate", help="check a configuration without starting anything")
-    parser.add_argument(
-        "--config",
-        action="append",
-        default=[],
-        metavar="FILE",
-        help="configuration or rule file; may be repeated, later ones are merged over earlier ones "
-        "(without it the shipped configuration is checked)",
-    )
+    add_config_option(parser, "without it the shipped configuration is checked")
     parser.set_defaults(function=run)
 
 

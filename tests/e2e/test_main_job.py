@@ -35,7 +35,7 @@ processors:
   scrub: {packs: [pii, financial, credentials, network]}
   tail_sampling:
     evaluation: ordered
-    decision_wait: 6s
+    decision_wait: 10s
     policies:
       - {name: forced, when: exists(http.request.header.x-force-trace)}
       - {name: noise, when: root(name == "GET /healthz"), decision: drop}

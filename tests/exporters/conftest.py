@@ -235,6 +235,8 @@ def wire() -> Callable[..., Any]:
     @asynccontextmanager
     async def relay(upstream: int) -> AsyncIterator[Wire]:
         wire = Wire()
+        serving: set[asyncio.Task[Any]] = set()
+        writers: list[asyncio.StreamWriter] = []
 
         async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, count: bool) -> None:
             while data := await reader.read(1 << 16):
@@ -244,17 +246,29 @@ def wire() -> Callable[..., Any]:
             writer.close()
 
         async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            task = asyncio.current_task()
+            assert task is not None
+            serving.add(task)
+            writers.append(writer)
             far_reader, far_writer = await asyncio.open_connection("localhost", upstream)
+            writers.append(far_writer)
             await asyncio.gather(
                 pump(reader, far_writer, True), pump(far_reader, writer, False), return_exceptions=True
             )
-            writer.close()
-            far_writer.close()
+
+        async def hang_up() -> None:
+            for writer in writers:
+                writer.close()
+            await asyncio.gather(*serving, return_exceptions=True)
+            await asyncio.gather(*(writer.wait_closed() for writer in writers), return_exceptions=True)
 
         server = await asyncio.start_server(serve, "localhost", 0)
         wire.port = server.sockets[0].getsockname()[1]
         async with server:
-            yield wire
+            try:
+                yield wire
+            finally:
+                await hang_up()
 
     return relay
 

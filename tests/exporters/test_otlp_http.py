@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gzip
 import zlib
 from contextlib import asynccontextmanager
@@ -150,6 +151,8 @@ def test_a_connection_that_breaks_off(context, make_request, until) -> None:
             writer.write(replies.pop(0) if replies else b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
             await writer.drain()
             writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
 
         server = await asyncio.start_server(serve, "localhost", 0)
         async with server, running(server.sockets[0].getsockname()[1], context()) as exporter:

@@ -23,7 +23,7 @@ from .processors.base import Batching, BuildContext, Limiting, Part
 from .processors.memory_limiter import MemoryGovernor, default_limits
 from .processors.row import Passed, Row, build_segments
 from .receivers.base import Receiver, Refused
-from .telemetry.logs import get_logger
+from .telemetry.logs import RateLimited, get_logger
 from .telemetry.samples import Sample
 
 TICK_SECONDS = 0.1
@@ -31,7 +31,7 @@ TICK_SECONDS = 0.1
 MAX_REQUEST_SPANS, MAX_REQUEST_BYTES = 8192, 3 << 20
 """Bounds of a request on the way out where the exporters set none; below gRPC's usual 4 MiB."""
 
-log = get_logger("pipeline")
+log = RateLimited(get_logger("tailgate.pipeline"))
 
 
 class Clock:
@@ -232,8 +232,8 @@ class Service:
         while True:
             try:
                 self.governor.check(self.clock())
-            except Exception:
-                log.exception("memory could not be read")
+            except Exception as error:
+                log.error("memory_not_read", exc_info=error)
             await asyncio.sleep(self.governor.bounds.check_interval)
 
     async def _keep_judging(self, pipeline: Pipeline) -> None:
@@ -242,8 +242,8 @@ class Service:
             try:
                 await self._judge_due(pipeline)
                 await self._relieve(pipeline)
-            except Exception:
-                log.exception("judging failed", pipeline=pipeline.name)
+            except Exception as error:
+                log.error("judging_failed", pipeline=pipeline.name, exc_info=error)
 
     async def _judge_due(self, pipeline: Pipeline) -> None:
         """Judge all that is due, slice by slice, so that receiving never waits longer than one slice."""
@@ -265,7 +265,7 @@ class Service:
             pipeline.judge(self.clock(), "drain")
             await self._pause(0 if pipeline.row.held()[0] < before else 0.05)
         if pipeline.row.held()[1]:
-            log.warning("spans given up at shutdown", pipeline=pipeline.name, spans=pipeline.row.held()[1])
+            log.warning("spans_given_up_at_shutdown", pipeline=pipeline.name, spans=pipeline.row.held()[1])
             pipeline.give_up()
 
 

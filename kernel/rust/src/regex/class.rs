@@ -96,10 +96,16 @@ pub fn unicode(name: &str) -> Option<ClassUnicode> {
             sum.union(&table(&format!("gc={part}"))?);
             Some(sum)
         }),
-        _ if CATEGORIES.contains(&name) => table(&format!("gc={name}")),
-        _ if SCRIPTS.contains(&name) => table(&format!("sc={name}")),
+        _ if CATEGORIES.contains(&name) => assigned(table(&format!("gc={name}"))?),
+        _ if SCRIPTS.contains(&name) => assigned(table(&format!("sc={name}"))?),
         _ => None,
     }
+}
+
+/// Only what RE2's tables know too: code points that were assigned up to their version of Unicode.
+fn assigned(mut class: ClassUnicode) -> Option<ClassUnicode> {
+    class.intersect(&table("age=15.1")?);
+    Some(class)
 }
 
 fn table(query: &str) -> Option<ClassUnicode> {

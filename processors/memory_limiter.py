@@ -168,9 +168,10 @@ class MemoryGovernor:
 
     def admit(self, size: int) -> None:
         """Raise when a request of `size` bytes (0: not known) would not be taken now."""
-        if self._level == "hard" or self._estimate() + size > self.bounds.hard_bytes:
+        counted = self.in_flight + self._held()
+        if self._level == "hard" or self._estimate(counted) + size > self.bounds.hard_bytes:
             raise self._refuse("memory_limit", max(1.0, self.bounds.check_interval))
-        if self.in_flight + self._held() + max(1, size) > self.bounds.budget_bytes:
+        if counted + max(1, size) > self.bounds.budget_bytes:
             raise self._refuse("byte_budget", 1.0)
 
     def reserve(self, size: int) -> None:
@@ -221,8 +222,8 @@ class MemoryGovernor:
             return "hard"
         return "soft" if self._used > soft - (margin if self._level != "normal" else 0) else "normal"
 
-    def _estimate(self) -> int:
-        return self._used + max(0, self.in_flight + self._held() - self._counted)
+    def _estimate(self, counted: int) -> int:
+        return self._used + max(0, counted - self._counted)
 
     def _may_collect(self, now: int) -> bool:
         hard = self._level == "hard"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import re
 import sys
 import time
@@ -69,11 +68,9 @@ def _shared() -> list[Any]:
 def configure(level: str = "info", stream: TextIO | None = None) -> None:
     """Send everything that is logged from `level` (debug, info, warn, error) on to `stream` (stderr), a line each.
 
-    May be called again; the last call holds. Call it before the first gRPC channel or server: it also asks gRPC's
-    C core, which knows no Python logger, to stay quiet. Raises KeyError for an unknown level.
+    May be called again; the last call holds. Raises KeyError for an unknown level.
     """
     threshold = LEVELS[level]
-    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     formatter = structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=_shared(),
         processors=[

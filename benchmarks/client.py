@@ -1,4 +1,4 @@
-"""The load generator: sends pre-built requests, as fast as they are answered or on a schedule, and times the answers."""
+"""The load generator: sends pre-built requests, as fast as they are answered or on a schedule, and times answers."""
 
 from __future__ import annotations
 
@@ -30,15 +30,17 @@ class Refusal(RuntimeError):
     """A request was not answered OK."""
 
 
-def send_grpc(port: int, requests: Sequence[bytes], compression: str = "none", rate: float = 0) -> Sent:
+def send_grpc(
+    port: int, requests: Sequence[bytes], compression: str = "none", rate: float = 0, concurrency: int = CONCURRENCY
+) -> Sent:
     """Send every request once over gRPC.
 
-    Without a `rate` so many calls are under way at a time as `CONCURRENCY` says. With one (requests a second), calls start on
-    a fixed schedule, whatever has been answered, and times count from when a call was due.
+    Without a `rate` so many calls are under way at a time as `concurrency` says. With one (requests a second), calls
+    start on a fixed schedule, whatever has been answered, and times count from when a call was due.
     """
     times = [0.0] * len(requests)
     failures: list[str] = []
-    slots = threading.Semaphore(CONCURRENCY if not rate else len(requests))
+    slots = threading.Semaphore(concurrency if not rate else len(requests))
 
     def done(number: int, begin: float) -> Callable[[grpc.Future], None]:
         def finish(call: grpc.Future) -> None:

@@ -27,7 +27,7 @@ _SALTED = fnv1a(_SALT)
 
 
 def kept_by_hash(trace: bytes) -> bool:
-    """Chance as in the collector's tail sampling: the salted hash of the trace id is at most the share of all hashes."""
+    """Chance as in the collector's tail sampling: the trace id's salted hash is at most the share of all hashes."""
     return fnv1a(trace, _SALTED) <= int(_MASK * SHARE)
 
 

@@ -1,4 +1,4 @@
-"""The processes around a benchmark: floors that only receive, or receive and forward, and the upstream that collects."""
+"""The processes around a benchmark: floors that only receive, or receive and forward, and the upstream."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ async def serve_http(port: int, take: Take, inflate: bool) -> None:
 
 
 class Upstream:
-    """Keeps what arrives, as bytes, until it is asked for: counting and checking cost nothing while a proxy is measured."""
+    """Keeps what arrives, as bytes, until it is asked: counting and checking wait until a proxy has been measured."""
 
     def __init__(self) -> None:
         self.bodies: list[bytes] = []

@@ -1,8 +1,8 @@
 """Seeded, pre-built OTLP requests with planted labels: realistic spans of about 560 bytes, distinct trace ids.
 
-Spans are stamped from serialized templates (a thousandth of the cost of building messages), so that whole rounds of fresh
-requests are ready before anything is measured. What was planted (which traces have an error, are slow, are of an
-enterprise customer; which secrets stand in them) is written down in a `Plan`, from which `oracle.py` says what must come out.
+Spans are stamped from serialized templates (far cheaper than building messages), so that whole rounds of fresh requests
+are ready before anything is measured. What was planted (which traces have an error, are slow, are of an enterprise
+customer) is written down in a `Plan`, from which `oracle.py` says what must come out.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from functools import cache
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
-from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, Span
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 ROUTES = ("/cart", "/checkout", "/products", "/recommendations", "/payments", "/users", "/search", "/orders")
 START = 1_790_000_000_000_000_000

@@ -10,7 +10,7 @@ PATTERNS = [
 ]
 
 
-def process_spans(resource_spans):  # noqa: ANN001, ANN201
+def process_spans(resource_spans):
     """Take the secrets out of the string attributes of every span."""
     for scope_spans in resource_spans.scope_spans:
         for span in scope_spans.spans:

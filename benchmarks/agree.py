@@ -65,7 +65,7 @@ def outcome(proxy: Proxy, collecting: Collecting, seed: int) -> Spans:
     process = proxy.start(Setting(collecting.process.ports))
     try:
         send_grpc(process.ports.grpc, load.requests)
-        collecting.wait(wanted)
+        collecting.wait(wanted, proxy.name)
         return canonical(collecting.bodies())
     finally:
         process.stop()

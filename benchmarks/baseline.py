@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from . import special
 from .cells import BARE, FORWARD, OWN, same
 from .contest import Contest, say
+from .proxies import Proxy
 from .stats import ratio
 from .tick import tick
 from .traffic import Shape
 
 FILE = Path(__file__).parent / "baseline.json"
+PASS = same("tailgate", "pass")
 TOLERANCE = 0.2
 """So much above its baseline a ratio may be: what the same code shows on a machine that is a little busy."""
 
@@ -39,34 +41,30 @@ def changes(values: Mapping[str, float], baseline: Mapping[str, float]) -> list[
     return [Change(name, value, baseline.get(name)) for name, value in values.items()]
 
 
+def _against(floor: Proxy, proxy: Proxy, rounds: int, requests: int, shape: Shape, transport: str = "grpc") -> float:
+    found = Contest([floor, proxy], shape, max(requests, 2), rounds, transport).run()
+    return ratio(found[proxy.name]["cpu_us"], found[floor.name]["cpu_us"]).median
+
+
+WHOLE, SMALL = Shape(), Shape(spans_per_request=8)
+STEPS: dict[str, Callable[[int, float], float]] = {
+    "full job / bare gRPC receiver": lambda n, size: _against(BARE, OWN, n, round(200 * size), WHOLE),
+    "full job / bare HTTP receiver": lambda n, size: _against(BARE, OWN, n, round(100 * size), WHOLE, "http"),
+    "full job / bare gRPC receiver, batches of 8": lambda _, size: _against(BARE, OWN, 3, round(1500 * size), SMALL),
+    "pass through / bare gRPC forwarder": lambda n, size: _against(FORWARD, PASS, n, round(100 * size), WHOLE),
+    "memory / bytes on the wire": lambda _, size: float(
+        special.memory(OWN, max(round(200 * size), 16), "30s")["ratio"]
+    ),
+    "decision tick, 100,000 traces, ms": lambda _, __: float(str(tick()["total_ms"])),
+}
+"""What is measured, given the rounds and the size of a run; less is better for all of them."""
+
+
 def measure(rounds: int, size: float) -> dict[str, float]:
     """Return CPU per span of Tailgate in bare servers, memory in bytes on the wire, and the tick in ms."""
-
-    def against(floor: str, contest: Contest) -> float:
-        found = contest.run()
-        return round(ratio(found["tailgate"]["cpu_us"], found[floor]["cpu_us"]).median, 3)
-
-    def many(count: int) -> int:
-        return max(round(count * size), 2)
-
-    small = Shape(spans_per_request=8)
-    steps = {
-        "full job / bare gRPC receiver": lambda: against(BARE.name, Contest([BARE, OWN], Shape(), many(200), rounds)),
-        "full job / bare HTTP receiver": lambda: against(
-            BARE.name, Contest([BARE, OWN], Shape(), many(100), rounds, "http")
-        ),
-        "full job / bare gRPC receiver, batches of 8": lambda: against(
-            BARE.name, Contest([BARE, OWN], small, many(1500), 3)
-        ),
-        "pass through / bare gRPC forwarder": lambda: against(
-            FORWARD.name, Contest([FORWARD, same("tailgate", "pass")], Shape(), many(100), rounds)
-        ),
-        "memory / bytes on the wire": lambda: special.memory(OWN, many(200), "30s")["ratio"],
-        "decision tick, 100,000 traces, ms": lambda: float(str(tick()["total_ms"])),
-    }
     values = {}
-    for name, step in steps.items():
-        values[name] = step()
+    for name, step in STEPS.items():
+        values[name] = round(step(rounds, size), 3)
         say(f"{name}: {values[name]}")
     return values
 

@@ -108,12 +108,17 @@ def _compressions() -> dict[str, Cell]:
 
 
 def _traces() -> dict[str, Cell]:
-    giant = Shape(spans_per_request=500, spans_per_trace=50_000, error_share=1.0)
-    shapes = {"1": Shape(spans_per_trace=1), "8": Shape(), "200": Shape(spans_per_trace=200)}
-    cells = {f"traces/{name}": _contest([OWN, COLLECTOR], 80, 3, shape) for name, shape in shapes.items()}
+    giant = Shape(spans_per_request=500, spans_per_trace=50_000, error_share=0, slow_share=0, enterprise_share=1)
+    cells = {
+        "traces/1": _contest([OWN, COLLECTOR], 80, 3, Shape(spans_per_trace=1)),
+        "traces/8": _contest([OWN, COLLECTOR], 80, 3),
+        "traces/200": _contest(
+            [OWN, COLLECTOR], 80, 3, Shape(spans_per_trace=200), wait="3s"
+        ),  # some are in two requests
+    }
 
-    def run(scale: Scale) -> dict[str, Any]:  # always whole: it is one trace
-        return _contest([OWN, COLLECTOR], 100, 2, giant).run(Scale(1.0, min(scale.rounds, 2)))
+    def run(scale: Scale) -> dict[str, Any]:  # always whole: it is one trace, in a hundred requests
+        return _contest([OWN, COLLECTOR], 100, 2, giant, wait="6s").run(Scale(1.0, min(scale.rounds, 2)))
 
     return {**cells, "traces/50000": Cell(run)}
 

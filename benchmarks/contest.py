@@ -76,12 +76,12 @@ class Collecting:
         """Return how many spans have arrived."""
         return int(self.channel.unary_unary("/bench/Count")(b""))
 
-    def wait(self, spans: int) -> None:
+    def wait(self, spans: int, name: str) -> None:
         """Wait until so many have arrived. Raises `Wrong` when they do not."""
         deadline = time.monotonic() + DEADLINE
         while (seen := self.count()) < spans:
             if time.monotonic() > deadline:
-                raise Wrong(f"{seen} of {spans} spans came out within {DEADLINE:.0f} s")
+                raise Wrong(f"{name}: {seen} of {spans} spans came out within {DEADLINE:.0f} s")
             time.sleep(0.05)
 
     def bodies(self) -> list[bytes]:
@@ -150,7 +150,7 @@ class Contest:
             sent = send_http(process.ports.http, ready, self.compression)
         else:
             sent = send_grpc(process.ports.grpc, ready, self.compression)
-        collecting.wait(spans)
+        collecting.wait(spans, proxy.name)
         time.sleep(SETTLE)
         used = process.cpu() - before
         verdict = check(load.plan, collecting.bodies(), wanted, NEEDLES[: proxy.scrubs])

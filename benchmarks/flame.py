@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import itertools
 import re
 import subprocess
 import sys
@@ -48,12 +49,13 @@ IDLE = ("epoll_wait", "epoll_pwait", "pthread_cond_", "__poll", "futex")
 """Where a thread waits: it is on no CPU then, whatever the sampler thinks of it."""
 _HASH = re.compile(r"::h[0-9a-f]{16}(?= |$)")
 _ADDRESS = re.compile(r"^0x[0-9a-f]+ ")
+_LIBRARY = re.compile(r"\.cpython-[^)]*\.so|\.so(\.\d+)*")
 _FOLDER = re.compile(r"\((?:[^()]*/)?(?=[^/()]+\))")
 
 
 def readable(name: str) -> str:
-    """Return a frame's name without addresses, folders, and the hashes that the Rust compiler adds."""
-    return _FOLDER.sub("(", _ADDRESS.sub("… ", _HASH.sub("", name)))
+    """Return a frame's name without addresses, folders, endings, and the hashes that the Rust compiler adds."""
+    return _LIBRARY.sub("", _FOLDER.sub("(", _ADDRESS.sub("… ", _HASH.sub("", name))))
 
 
 def fold(lines: Iterable[str]) -> Frame:
@@ -61,7 +63,7 @@ def fold(lines: Iterable[str]) -> Frame:
     top = Frame("all")
     for line in lines:
         stack, _, count = line.rpartition(" ")
-        names = [readable(name) for name in stack.split(";")]
+        names = [name for name, _ in itertools.groupby(map(readable, stack.split(";")))]  # nameless ones in a row: one
         if not stack or not count.isdigit() or names[-1].startswith(IDLE):
             continue
         top.samples += int(count)
@@ -74,9 +76,9 @@ def fold(lines: Iterable[str]) -> Frame:
 
 def kind(name: str) -> str:
     """Tell whose code a frame is: Python's, the Rust kernel's, gRPC's, or other native code's."""
-    if "(_native" in name:
+    if "(_native)" in name:
         return "rust"
-    return "python" if ".py:" in name or "<frozen" in name else "grpc" if "cygrpc" in name else "native"
+    return "python" if ".py:" in name or "<frozen" in name else "grpc" if "(cygrpc)" in name else "native"
 
 
 def share(top: Frame) -> dict[str, float]:

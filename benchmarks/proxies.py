@@ -35,7 +35,8 @@ class Setting:
             "BENCH_METRICS": str(ports.metrics),
             "BENCH_UPSTREAM_GRPC": str(self.upstream.grpc),
             "BENCH_UPSTREAM_HTTP": str(self.upstream.http),
-            "BENCH_COMPRESSION": self.compression,
+            "BENCH_GRPC_COMPRESSION": self.compression if self.transport == "grpc" else "none",
+            "BENCH_HTTP_COMPRESSION": self.compression,
             "BENCH_EXPORTER": f"otlp_{self.transport}",
             "BENCH_WAIT": self.wait,
         }

@@ -43,7 +43,7 @@ def started(
 def verify(proxy: Proxy, load: Load, collecting: Collecting) -> None:
     """Wait for all that must come out, and check it. Raises `Wrong`."""
     wanted = expected(load.plan, proxy.chance)
-    collecting.wait(sum(load.plan.spans[trace] for trace in wanted))
+    collecting.wait(sum(load.plan.spans[trace] for trace in wanted), proxy.name)
     time.sleep(0.3)
     if verdict := check(load.plan, collecting.bodies(), wanted, NEEDLES[: proxy.scrubs]):
         raise Wrong(f"{proxy.name}: {verdict}")

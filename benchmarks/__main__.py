@@ -22,9 +22,9 @@ def chosen(patterns: list[str]) -> list[str]:
     return names
 
 
-def run(names: list[str], scale: Scale, path: Path) -> int:
-    """Run cells one after the other, storing each as it ends; return how many failed."""
-    failed = 0
+def run(names: list[str], scale: Scale, path: Path) -> list[str]:
+    """Run cells one after the other, storing each as it ends; return those that failed."""
+    failed = []
     for name in names:
         begin = time.perf_counter()
         say(name)
@@ -32,7 +32,7 @@ def run(names: list[str], scale: Scale, path: Path) -> int:
             values = cells()[name].run(scale)
         except (RuntimeError, ExceptionGroup, OSError, KeyError) as error:  # one cell must not cost the others
             say(f"  FAILED: {type(error).__name__}: {error}")
-            failed += 1
+            failed.append(name)
             continue
         results.store(name, values, path)
         for proxy, row in values.get("proxies", {}).items():
@@ -82,7 +82,9 @@ def main() -> int:
         if not args.no_page:
             page.write(results.load(args.results))
         report(args.results)
-        return 1 if failed else 0
+        if failed:
+            say(f"failed: {' '.join(failed)}")
+        return int(bool(failed))
     try:
         return baseline.daily(
             getattr(args, "rounds", 7), getattr(args, "size", 1.0), getattr(args, "write_baseline", False)

@@ -126,6 +126,7 @@ def _traces() -> dict[str, Cell]:
 def more_policies(form: str, count: int) -> dict[str, Any]:
     """Return `tail_sampling` with so many policies, of which all but the job's own match nothing."""
     own, tier = form == "own", {"key": "user.tier", "values": ["enterprise"]}
+    first: list[dict[str, Any]]
     if own:
         first = [
             {"name": "errors", "when": "error"},

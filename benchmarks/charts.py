@@ -8,7 +8,7 @@ from html import escape
 
 FONT = "font-family='Helvetica,Arial,sans-serif'"
 INK, MUTED, GRID = "#1f2328", "#59636e", "#d8dee4"
-COLOURS = {"tailgate": "#0b7285", "collector": "#8a8f98", "rotel": "#b35c00", "bare": "#c9ced6"}
+COLOURS = {"tailgate": "#0b7285", "collector": "#7a5195", "rotel": "#b35c00", "bare": "#9aa1ab"}
 WIDTH = 760
 
 
@@ -65,10 +65,11 @@ def _ticks(low: float, high: float) -> list[float]:
     return [10.0**power for power in range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)]
 
 
-def lines(
-    title: str, unit: str, axis: str, series: Mapping[str, Mapping[float, float]], dashed: Sequence[str] = ()
-) -> str:
-    """Return lines over two logarithmic axes, each named at its right end. `series`: name to {x: y}."""
+def lines(title: str, unit: str, axis: str, series: Mapping[str, Mapping[float, float]]) -> str:
+    """Return lines over two logarithmic axes, each named at its right end; a variant (`a, b`) is dashed.
+
+    `series`: name to {x: y}.
+    """
     left, right, top, bottom, height = 64, 190, 70, 52, 380
     xs = sorted({x for points in series.values() for x in points})
     ys = _ticks(*(f(y for points in series.values() for y in points.values()) for f in (min, max)))
@@ -89,7 +90,7 @@ def lines(
     parts.append(_text((left + WIDTH - right) / 2, height - 12, axis, 12, "middle", MUTED))
     ends: list[float] = []
     for name, points in sorted(series.items(), key=lambda item: -list(item[1].values())[-1]):
-        dash = " stroke-dasharray='5 4'" if name in dashed else ""
+        dash = " stroke-dasharray='5 4'" if ", " in name else ""
         path = " ".join(f"{px:.1f},{py:.1f}" for px, py in (at(x, y) for x, y in sorted(points.items())))
         parts.append(f"<polyline points='{path}' fill='none' stroke='{colour(name)}' stroke-width='2.2'{dash}/>")
         spots = [at(x, y) for x, y in points.items()]

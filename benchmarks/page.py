@@ -116,7 +116,8 @@ def held(results: Results) -> str:
 
 def others(results: Results) -> str:
     """Return the tables of what is no contest of rounds."""
-    parts = []
+    parts: list[str] = []
+    rows: list[tuple[object, ...]]
     if values := _values(results, "memory"):
         rows = [
             (name, f"{row['spans']:,}", row["wire_bytes_per_span"], row["memory_bytes_per_span"], row["ratio"])
@@ -225,7 +226,7 @@ def draw(results: Results) -> dict[str, str]:
         if len(next(iter(series.values()), {})) > 1:
             title = f"The full job by batch size, {'gRPC' if way == 'grpc' else 'HTTP'}"
             unit = "CPU seconds per million spans; less is better"
-            out[f"batches-{way}.svg"] = charts.lines(title, unit, "spans in a request", series, ("bare receiver",))
+            out[f"batches-{way}.svg"] = charts.lines(title, unit, "spans in a request", series)
     if values := _values(results, "policies"):
         series = {}
         for name, row in values["proxies"].items():
@@ -254,7 +255,7 @@ def render(results: Results, drawn: Iterable[str]) -> str:
         "targets": targets(results),
         "charts": images,
         "machine": _machines(results),
-        "matrix": matrix(results) + held(results) + others(results),
+        "matrix": "\n".join(part for part in (matrix(results), held(results), others(results)) if part),
         "agreement": agreement(results),
     }
     for name, part in parts.items():

@@ -33,7 +33,7 @@ class Process:
 
     def __init__(self, command: list[str], environment: dict[str, str], ports: Ports, cores: set[int]) -> None:
         self.ports, self.log = ports, tempfile.NamedTemporaryFile(prefix="bench-")  # noqa: SIM115
-        pinned = ["taskset", "-c", ",".join(map(str, sorted(cores)))] if cores < os.sched_getaffinity(0) else []
+        pinned = ["taskset", "-c", ",".join(map(str, sorted(cores)))] if cores != os.sched_getaffinity(0) else []
         begin = time.perf_counter()
         self.process = subprocess.Popen(
             [*pinned, *command], env={**os.environ, **environment}, stdout=self.log, stderr=self.log

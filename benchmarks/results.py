@@ -9,6 +9,7 @@ import os
 import platform
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -41,8 +42,9 @@ def _commit() -> str:
     return done.stdout.strip() or "unknown"
 
 
+@cache
 def machine() -> dict[str, str]:
-    """Return what the machine and the versions are."""
+    """Return what the machine and the versions are, as they were when it was asked first."""
     installed = collector.binary().exists()
     return {
         "processor": f"{_processor()}, {len(os.sched_getaffinity(0))} cores",

@@ -109,7 +109,9 @@ def varint(value: int) -> bytes:
 def _template(route: str, status: int, tier: str, error: bool, root: bool, secret: int) -> bytes:
     """Return a serialized span, field number and length before it, as a format of bytes with named holes."""
     number, request_id = _HOLES[b"number"].decode(), _HOLES[b"id"].decode()
-    span = Span(trace_id=_HOLES[b"trace"], span_id=_HOLES[b"span"], name=f"GET {route}/{{id}}", kind="SPAN_KIND_SERVER")
+    span = Span(
+        trace_id=_HOLES[b"trace"], span_id=_HOLES[b"span"], name=f"GET {route}/{{id}}", kind=Span.SPAN_KIND_SERVER
+    )
     span.parent_span_id = b"" if root else _HOLES[b"parent"]
     span.start_time_unix_nano = int.from_bytes(_HOLES[b"begin"], "little")
     span.end_time_unix_nano = int.from_bytes(_HOLES[b"end"], "little")

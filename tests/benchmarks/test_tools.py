@@ -15,7 +15,7 @@ from benchmarks import cells, flame
 from benchmarks.agree import canonical, compare
 from benchmarks.contest import Contest, Wrong
 from benchmarks.peers import collector
-from benchmarks.process import Ports
+from benchmarks.process import Ports, Process
 from benchmarks.proxies import JOBS, Setting
 from benchmarks.servers import Upstream, inflated, read_dump
 from benchmarks.traffic import Shape, build_load
@@ -136,3 +136,19 @@ def test_a_contest_measures_and_checks(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(Wrong, match="leaks"):
         Contest([leaky], shape, requests=2, rounds=1).run()
     assert os.getpid()
+
+
+def test_a_process_runs_where_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Scenario: the load generator has left a core to the proxy. Guarantees: the proxy runs there, not beside it."""
+    asked: list[list[str]] = []
+
+    def popen(command: list[str], **_: object) -> None:
+        asked.append(command)
+        raise InterruptedError
+
+    monkeypatch.setattr("benchmarks.process.subprocess.Popen", popen)
+    monkeypatch.setattr("benchmarks.process.os.sched_getaffinity", lambda _: {1})
+    for cores in ({0}, {0, 1}, {1}):
+        with pytest.raises(InterruptedError):
+            Process(["proxy"], {}, Ports(), cores)
+    assert asked == [["taskset", "-c", "0", "proxy"], ["taskset", "-c", "0,1", "proxy"], ["proxy"]]

@@ -246,7 +246,14 @@ def draw(results: Results) -> dict[str, str]:
     return out
 
 
-def render(results: Results, drawn: Iterable[str]) -> str:
+def flames(folder: Path) -> str:
+    """Return the flame graphs that `make flamegraph` has left in a folder."""
+    names = {"flame-full-job-before.svg": "before it was worked on", "flame-full-job.svg": "now"}
+    found = [f"![The full job, {what}](charts/{name})" for name, what in names.items() if (folder / name).exists()]
+    return "\n\n".join(found) or "`make flamegraph` draws it."
+
+
+def render(results: Results, drawn: Iterable[str], folder: Path = DOCS / "charts") -> str:
     """Return the page."""
     text = (Path(__file__).parent / "page.md").read_text()
     alts = {"jobs.svg": "CPU by job", "batches-grpc.svg": "CPU by batch size over gRPC"}
@@ -257,6 +264,7 @@ def render(results: Results, drawn: Iterable[str]) -> str:
         "machine": _machines(results),
         "matrix": "\n".join(part for part in (matrix(results), held(results), others(results)) if part),
         "agreement": agreement(results),
+        "flames": flames(folder),
     }
     for name, part in parts.items():
         text = text.replace("{{" + name + "}}", part.strip())
@@ -270,4 +278,4 @@ def write(results: Results, docs: Path = DOCS) -> None:
     drawn = draw(results)
     for name, svg in drawn.items():
         (folder / name).write_text(svg)
-    (docs / "benchmarks.md").write_text(render(results, drawn))
+    (docs / "benchmarks.md").write_text(render(results, drawn, folder))

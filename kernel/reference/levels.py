@@ -1,4 +1,4 @@
-"""The three levels that have attributes: resource, scope and span, each with its fields and what is read of them."""
+"""The levels that have attributes: resource, scope, span and event, each with its fields and what is read of them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ class Shape(NamedTuple):
 RESOURCE = Shape("resource", 0, 1, 1, 2)
 SCOPE = Shape("scope", 1, 1, 3, 2)
 SPAN = Shape("span", 2, None, 9, None)
-SHAPES = {shape.name: shape for shape in (RESOURCE, SCOPE, SPAN)}
+EVENT = Shape("event", 3, None, 3, None)
+SHAPES = {shape.name: shape for shape in (RESOURCE, SCOPE, SPAN, EVENT)}
 
 Messages = Sequence[Sequence[Field]]
 Change = Callable[[bytes, bytes], bytes | None]
@@ -48,7 +49,7 @@ _short_pair = lru_cache(8192)(_pair)
 
 @dataclass(frozen=True)
 class Level:
-    """A `ResourceSpans`, a `ScopeSpans` (both without looking at their children) or a `Span`; immutable."""
+    """A `ResourceSpans`, a `ScopeSpans` (both without looking at their children), a `Span` or an event; immutable."""
 
     shape: Shape
     fields: Sequence[Field]
@@ -153,8 +154,9 @@ def change_values(key_value: bytes, change: Callable[[bytes], bytes | None]) -> 
 
 
 class View(NamedTuple):
-    """What a condition sees: a span with its scope and resource, or fewer of them."""
+    """What a condition sees: a span with its scope and resource, or fewer of them; or one of its events, too."""
 
     resource: Level
     scope: Level | None = None
     span: Level | None = None
+    event: Level | None = None

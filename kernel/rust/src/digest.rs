@@ -257,7 +257,12 @@ pub fn env<'a>(
     base: &'a [u8],
     fields: &'a crate::env::SpanFields,
 ) -> Env<'a> {
-    Env { resource: place.resource.last(), scope: place.scope.last(), span: Some(SpanView { work, base, fields }) }
+    Env {
+        resource: place.resource.last(),
+        scope: place.scope.last(),
+        span: Some(SpanView { work, base, fields }),
+        event: None,
+    }
 }
 
 /// Walks one span and takes it through the stages; it is left in the scratch's work.
@@ -275,7 +280,7 @@ pub fn one_span(
             Some(Stage::Edit(edit)) if edit.on == Where::Span => {
                 let (resource, scope) = (place.resource.level(index), place.scope.level(index));
                 let span = Some(SpanView { work: &scratch.work, base, fields: &fields });
-                if edit.when.holds(&Env { resource, scope, span }) {
+                if edit.when.holds(&Env { resource, scope, span, event: None }) {
                     let around = Around { resource, scope, context: place.context, keys: &program.keys };
                     edit.apply(&mut scratch.work, base, &around, &mut scratch.text);
                 }

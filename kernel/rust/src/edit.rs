@@ -320,7 +320,7 @@ fn hash(value: Value<'_>, new: &mut Vec<u8>) -> Option<()> {
     Some(())
 }
 
-fn to_int(value: Value<'_>) -> Option<i64> {
+pub fn to_int(value: Value<'_>) -> Option<i64> {
     match value {
         Value::Bool(flag) => Some(flag.into()),
         // 2^63 is exact as a double, and the first one out of range.
@@ -339,7 +339,7 @@ fn to_int(value: Value<'_>) -> Option<i64> {
     }
 }
 
-fn to_double(value: Value<'_>) -> Option<f64> {
+pub fn to_double(value: Value<'_>) -> Option<f64> {
     match value {
         Value::Int(number) => Some(number as f64),
         Value::Bool(flag) => Some(f64::from(u8::from(flag))),

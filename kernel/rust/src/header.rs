@@ -166,8 +166,8 @@ fn run(
         Stage::Edit(edit) if edit.on == on => {
             let here = Side::Work(work, base);
             let env = match on {
-                Where::Scope => Env { resource, scope: here, span: None },
-                _ => Env { resource: here, scope: Side::None, span: None },
+                Where::Scope => Env { resource, scope: here, span: None, event: None },
+                _ => Env { resource: here, scope: Side::None, span: None, event: None },
             };
             if edit.when.holds(&env) {
                 let around = crate::edit::Around { resource, scope: Side::None, context, keys: &program.keys };

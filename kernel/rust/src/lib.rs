@@ -13,6 +13,7 @@ mod header;
 mod index;
 mod keys;
 mod labels;
+mod ottl;
 mod outgoing;
 mod program;
 mod python;

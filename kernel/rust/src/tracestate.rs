@@ -49,7 +49,8 @@ impl<'a> Parsed<'a> {
     }
 }
 
-fn trimmed(mut member: &[u8]) -> &[u8] {
+/// Without the spaces and tabs around it.
+pub fn trimmed(mut member: &[u8]) -> &[u8] {
     while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = member {
         member = rest;
     }

@@ -85,6 +85,7 @@ pub fn span(mut reader: Reader<'_>, keys: &Keys, limits: &Limits, notes: Notes, 
     let mut fields = SpanFields::default();
     let mut attributes = 0usize;
     work.reset(9, keys.len());
+    work.noted = notes.fields;
     let range = Range { start: reader.pos, end: reader.buf.len() };
     work.owners.push(Owner { range, items: (0, usize::MAX), changed: false, added: false });
     while !reader.done() {

@@ -87,6 +87,8 @@ pub struct Work {
     added: usize,
     /// Whether the slots must be found again.
     stale: bool,
+    /// Whether all fields that stages may touch stand among the items, not only attributes.
+    pub noted: bool,
 }
 
 impl Work {

@@ -103,10 +103,22 @@ class Level:
         same = len(fields) == len(self.fields) and all(map(operator.is_, fields, self.fields))
         return self if same else Level(self.shape, fields)
 
-    def with_children(self, payloads: Sequence[bytes]) -> bytes:
-        """Return the whole message, its children replaced in their places."""
-        rest = iter(payloads)
-        return join(replaced(one, next(rest)) if self._is_child(one) else one for one in self.fields)
+    def with_children(self, payloads: Sequence[bytes | None]) -> bytes | None:
+        """Return the whole message, its children replaced in their places; None for a child: it goes.
+
+        None when there were children and all of them went.
+        """
+        if payloads and all(payload is None for payload in payloads):
+            return None
+        rest, out = iter(payloads), []
+        for one in self.fields:
+            if self._is_child(one):
+                new = next(rest)
+                if new is None:
+                    continue
+                one = replaced(one, new)
+            out.append(one)
+        return join(out)
 
     def changed(self, change: Change) -> Level:
         """Return the level with `change` applied to each of its attributes."""
@@ -151,6 +163,15 @@ def change_values(key_value: bytes, change: Callable[[bytes], bytes | None]) -> 
         if new:
             out.append(field(2, new))
     return join(out)
+
+
+def put(level: Level, key: bytes, value: bytes, update: bool, insert: bytes | None) -> Level:
+    """Return the level with the attribute updated where it stands, or the `KeyValue` `insert` appended where not."""
+    if key not in level.attributes:
+        return level if insert is None else level.appended(insert)
+    if not update:
+        return level
+    return level.changed(lambda found, pair: change_values(pair, lambda _: value) if found == key else pair)
 
 
 class View(NamedTuple):

@@ -113,6 +113,11 @@ def _id(value: Value | None) -> Value:
     return found if found.strip("0") else ""
 
 
+def _scalar(value: Value | None) -> Value:
+    """Return a scalar as text, and for anything else what the collector's `span` writes for it."""
+    return "<unknown-attribute-type>" if (found := text_of(value)) is None else found
+
+
 def _is_match(compiled: Compile, arguments: list[Any]) -> Read:
     need(len(arguments) == 2, "is_match: expected a value and a pattern")
     value, pattern = compiled(arguments[0]), compile_pattern(arguments[1])
@@ -225,6 +230,7 @@ CALLS: dict[str, Call] = {
     "sha256": _unary(_sha256),
     "fnv": _unary(_fnv),
     "id": _unary(_id),
+    "scalar": _unary(_scalar),
     "is_match": _is_match,
     "has_prefix": _edge("has_prefix"),
     "has_suffix": _edge("has_suffix"),

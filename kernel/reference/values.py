@@ -71,7 +71,7 @@ def _of_double(number: float) -> bytes:
     return varint(DOUBLE << 3 | I64) + struct.pack("<d", number)
 
 
-def of_value(value: str | bool | int | float | bytes | Array | Map) -> bytes:
+def of_value(value: Value) -> bytes:
     """Return the `AnyValue` that holds this value."""
     if isinstance(value, str):
         return of_string(value)
@@ -83,6 +83,8 @@ def of_value(value: str | bool | int | float | bytes | Array | Map) -> bytes:
         return _of_double(value)
     if isinstance(value, bytes):
         return tagged(BYTES, value)
+    if isinstance(value, Empty):
+        return b""
     return tagged(ARRAY if isinstance(value, Array) else KVLIST, value.payload)
 
 

@@ -4,7 +4,7 @@ use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
 
 use super::{Compute, Computed, Failed, Site, Val};
-use crate::edit::{to_double, to_int};
+use crate::convert::{to_double, to_int};
 use crate::env::Env;
 use crate::regex::Pattern;
 use crate::spec::{listed, natural, need, put_hex, shown, text, Outcome};
@@ -28,6 +28,7 @@ pub enum Function {
     Sha256,
     Fnv,
     Id,
+    Scalar,
     IsMatch(Box<Pattern>),
     HasPrefix(Vec<u8>),
     HasSuffix(Vec<u8>),
@@ -99,6 +100,7 @@ impl Function {
             ("sha256", 0) => Function::Sha256,
             ("fnv", 0) => Function::Fnv,
             ("id", 0) => Function::Id,
+            ("scalar", 0) => Function::Scalar,
             ("is_match", 1) => Function::IsMatch(Box::new(Pattern::new(text(argument, "pattern")?)?)),
             ("has_prefix", 1) => Function::HasPrefix(bytes(argument, name)?),
             ("has_suffix", 1) => Function::HasSuffix(bytes(argument, name)?),
@@ -136,6 +138,13 @@ impl Function {
                 let text = value.text()?;
                 Val::Str(if text.iter().all(|&digit| digit == b'0') { (&[][..]).into() } else { text })
             }
+            Function::Scalar => match value {
+                Val::Bytes(_) => Val::Str((&b"<unknown-attribute-type>"[..]).into()),
+                other => {
+                    let text = other.like_text().ok().flatten();
+                    Val::Str(text.unwrap_or_else(|| (&b"<unknown-attribute-type>"[..]).into()))
+                }
+            },
             Function::IsMatch(pattern) => Val::Bool(value.like_text()?.is_some_and(|text| pattern.is_match(&text))),
             Function::HasPrefix(wanted) => Val::Bool(value.text()?.starts_with(wanted)),
             Function::HasSuffix(wanted) => Val::Bool(value.text()?.ends_with(wanted)),

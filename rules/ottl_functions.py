@@ -27,23 +27,23 @@ class Arguments:
 
     def value(self, name: str) -> Expr:
         """Return a value. Raises PlacedError."""
-        typed = self._compile(self._node(name))
+        typed = self._compile(self.node(name))
         if typed.kind != "any":
-            raise PlacedError(self._node(name).position, f"{self._call.name} cannot take a {typed.kind}")
+            raise PlacedError(self.node(name).position, f"{self._call.name} cannot take a {typed.kind}")
         return typed.value
 
     def typed(self, name: str, kind: str) -> Expr:
         """Return a value that must be a time or a duration. Raises PlacedError."""
-        typed = self._compile(self._node(name))
+        typed = self._compile(self.node(name))
         if typed.kind != kind:
-            raise PlacedError(self._node(name).position, f"{self._call.name} takes a {kind}")
+            raise PlacedError(self.node(name).position, f"{self._call.name} takes a {kind}")
         return typed.value
 
     def constant(self, name: str, *types: type, default: Any = ...) -> Any:
         """Return a literal of one of these types. Raises PlacedError."""
         if default is not ... and name not in self._given:
             return default
-        node = self._node(name)
+        node = self.node(name)
         if not isinstance(node, tree.Constant) or type(node.value) not in types:
             wanted = " or ".join(_NAMES[one] for one in types)
             raise PlacedError(node.position, f"{self._call.name}: {name} must be {wanted} that is written out")
@@ -51,7 +51,7 @@ class Arguments:
 
     def items(self, name: str) -> tuple[tree.Node, ...]:
         """Return the parts of a list that is written out. Raises PlacedError."""
-        node = self._node(name)
+        node = self.node(name)
         if not isinstance(node, tree.Listed):
             raise PlacedError(node.position, f"{self._call.name}: {name} must be a list such as [name, kind]")
         return node.items
@@ -66,9 +66,10 @@ class Arguments:
         try:
             return check_pattern(text)
         except ValueError as error:
-            raise PlacedError(self._node(name).position, str(error)) from None
+            raise PlacedError(self.node(name).position, str(error)) from None
 
-    def _node(self, name: str) -> tree.Node:
+    def node(self, name: str) -> tree.Node:
+        """Return an argument as it is written. Raises PlacedError."""
         if name not in self._given:
             raise PlacedError(self._call.position, f"{self._call.name} needs {name}")
         return self._given[name]

@@ -14,7 +14,7 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 
 from ..contract import BadProgram
 from . import rewrite
-from .expressions import compile_if
+from .expressions import compile_condition, compile_if
 from .levels import EVENT, SHAPES, SPAN, Level, Shape, View, change_values, put
 from .operands import EVENTS, raw_attribute
 from .patterns import compile_pattern
@@ -32,16 +32,16 @@ class Edit:
     """A compiled edit stage. Raises `BadProgram`."""
 
     rules = 0
-    drops = False
 
     def __init__(self, stage: Any, contexts: int) -> None:
         only(stage, {"kind", "on", "if", "actions"}, "edit")
         self._shape = SHAPES[choice(stage.get("on"), SHAPES, "edit: on")]
         self._holds = compile_if(stage.get("if"), self._shape)
-        self._actions = [_action(one, self._shape, contexts) for one in listed(stage.get("actions"), "actions")]
+        self._actions = [_conditional(one, self._shape, contexts) for one in listed(stage.get("actions"), "actions")]
+        self.drops = any("drop_if" in one for one in stage["actions"])
 
-    def bind(self, context: Context, counters: list[int], first: int) -> Callable[[View, Level], Level]:
-        """Return the stage for one request; it leaves levels alone that it is not on."""
+    def bind(self, context: Context, counters: list[int], first: int) -> Callable[[View, Level], Level | None]:
+        """Return the stage for one request; it leaves levels alone that it is not on. None: the span goes."""
 
         def edited(view: View, level: Level) -> Level:
             if self._holds(view):
@@ -49,12 +49,38 @@ class Edit:
                     level = action(view._replace(**{level.shape.name: level}), level, context)
             return level
 
-        def apply(view: View, level: Level) -> Level:
+        def apply(view: View, level: Level) -> Level | None:
+            try:
+                return changed(view, level)
+            except _Dropped:
+                return None
+
+        def changed(view: View, level: Level) -> Level:
             if self._shape is EVENT and level.shape is SPAN:
                 return _on_events(level, lambda event: edited(view._replace(event=event), event))
             return edited(view, level) if level.shape is self._shape else level
 
         return apply
+
+
+class _Dropped(Exception):
+    """The condition `drop_if` of an action is true."""
+
+
+def _conditional(spec: Any, shape: Shape, contexts: int) -> Action:
+    """Return an action with its own conditions, asked right before it."""
+    if not isinstance(spec, dict) or not spec.keys() & {"if", "drop_if"}:
+        return _action(spec, shape, contexts)
+    need("drop_if" not in spec or shape.rank >= SPAN.rank, f"drop_if is not there on a {shape.name}")
+    inner = _action({name: value for name, value in spec.items() if name not in ("if", "drop_if")}, shape, contexts)
+    holds, drops = compile_if(spec.get("if"), shape), compile_condition(spec.get("drop_if", ["false"]), shape)
+
+    def action(view: View, level: Level, context: Context) -> Level:
+        if drops(view):
+            raise _Dropped
+        return inner(view, level, context) if holds(view) else level
+
+    return action
 
 
 def _on_events(span: Level, change: Callable[[Level], Level]) -> Level:

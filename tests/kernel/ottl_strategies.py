@@ -34,7 +34,7 @@ def _operands(on: str) -> st.SearchStrategy[Any]:
 
 
 @st.composite
-def ottl_values(draw: Draw, on: str, valid: bool, depth: int = 2) -> list[Any]:
+def ottl_values(draw: Draw, on: str, valid: bool, depth: int = 1) -> list[Any]:
     """Return a value on this level."""
     kind = draw(
         st.sampled_from(["operand", "operand", "lit", "hex", *(["at", "calc", "call", "call"] if depth else [])])
@@ -71,7 +71,7 @@ def _calls(draw: Draw, inner: st.SearchStrategy[Any]) -> list[Any]:
 
 
 @st.composite
-def ottl_conditions(draw: Draw, on: str, valid: bool, depth: int = 2) -> list[Any]:
+def ottl_conditions(draw: Draw, on: str, valid: bool, depth: int = 1) -> list[Any]:
     """Return a condition on this level."""
     kinds = ["cmp", "cmp", "truth", "defined", "leaf"]
     kind = draw(st.sampled_from([*kinds, *(["and", "or", "not", "try", "events"] if depth else [])]))

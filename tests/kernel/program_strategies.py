@@ -140,7 +140,11 @@ def edits(draw: Draw, valid: bool) -> dict[str, Any]:
     """Return an edit stage."""
     on = draw(st.sampled_from(list(RANK)))
     when = draw(st.one_of(st.none(), st.none(), conditions(on, valid)))
-    return {"kind": "edit", "on": on, "if": when, "actions": draw(st.lists(actions(on, valid), min_size=1, max_size=4))}
+    own = st.fixed_dictionaries({}, optional={"if": conditions(on, valid, 0)})
+    if on in ("span", "event"):
+        own = st.one_of(own, own, st.builds(dict, drop_if=conditions(on, valid, 0)))
+    steps = st.tuples(actions(on, valid), own).map(lambda pair: pair[0] | pair[1])
+    return {"kind": "edit", "on": on, "if": when, "actions": draw(st.lists(steps, min_size=1, max_size=4))}
 
 
 @st.composite

@@ -292,10 +292,14 @@ pub fn one_span(
                 let span = Some(SpanView { work: &scratch.work, base, fields: &fields });
                 if edit.when.holds(&Env { resource, scope, span, event: None }) {
                     let around = Around { resource, scope, span: None, context: place.context, keys: &program.keys };
-                    edit.apply(&mut scratch.work, base, &mut fields, &around, &mut scratch.text);
+                    kept = edit.apply(&mut scratch.work, base, &mut fields, &around, &mut scratch.text);
                 }
+                dropping += usize::from(edit.drops());
             }
-            Some(Stage::Edit(edit)) => edit_events(program, edit, (place, index), base, &fields, scratch),
+            Some(Stage::Edit(edit)) => {
+                kept = edit_events(program, edit, (place, index), base, &fields, scratch);
+                dropping += usize::from(edit.drops());
+            }
             Some(Stage::Scrub(scrub)) => scrub.span(base, &mut fields, index, scratch),
             Some(Stage::Filter(filter)) if filter.on == Where::Event => {
                 filter.events(&mut scratch.work, (resource, scope, base, &fields), &mut scratch.todo);
@@ -321,7 +325,7 @@ pub fn one_span(
     Ok(Some(fields))
 }
 
-/// Applies an edit to each event of a span.
+/// Applies an edit to each event of a span; false when the span is dropped.
 fn edit_events(
     program: &Program,
     edit: &Edit,
@@ -329,7 +333,7 @@ fn edit_events(
     base: &[u8],
     fields: &SpanFields,
     scratch: &mut Scratch,
-) {
+) -> bool {
     let (resource, scope) = (place.resource.level(stage), place.scope.level(stage));
     let Scratch { work, event_work, text, .. } = scratch;
     for index in 0..work.items.len() {
@@ -341,8 +345,12 @@ fn edit_events(
             continue;
         }
         let around = Around { resource, scope, span, context: place.context, keys: &program.keys };
-        if edit.apply_to_event(&mut event, event_work, &around, text) && event != work.bytes(base, item.body) {
+        if !edit.apply_to_event(&mut event, event_work, &around, text) {
+            return false;
+        }
+        if event != work.bytes(base, item.body) {
             work.replace(index, &event);
         }
     }
+    true
 }

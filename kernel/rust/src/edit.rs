@@ -6,11 +6,12 @@ use crate::convert::To;
 use crate::env::{Env, Side, SpanFields, SpanView, Where};
 use crate::expr::Expr;
 use crate::keys::{KeyId, Keys};
-use crate::ottl::{Compute, Site};
+use crate::ottl::Site;
 use crate::regex::Pattern;
 use crate::rewrite::Rewrite;
 use crate::scrub::reread;
-use crate::spec::{base64, given, listed, natural, need, only, shown, text, Outcome};
+use crate::source::Source;
+use crate::spec::{given, listed, need, only, shown, text, Outcome};
 use crate::splice::{change_values, Change};
 use crate::value::{put_string, read, Value};
 use crate::walk::Pair;
@@ -21,9 +22,16 @@ use crate::work::{put_key_value, Owner, State, Work};
 pub struct Edit {
     pub on: Where,
     pub when: Expr,
-    actions: Vec<Action>,
+    actions: Vec<Step>,
     /// Whether the result depends on the values that come with a request.
     pub uses_context: bool,
+}
+
+/// An action with its own conditions, asked right before it.
+struct Step {
+    when: Option<Expr>,
+    drop_if: Option<Expr>,
+    action: Action,
 }
 
 enum Action {
@@ -31,15 +39,6 @@ enum Action {
     Each { key: Option<KeyId>, pattern: Option<Box<Pattern>>, change: To },
     Extract { key: KeyId, pattern: Box<Pattern>, names: Vec<(usize, KeyId)> },
     Rewrite(Box<Rewrite>),
-}
-
-enum Source {
-    /// The `AnyValue`, and the `KeyValue` that holds it with its parts.
-    Value(Vec<u8>, Vec<u8>, Pair),
-    From(Where, KeyId),
-    Context(usize),
-    /// A computed value; nothing is done where that is nil or fails.
-    Of(Box<Compute>),
 }
 
 /// What an edit may look at besides the level it works on.
@@ -59,16 +58,16 @@ impl Edit {
         let on = stage.get("on").and_then(Json::as_str).and_then(Where::parse);
         let on = on.ok_or_else(|| format!("edit: on {}", shown(stage.get("on"))))?;
         let when = Expr::compile_if(stage.get("if"), on, keys)?;
-        let actions =
-            listed(stage.get("actions"), "actions")?.iter().map(|one| Action::compile(one, on, contexts, keys));
+        let actions = listed(stage.get("actions"), "actions")?.iter().map(|one| Step::compile(one, on, contexts, keys));
         let actions = actions.collect::<Outcome<Vec<_>>>()?;
-        let uses_context = actions.iter().any(|one| matches!(one, Action::Write { source: Source::Context(_), .. }));
+        let uses_context =
+            actions.iter().any(|one| matches!(one.action, Action::Write { source: Source::Context(_), .. }));
         Ok(Edit { on, when, actions, uses_context })
     }
 
     /// Whether an action may look at every attribute.
     pub fn uses_all(&self) -> bool {
-        self.actions.iter().any(|one| match one {
+        self.actions.iter().any(|one| match &one.action {
             Action::Each { pattern, .. } => pattern.is_some(),
             Action::Rewrite(rewrite) => rewrite.uses_all(),
             _ => false,
@@ -77,12 +76,17 @@ impl Edit {
 
     /// Whether an action changes fields that are no attributes.
     pub fn uses_fields(&self) -> bool {
-        self.actions.iter().any(|one| matches!(one, Action::Rewrite(rewrite) if rewrite.uses_fields()))
+        self.actions.iter().any(|one| matches!(&one.action, Action::Rewrite(rewrite) if rewrite.uses_fields()))
     }
 
     /// Whether an action sets a field that is a varint.
     pub fn uses_kind(&self) -> bool {
-        self.actions.iter().any(|one| matches!(one, Action::Rewrite(rewrite) if rewrite.uses_kind()))
+        self.actions.iter().any(|one| matches!(&one.action, Action::Rewrite(rewrite) if rewrite.uses_kind()))
+    }
+
+    /// Whether an action may drop the span.
+    pub fn drops(&self) -> bool {
+        self.actions.iter().any(|one| one.drop_if.is_some())
     }
 
     /// What a value sees: the level itself as the actions before have left it.
@@ -98,7 +102,7 @@ impl Edit {
         }
     }
 
-    /// Applies the actions to an event, whatever the condition says; true when it changed, into `event`.
+    /// Applies the actions to an event, whatever the condition says, into `event`; false when the span is dropped.
     pub fn apply_to_event(
         &self,
         event: &mut Vec<u8>,
@@ -106,21 +110,24 @@ impl Edit {
         around: &Around<'_>,
         scratch: &mut Vec<u8>,
     ) -> bool {
-        let mut changed = false;
-        for action in &self.actions {
+        for step in &self.actions {
             note_event(work, event, around.keys);
-            self.act(action, work, event, &mut SpanFields::default(), around, scratch);
+            let mut fields = SpanFields::default();
+            match step.goes(&self.env(work, event, &fields, around)) {
+                None => return false,
+                Some(false) => continue,
+                Some(true) => self.act(&step.action, work, event, &mut fields, around, scratch),
+            }
             if work.changed {
                 let mut new = Vec::with_capacity(event.len() + 32);
                 work.write_owner(event, 0, &mut new);
                 *event = new;
-                changed = true;
             }
         }
-        changed
+        true
     }
 
-    /// Applies the actions, whatever the condition says.
+    /// Applies the actions, whatever the condition says; false when the span is dropped.
     pub fn apply(
         &self,
         work: &mut Work,
@@ -128,10 +135,15 @@ impl Edit {
         fields: &mut SpanFields,
         around: &Around<'_>,
         scratch: &mut Vec<u8>,
-    ) {
-        for action in &self.actions {
-            self.act(action, work, base, fields, around, scratch);
+    ) -> bool {
+        for step in &self.actions {
+            match step.goes(&self.env(work, base, fields, around)) {
+                None => return false,
+                Some(false) => {}
+                Some(true) => self.act(&step.action, work, base, fields, around, scratch),
+            }
         }
+        true
     }
 
     fn act(
@@ -297,9 +309,32 @@ fn extract(
     }
 }
 
+impl Step {
+    fn compile(spec: &Json, on: Where, contexts: usize, keys: &mut Keys) -> Outcome<Step> {
+        let map = spec.as_object().ok_or_else(|| format!("action: expected a mapping, not {spec}"))?;
+        let drop_if = map.get("drop_if").map(|drop_if| {
+            need(on >= Where::Span, || format!("drop_if is not there on a {on}"))?;
+            Expr::compile(Some(drop_if), on, keys)
+        });
+        let drop_if = drop_if.transpose()?;
+        let when = given(map, "if").map(|when| Expr::compile(Some(when), on, keys)).transpose()?;
+        let mut rest = map.clone();
+        rest.retain(|name, _| name != "if" && name != "drop_if");
+        Ok(Step { when, drop_if, action: Action::compile(&rest, on, contexts, keys)? })
+    }
+
+    /// Whether the action is to be done; None: the span is dropped.
+    #[inline]
+    fn goes(&self, env: &Env<'_>) -> Option<bool> {
+        if self.drop_if.as_ref().is_some_and(|drop_if| drop_if.holds(env)) {
+            return None;
+        }
+        Some(self.when.as_ref().is_none_or(|when| when.holds(env)))
+    }
+}
+
 impl Action {
-    fn compile(spec: &Json, on: Where, contexts: usize, keys: &mut Keys) -> Outcome<Action> {
-        let spec = spec.as_object().ok_or_else(|| format!("action: expected a mapping, not {spec}"))?;
+    fn compile(spec: &Map<String, Json>, on: Where, contexts: usize, keys: &mut Keys) -> Outcome<Action> {
         let action = spec.get("do").and_then(Json::as_str).unwrap_or("");
         let allow = |allowed: &[&str]| only_of(spec, allowed, action);
         match action {
@@ -357,43 +392,4 @@ pub fn add(key: &str, keys: &mut Keys) -> Outcome<KeyId> {
 
 fn key(spec: &Map<String, Json>, action: &str, keys: &mut Keys) -> Outcome<KeyId> {
     add(text(spec.get("key"), &format!("{action}: key"))?, keys)
-}
-
-impl Source {
-    fn compile(
-        spec: &Map<String, Json>,
-        (action, on, contexts): (&str, Where, usize),
-        key: KeyId,
-        keys: &mut Keys,
-    ) -> Outcome<Source> {
-        if let Some(of) = given(spec, "of") {
-            let alone = !["value", "from", "context"].iter().any(|name| given(spec, name).is_some());
-            need(alone, || format!("{action}: expected one of value, from, context and of"))?;
-            return Ok(Source::Of(Box::new(Compute::compile(of, &mut Site { on, keys, depth: 0 })?)));
-        }
-        match (given(spec, "value"), given(spec, "from"), given(spec, "context")) {
-            (Some(value), None, None) => {
-                let value = base64(text(Some(value), "value")?.as_bytes(), true);
-                let value = value.filter(|value| crate::walk::is_any_value(value));
-                let value = value.ok_or_else(|| "value: no base64 of an AnyValue".to_owned())?;
-                let mut pair = Vec::new();
-                put_key_value(&mut pair, keys.get(key), &value);
-                let parts = Pair::of(&pair);
-                Ok(Source::Value(value, pair, parts))
-            }
-            (None, Some(from), None) => {
-                let parts = listed(Some(from), "from")?;
-                let place = parts.first().and_then(Json::as_str).and_then(Where::parse);
-                let place = place.filter(|_| parts.len() == 2).ok_or_else(|| format!("from: {from}"))?;
-                need(place <= on, || format!("from: a {place} is not there on a {on}"))?;
-                Ok(Source::From(place, add(text(parts.get(1), "from")?, keys)?))
-            }
-            (None, None, Some(context)) => {
-                let index = natural(Some(context), "context")?;
-                need(index < contexts, || format!("context {index}: the program has {contexts}"))?;
-                Ok(Source::Context(index))
-            }
-            _ => Err(format!("{action}: expected one of value, from, context and of")),
-        }
-    }
 }

@@ -26,6 +26,7 @@ mod regex;
 mod rewrite;
 mod rows;
 mod scrub;
+mod source;
 mod spec;
 mod splice;
 mod table;

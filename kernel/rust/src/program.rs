@@ -26,7 +26,12 @@ pub enum Stage {
 impl Stage {
     /// Whether it may drop spans.
     fn drops(&self) -> bool {
-        matches!(self, Stage::Sample(_)) || matches!(self, Stage::Filter(filter) if filter.on == Where::Span)
+        match self {
+            Stage::Sample(_) => true,
+            Stage::Filter(filter) => filter.on == Where::Span,
+            Stage::Edit(edit) => edit.drops(),
+            Stage::Scrub(_) => false,
+        }
     }
 }
 

@@ -17,6 +17,7 @@ from ...telemetry.samples import Sample
 from .judging import Judged, Moment, Room, rows_by_mask
 from .labels import Labels
 from .metrics import Origin, PolicyCounts, policy_samples, votes_sample
+from .state import State, adopt
 from .votes import Dropping, Vote
 from .voting import Ballot, Open, View, VoteMaker
 
@@ -70,14 +71,17 @@ class CollectorEvaluation:
         record_policy: bool = False,
         too_large: Bit | None = None,
         most_plans: int = 4096,
+        identities: Sequence[str] = (),
     ) -> None:
-        """`facts` must be complete."""
+        """`facts` must be complete; `identities` are the policies as they were written, for `state`."""
         maker = VoteMaker(facts)
+        whose = identities or [name for name, _ in policies]
         listed = [
-            _Policy(number, isinstance(vote, Dropping), maker.ballot(vote)) for number, (_, vote) in enumerate(policies)
+            _Policy(number, isinstance(vote, Dropping), maker.policy(identity, vote))
+            for number, ((_, vote), identity) in enumerate(zip(policies, whose, strict=True))
         ]
         self._policies = sorted(listed, key=lambda policy: not policy.drops)
-        self._limited = maker.limited
+        self._limited, self._state = maker.limited, maker.state
         self._first_match, self._record = first_match, record_policy
         self._labels, self._origin = labels, origin
         self._too_large = None if too_large is None else compile_test(too_large, facts)
@@ -114,6 +118,14 @@ class CollectorEvaluation:
                 ("false", "not_sampled", asked - policy.matched),
             ):
                 yield votes_sample(self._origin, policy.name, text, decision, value)
+
+    def state(self) -> State:
+        """Return the limiters and counts, by the policy that they belong to."""
+        return {**self._state, **{f"count {counts.name}": counts for counts in self.counts}}
+
+    def adopt(self, old: State) -> None:
+        """Go on from another evaluation's state, wherever the policy is the same."""
+        adopt(self.state(), old)
 
     def _plan(self, mask: int) -> _Plan:
         found = self._plans.get(mask)

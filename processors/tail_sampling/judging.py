@@ -9,6 +9,7 @@ from typing import Literal, Protocol
 
 from ...kernel.contract import Columns
 from ...telemetry.samples import Sample
+from .state import State
 
 Cause = Literal["due", "num_traces", "pressure", "shutdown"]
 """Why traces are judged now."""
@@ -64,6 +65,12 @@ class Evaluation(Protocol):
 
     def samples(self) -> Iterable[Sample]:
         """Return what the policies have counted."""
+
+    def state(self) -> State:
+        """Return what limits, learned rates and counters know, by the policy that they belong to."""
+
+    def adopt(self, old: State) -> None:
+        """Go on from the state of rules that these replace, wherever a policy is unchanged."""
 
 
 def rows_by_mask(columns: Columns) -> list[list[int] | range]:

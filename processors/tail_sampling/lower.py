@@ -6,7 +6,7 @@ its policies in `policy_order`, each with its share of the total.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from ...rules.facts import All, Always, Not, Test
@@ -37,8 +37,12 @@ class _Parts:
         return self.threshold == ALWAYS and not self.limits
 
 
-def lower(name: str, vote: Vote) -> list[Rule]:
-    """Return the rules of a policy. Raises NotOrderable."""
+def lower(name: str, vote: Vote, identity: str = "") -> list[Rule]:
+    """Return the rules of a policy; `identity` is the policy as it was written. Raises NotOrderable."""
+    return [replace(rule, identity=f"{rule.name} {identity or name}") for rule in _rules(name, vote)]
+
+
+def _rules(name: str, vote: Vote) -> list[Rule]:
     if isinstance(vote, Composite):
         return _composite(name, vote)
     if isinstance(vote, Dropping):
@@ -54,7 +58,8 @@ def _rule(name: str, parts: _Parts) -> Rule:
 
 
 def _composite(name: str, vote: Composite) -> list[Rule]:
-    shares = Shares(vote.spans_per_second, [float(sub.spans_per_second) for sub in vote.subs])
+    parts_of = [TokenBucket(sub.spans_per_second, sub.spans_per_second) for sub in vote.subs]
+    shares = Shares(TokenBucket(vote.spans_per_second, vote.spans_per_second), parts_of)
     rules = []
     for at in vote.order:
         sub = vote.subs[at]

@@ -46,6 +46,12 @@ class PolicyCounts:
     last_match: int = 0
     """`now` of the last match, ns; 0: none."""
 
+    def adopt(self, old: object) -> None:
+        """Go on counting where another of this name and mode has stopped."""
+        if isinstance(old, PolicyCounts) and (old.name, old.shadow) == (self.name, self.shadow):
+            self.matched, self.kept, self.dropped = old.matched, old.kept, old.dropped
+            self.over_limit, self.last_match = old.over_limit, old.last_match
+
 
 def policy_samples(counts: list[PolicyCounts], origin: Origin) -> Iterator[Sample]:
     """Yield the metrics of policies."""
@@ -54,7 +60,7 @@ def policy_samples(counts: list[PolicyCounts], origin: Origin) -> Iterator[Sampl
         for name, text, value in (
             ("matched", "Traces for which the policy was asked and its condition held.", policy.matched),
             ("kept", "Traces that the policy kept (in shadow: would have kept).", policy.kept),
-            ("over_limit", "Traces that matched when the policy was over its limit.", policy.over_limit),
+            ("over_limit", "Traces that matched when limit, share or budget had no room.", policy.over_limit),
         ):
             yield Sample(f"tailgate_policy_{name}", "counter", text, value, labels)
         text = "When the policy last matched, in seconds since the epoch; 0: not yet."
@@ -90,6 +96,11 @@ class SamplerCounts:
     without_root: int = 0
     early: Counter[str] = field(default_factory=Counter)
     """Traces judged before they were due, by cause."""
+
+    def adopt(self, old: object) -> None:
+        """Go on counting where another has stopped."""
+        if isinstance(old, SamplerCounts):
+            self.__dict__.update(old.__dict__)
 
 
 def sampler_samples(counts: SamplerCounts, on_memory: int, origin: Origin) -> Iterator[Sample]:

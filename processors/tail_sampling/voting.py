@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from ...kernel.contract import Columns
 from ...rules.facts import FactsBuilder, compile_test
 from .limits import TokenBucket
+from .state import Stateful
 from .thresholds import fnv_threshold
 from .votes import AllOf, Allow, Chance, Composite, Condition, Dropping, Negated, Vote
 
@@ -54,6 +55,11 @@ class CompositeWindow:
         self._sampled = [0] * len(self._allocations)
         self._second = 0
 
+    def adopt(self, old: object) -> None:
+        """Go on from the counts of a composite that is the same."""
+        if isinstance(old, CompositeWindow) and old._allocations == self._allocations:
+            self._sampled, self._second = old._sampled, old._second
+
     def allow(self, now: int, sub: int, spans: int) -> bool:
         """Say whether a trace that a policy has sampled has room in this second, and count it."""
         if now // _SECOND != self._second:
@@ -72,7 +78,19 @@ class VoteMaker:
     def __init__(self, facts: FactsBuilder) -> None:
         """`facts` must be complete."""
         self._facts = facts
+        self._whose = ""
         self.limited = False
+        self.state: dict[str, Stateful] = {}
+        """The limiters, by the policy that they stand in and their place there."""
+
+    def policy(self, identity: str, vote: Vote) -> Ballot:
+        """Return how a policy's vote is cast; `identity` is the policy as it was written."""
+        self._whose = identity
+        return self.ballot(vote)
+
+    def _remember(self, part: Stateful) -> None:
+        at = sum(key.endswith(f" of {self._whose}") for key in self.state)
+        self.state[f"limit {at} of {self._whose}"] = part
 
     def ballot(self, vote: Vote) -> Ballot:
         """Return how a vote is cast."""
@@ -99,6 +117,7 @@ class VoteMaker:
     def _allow(self, vote: Allow) -> Ballot:
         self.limited = True
         bucket = TokenBucket(vote.rate, vote.burst, debt=False)
+        self._remember(bucket)
         if vote.unit == "spans":
             return lambda mask: lambda view, row: bucket.allow(view.now, view.spans[row])
         return lambda mask: lambda view, row: bucket.allow(view.now, view.bytes[row])
@@ -106,6 +125,7 @@ class VoteMaker:
     def _composite(self, vote: Composite) -> Ballot:
         self.limited = True
         window = CompositeWindow(vote)
+        self._remember(window)
         ballots = [self.ballot(sub.vote) for sub in vote.subs]
 
         def under(mask: int) -> bool | Open:

@@ -1,0 +1,166 @@
+"""A rate that learns: the probability of each key moves so that a goal is met.
+
+What moves is a threshold on the trace's own randomness, and it moves by what came before, never by the trace that is
+judged: so a kept trace still says truly how many it stands for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+
+from .allocate import Demand, boosted, each, shared
+from .estimates import Count, Estimate, demands
+from .thresholds import FULL
+
+_SECOND = 1_000_000_000
+_FRESH = object()
+"""Stands, where demands are shared out, for keys of which nothing is known yet."""
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What is to be kept; exactly one of the two."""
+
+    throughput: float | None = None
+    """Spans a second."""
+    share: float | None = None
+    """Of all spans."""
+    per_key: bool = False
+    """`throughput` is every key's own, and not for all of them together."""
+    error_boost: float = 1.0
+    """How many times the goal is kept of what always fails; between none and all errors, in proportion."""
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How a rate learns."""
+
+    interval: int
+    """ns."""
+    initial: float
+    """The probability as long as nothing is known."""
+    max_keys: int
+    burst_multiple: float
+    """So many times what an interval was expected to bring ends it early; 0: never."""
+
+
+class Learned:
+    """Probabilities by key. Keys of which nothing is known yet, and those above `max_keys`, have one together."""
+
+    def __init__(self, goal: Goal, pace: Pace, estimate: Callable[[], Estimate]) -> None:
+        self.goal, self.pace = goal, pace
+        self._known, self._fresh = estimate(), estimate()
+        self._begun: int | None = None
+        self._taught = False
+        self._thresholds: dict[Hashable, int] = {}
+        self._for_fresh = threshold_of(pace.initial)
+        self._clear()
+        self._most = self._bound(0.0)
+        self.probability = pace.initial
+        """Of an average span, as last adjusted."""
+        self.overflow = 0
+        """Traces whose key had no place among `max_keys`."""
+
+    def __len__(self) -> int:
+        return len(self._thresholds)
+
+    def threshold(self, now: int, key: Hashable) -> int:
+        """Return the threshold for a trace with this key."""
+        self._advance(now)
+        return self._thresholds.get(key, self._for_fresh)
+
+    def saw(self, now: int, key: Hashable, spans: int, error: bool) -> None:
+        """Learn of a trace, kept or not, after it was judged."""
+        self._advance(now)
+        errors = spans if error else 0
+        self._spans += spans
+        if key not in self._thresholds:
+            self._new.add(spans, errors)
+        count = self._counts.get(key)
+        if count is None and (key in self._thresholds or self._new_keys < self.pace.max_keys):
+            self._new_keys += key not in self._thresholds
+            count = self._counts[key] = Count()
+        if count is None:
+            self.overflow += 1
+            self._without_place.add(spans, errors)
+        else:
+            count.add(spans, errors)
+        if self._most and self._spans > self._most:
+            self._burst(now)
+
+    def adopt(self, old: object) -> None:
+        """Go on from what another with the same settings has learned."""
+        if isinstance(old, Learned) and (old.goal, old.pace) == (self.goal, self.pace):
+            self.__dict__.update(old.__dict__)
+
+    def _advance(self, now: int) -> None:
+        if self._begun is None:
+            self._begun = now
+        intervals = (now - self._begun) // self.pace.interval
+        if intervals > 0:
+            self._begun += intervals * self.pace.interval
+            self._adjust(intervals)
+
+    def _burst(self, now: int) -> None:
+        """End an interval early: what came in a part of it stands for as much more as the whole is longer."""
+        begun = now if self._begun is None else self._begun
+        interval = self.pace.interval
+        lasted = max(now - begun, interval // 10, min(interval, _SECOND))
+        for count in (*self._counts.values(), self._new, self._without_place):
+            count.scale(interval / lasted)
+        self._adjust(1)
+        self._begun = now
+
+    def _adjust(self, intervals: int) -> None:
+        """End an interval, after which `intervals - 1` were empty."""
+        self._known.fold(self._counts, intervals)
+        # What is known from now on will not be new again: at first that is all of it.
+        new, keys = (self._new, self._new_keys) if self._taught else (self._without_place, 0)
+        if self._taught and self._without_place.spans < new.spans:
+            keys = round(keys * new.spans / (new.spans - self._without_place.spans))
+        self._fresh.fold({"spans": new, "keys": Count(max(keys, 1) if new.spans else 0)}, intervals)
+        self._known.trim(self.pace.max_keys)
+        self._taught = True
+        self._clear()
+        self._learn()
+
+    def _clear(self) -> None:
+        self._counts: dict[Hashable, Count] = {}
+        self._spans, self._new_keys = 0, 0
+        self._new, self._without_place = Count(), Count()
+
+    def _learn(self) -> None:
+        """Find the probabilities for what is expected."""
+        seconds = self.pace.interval / _SECOND
+        wanted = dict(demands(self._known.expected(), seconds))
+        fresh = self._fresh.expected()
+        if (new := fresh.get("spans")) is not None and new.spans > 0:
+            keys = fresh["keys"].spans if "keys" in fresh else 1.0
+            wanted[_FRESH] = Demand(new.spans / seconds, min(1.0, new.errors / new.spans), max(1.0, keys))
+        found = self._shared_out(wanted)
+        total = sum(demand.rate for demand in wanted.values())
+        if total > 0:
+            self.probability = sum(found[key] * demand.rate for key, demand in wanted.items()) / total
+        self._for_fresh = threshold_of(found.pop(_FRESH, 1.0))
+        self._thresholds = {key: threshold_of(probability) for key, probability in found.items()}
+        self._most = self._bound(total * seconds)
+
+    def _shared_out(self, wanted: dict[Hashable, Demand]) -> dict[Hashable, float]:
+        goal, boost = self.goal, self.goal.error_boost
+        if goal.throughput is not None and goal.per_key:
+            return each(wanted, goal.throughput, boost)
+        total = sum(demand.rate for demand in wanted.values())
+        errors = sum(demand.rate * demand.errors for demand in wanted.values())
+        aim = goal.throughput if goal.throughput is not None else (goal.share or 0.0) * total
+        return shared(wanted, aim * boosted(errors / total if total else 0.0, boost), boost)
+
+    def _bound(self, expected: float) -> float:
+        """Return how many spans end an interval early."""
+        aim = (self.goal.throughput or 0.0) * self.pace.interval / _SECOND
+        return self.pace.burst_multiple * max(expected, aim, 1.0) if self._taught or aim else 0.0
+
+
+def threshold_of(probability: float) -> int:
+    """Return the threshold of a probability; what is above zero always keeps something."""
+    return max(0, min(FULL - 1, FULL - round(probability * FULL)))

@@ -79,7 +79,7 @@ class Bench:
         return next(getattr(counts, what) for counts in self.evaluation.counts if counts.name == policy)
 
 
-WORDS = ["a", "b", "c", "default", "matched", "pressure", "shutdown", True, "30d"]
+WORDS = ["a", "b", "c", "d", "e", "default", "matched", "pressure", "shutdown", True, "30d"]
 
 
 def rule(name, leaf=None, **options):

@@ -17,16 +17,18 @@ class Count:
     spans: float = 0.0
     errors: float = 0.0
     """Spans in traces with an error."""
+    keys: float = 0.0
+    """How many keys it stands for, where it is not one alone."""
 
-    def add(self, spans: float, errors: float) -> None:
+    def add(self, spans: float, errors: float, keys: float = 0.0) -> None:
         """Count more."""
         self.spans += spans
         self.errors += errors
+        self.keys += keys
 
-    def scale(self, factor: float) -> None:
-        """Count as if it had been so many times as much."""
-        self.spans *= factor
-        self.errors *= factor
+    def scaled(self, factor: float) -> Count:
+        """Return so many times as much."""
+        return Count(self.spans * factor, self.errors * factor, self.keys * factor)
 
 
 class Estimate(Protocol):
@@ -40,9 +42,6 @@ class Estimate(Protocol):
 
     def trim(self, most: int) -> None:
         """Forget the rarest keys above `most`."""
-
-    def __contains__(self, key: Hashable) -> bool:
-        """Say whether something is expected of a key."""
 
     def __len__(self) -> int:
         """Return how many keys something is expected of."""
@@ -61,12 +60,12 @@ class Ema:
         mean = {}
         for key in {**self._mean, **counts}:
             new, old = counts.get(key, _NOTHING), self._mean.get(key)
-            spans, errors = new.spans, new.errors
+            count = new.scaled(quiet) if old is None else new.scaled(self.weight * quiet)
             if old is not None:
-                spans = self.weight * new.spans + (1 - self.weight) * old.spans
-                errors = self.weight * new.errors + (1 - self.weight) * old.errors
-            if spans * quiet >= _FORGET:
-                mean[key] = Count(spans * quiet, errors * quiet)
+                rest = old.scaled((1 - self.weight) * quiet)
+                count.add(rest.spans, rest.errors, rest.keys)
+            if count.spans >= _FORGET:
+                mean[key] = count
         self._mean = mean
 
     def expected(self) -> dict[Hashable, Count]:
@@ -78,9 +77,6 @@ class Ema:
         if len(self._mean) > most:
             ranked = sorted(self._mean.items(), key=lambda item: item[1].spans, reverse=True)
             self._mean = dict(ranked[:most])
-
-    def __contains__(self, key: Hashable) -> bool:
-        return key in self._mean
 
     def __len__(self) -> int:
         return len(self._mean)
@@ -105,14 +101,14 @@ class Window:
     def _add(self, block: Mapping[Hashable, Count], sign: int) -> None:
         for key, count in block.items():
             total = self._sum.setdefault(key, Count())
-            total.add(sign * count.spans, sign * count.errors)
+            total.add(sign * count.spans, sign * count.errors, sign * count.keys)
             if total.spans < _FORGET:
                 del self._sum[key]
 
     def expected(self) -> dict[Hashable, Count]:
         """Return the means."""
         length = max(1, len(self._blocks))
-        return {key: Count(total.spans / length, total.errors / length) for key, total in self._sum.items()}
+        return {key: total.scaled(1 / length) for key, total in self._sum.items()}
 
     def trim(self, most: int) -> None:
         """Forget the rarest; what they were is taken out of every interval."""
@@ -121,9 +117,6 @@ class Window:
             kept = set(ranked[:most])
             self._blocks = deque({key: block[key] for key in block if key in kept} for block in self._blocks)
             self._sum = {key: total for key, total in self._sum.items() if key in kept}
-
-    def __contains__(self, key: Hashable) -> bool:
-        return key in self._sum
 
     def __len__(self) -> int:
         return len(self._sum)
@@ -138,4 +131,4 @@ def demands(expected: Mapping[Hashable, Count], seconds: float) -> Iterator[tupl
     """Yield each key's demand, when an interval lasts `seconds`."""
     for key, count in expected.items():
         if count.spans > 0:
-            yield key, Demand(count.spans / seconds, min(1.0, count.errors / count.spans))
+            yield key, Demand(count.spans / seconds, min(1.0, count.errors / count.spans), max(1.0, count.keys))

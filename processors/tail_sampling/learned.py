@@ -55,7 +55,9 @@ class Learned:
         self._taught = False
         self._thresholds: dict[Hashable, int] = {}
         self._for_fresh = threshold_of(pace.initial)
-        self._clear()
+        self._counts: dict[Hashable, Count] = {}
+        self._spans = 0
+        self._new, self._without_place = Count(), Count()
         self._most = self._bound(0.0)
         self.probability = pace.initial
         """Of an average span, as last adjusted."""
@@ -78,8 +80,8 @@ class Learned:
         if key not in self._thresholds:
             self._new.add(spans, errors)
         count = self._counts.get(key)
-        if count is None and (key in self._thresholds or self._new_keys < self.pace.max_keys):
-            self._new_keys += key not in self._thresholds
+        if count is None and (key in self._thresholds or self._new.keys < self.pace.max_keys):
+            self._new.keys += key not in self._thresholds
             count = self._counts[key] = Count()
         if count is None:
             self.overflow += 1
@@ -107,37 +109,37 @@ class Learned:
         begun = now if self._begun is None else self._begun
         interval = self.pace.interval
         lasted = max(now - begun, interval // 10, min(interval, _SECOND))
-        for count in (*self._counts.values(), self._new, self._without_place):
-            count.scale(interval / lasted)
+        more = interval / lasted
+        self._counts = {key: count.scaled(more) for key, count in self._counts.items()}
+        self._new, self._without_place = self._new.scaled(more), self._without_place.scaled(more)
         self._adjust(1)
         self._begun = now
 
     def _adjust(self, intervals: int) -> None:
         """End an interval, after which `intervals - 1` were empty."""
         self._known.fold(self._counts, intervals)
-        # What is known from now on will not be new again: at first that is all of it.
-        new, keys = (self._new, self._new_keys) if self._taught else (self._without_place, 0)
-        if self._taught and self._without_place.spans < new.spans:
-            keys = round(keys * new.spans / (new.spans - self._without_place.spans))
-        self._fresh.fold({"spans": new, "keys": Count(max(keys, 1) if new.spans else 0)}, intervals)
+        self._fresh.fold({_FRESH: self._still_new()}, intervals)
         self._known.trim(self.pace.max_keys)
         self._taught = True
         self._clear()
         self._learn()
 
+    def _still_new(self) -> Count:
+        """Return what the next interval has to expect of keys that are not known then."""
+        # At first all are new, and known from then on; later as many new ones are expected again.
+        count = self._new if self._taught else self._without_place
+        placed = self._new.spans - self._without_place.spans
+        keys = self._new.keys * count.spans / placed if placed > 0 else float(count.spans > 0)
+        return Count(count.spans, count.errors, keys)
+
     def _clear(self) -> None:
-        self._counts: dict[Hashable, Count] = {}
-        self._spans, self._new_keys = 0, 0
+        self._counts, self._spans = {}, 0
         self._new, self._without_place = Count(), Count()
 
     def _learn(self) -> None:
         """Find the probabilities for what is expected."""
         seconds = self.pace.interval / _SECOND
-        wanted = dict(demands(self._known.expected(), seconds))
-        fresh = self._fresh.expected()
-        if (new := fresh.get("spans")) is not None and new.spans > 0:
-            keys = fresh["keys"].spans if "keys" in fresh else 1.0
-            wanted[_FRESH] = Demand(new.spans / seconds, min(1.0, new.errors / new.spans), max(1.0, keys))
+        wanted = dict(demands({**self._known.expected(), **self._fresh.expected()}, seconds))
         found = self._shared_out(wanted)
         total = sum(demand.rate for demand in wanted.values())
         if total > 0:

@@ -115,8 +115,8 @@ class KeyedBuckets:
 
     A key whose bucket is full again is forgotten without effect: quiet keys need no place. When all `max_keys` are
     busy, the fullest of them is forgotten, and an unknown key starts no fuller than that one would be by then. So no
-    key ever passes more than its limit, and a quiet key is refused only what `max_keys` other keys have each spent of
-    their own limits, all at the same time.
+    key ever passes more than its limit; and a quiet key is refused something only when all keys together have, within
+    twice the time in which a bucket fills, passed `max_keys` times what its bucket then lacks.
     """
 
     def __init__(self, new: Callable[[], TokenBucket], max_keys: int) -> None:
@@ -178,8 +178,8 @@ class KeyedBuckets:
         bucket = self._buckets.pop(key)
         if at > now:
             self.forgotten += 1
-            self._start.refused = self._start.tight(now) or bucket.tight(now)
-            self._start.level = min(self._start.level, bucket.level)
+            self._start.level = min(self._start.fill(now), bucket.fill(now))
+            self._start.refused = self._start.refused or bucket.refused
 
 
 class Shares:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from .config import CollectorForm, OrderedForm, TailSampling
+from .config import CollectorForm, OrderedForm, OrderedPolicy, TailSampling
 from .policies.composite import CompositeOptions
 
 Place = tuple[str | int, ...]
@@ -39,10 +39,18 @@ def _composite(place: Place, options: CompositeOptions) -> Iterator[tuple[Place,
 def _unreachable(config: OrderedForm) -> Iterator[tuple[Place, str]]:
     catcher: str | None = None
     for at, policy in enumerate(config.policies):
-        if policy.mode == "off":
+        if not policy.asked:
             continue
         if catcher is not None:
             yield ("policies", at), f"is never asked: {catcher} decides about every trace"
-        certain = policy.otherwise == "drop" or policy.rate == 0
-        if policy.when is None and policy.mode == "enforce" and policy.limit is None and certain:
+        if policy.when is None and policy.mode == "enforce" and _decides(policy, budget=config.budget is not None):
             catcher = catcher or policy.name
+
+
+def _decides(policy: OrderedPolicy, *, budget: bool) -> bool:
+    """Say whether a policy never passes a trace for which its condition holds."""
+    if policy.decision == "drop":
+        return True
+    if policy.limit or policy.share or policy.custom or (budget and not policy.essential):
+        return False
+    return policy.otherwise == "drop" or (policy.rate == 0 and policy.adaptive is None)

@@ -27,6 +27,12 @@ CASES = [
     ("{policies: [{name: a, limit: {traces_per_second: 1}}, {name: b, when: error}], default: 1%}", []),
     ("{policies: [{name: a, mode: shadow}, {name: b, when: error}], default: 1%}", []),
     ("{policies: [{name: a}, {name: b, mode: 'off'}], default: 1%}", []),
+    ("{policies: [{name: a}, {name: b, enabled: false}], default: 1%}", []),
+    ("{policies: [{name: a, enabled: false}, {name: b}], default: 1%}", []),
+    ("{policies: [{name: a, share: 10%}, {name: b}], total: {traces_per_second: 1}, default: 1%}", []),
+    ("{policies: [{name: a, adaptive_throughput: {goal_throughput: 1}}, {name: b}], default: 1%}", [("policies", 1)]),
+    ("{policies: [{name: a}, {name: b}], budget: {per_hour: 1, cost_per_span: 1}, default: 1%}", []),
+    ("{policies: [{name: a, decision: drop}, {name: b}], default: 1%}", [("policies", 1)]),
 ]  # fmt: skip
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, field_validator, model_validator
 
 from ...rules.conditions import ConditionError
 from ...rules.durations import UNITS, Duration
@@ -30,7 +30,11 @@ def _some_share(value: Any) -> Any:
     return share
 
 
-ShareOfTotal = Annotated[Fraction, BeforeValidator(_some_share)]
+ShareOfTotal = Annotated[
+    Fraction,
+    BeforeValidator(_some_share),
+    WithJsonSchema({"anyOf": [{"type": "string", "examples": ["20%"]}, {"type": "number"}]}),
+]
 """A part of the total, written as `20%` or `0.2`."""
 
 
@@ -38,10 +42,18 @@ def _listed(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
+Attributes = Annotated[
+    list[Annotated[str, Field(min_length=1)]],
+    BeforeValidator(_listed),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),
+]
+"""One attribute, or several."""
+
+
 class Adaptive(_Strict):
     """What both kinds of learned rates have; the names are those of the field (Refinery, `adaptive_tail_sampling`)."""
 
-    per: Annotated[list[Annotated[str, Field(min_length=1)]], BeforeValidator(_listed)] = []
+    per: Attributes = []
     """Attributes whose values together are the key; none: one key for all."""
     algorithm: Literal["ema", "windowed"] = "ema"
     adjustment_interval: Duration = 15 * _SECOND

@@ -88,7 +88,7 @@ class _Slice:
         self.thresholds = array("Q", bytes(8 * columns.count))
         self.purse = Purse(columns, moment.now)
         self.opened: dict[Rates, RowRates] = {}
-        self.shared = self.total is not None or self.budget is not None
+        self.hard = [limited for limited in (self.total, self.budget and self.budget.limited) if limited]
 
     def judge(self) -> Judged:
         plans = self.plans
@@ -120,7 +120,7 @@ class _Slice:
                 self._drop(number, rows)
                 return
             passing, failing = self._split(rule, rows)
-            if rule.limits or self.shared or plan.open:
+            if rule.limits or self.hard or plan.open:
                 self._match(number, len(rows) - len(passing))
                 yield from ((row, plan, at) for row in passing)
             else:
@@ -254,8 +254,7 @@ class _Slice:
         A limit whose overflow somebody else keeps by chance loses nothing: what is over it counts for more. What is
         over others is lost, so from a refusal until they are full again no count would be true.
         """
-        hard = [*plan.hard, *([self.total] if self.total else []), *([self.budget.limited] if self.budget else [])]
-        if self.purse.tight(hard, row):
+        if self.purse.tight(self.hard, row) or self.purse.tight(plan.hard, row):
             return None
         return self._lowest(plan, row) if plan.open else plan.threshold
 

@@ -14,6 +14,8 @@ from .estimates import Count, Estimate, demands
 from .thresholds import FULL
 
 _SECOND = 1_000_000_000
+_SMALL = 50.0
+"""Spans; twice as many in an interval are no burst, however few were expected."""
 _FRESH = object()
 """Stands, where demands are shared out, for keys of which nothing is known yet."""
 
@@ -144,7 +146,9 @@ class Learned:
         total = sum(demand.rate for demand in wanted.values())
         if total > 0:
             self.probability = sum(found[key] * demand.rate for key, demand in wanted.items()) / total
-        self._for_fresh = threshold_of(found.pop(_FRESH, 1.0))
+        # After silence all of what comes next is within a goal in spans; of a share it is only the share.
+        unknown = 1.0 if wanted or self.goal.share is None else self.pace.initial
+        self._for_fresh = threshold_of(found.pop(_FRESH, unknown))
         self._thresholds = {key: threshold_of(probability) for key, probability in found.items()}
         self._most = self._bound(total * seconds)
 
@@ -160,7 +164,7 @@ class Learned:
     def _bound(self, expected: float) -> float:
         """Return how many spans end an interval early."""
         aim = (self.goal.throughput or 0.0) * self.pace.interval / _SECOND
-        return self.pace.burst_multiple * max(expected, aim, 1.0) if self._taught or aim else 0.0
+        return self.pace.burst_multiple * max(expected, aim, _SMALL) if self._taught or aim else 0.0
 
 
 def threshold_of(probability: float) -> int:

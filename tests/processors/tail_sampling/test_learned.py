@@ -143,6 +143,13 @@ def test_before_anything_is_known_the_initial_percentage_holds():
     assert rate.probability == 0.25
 
 
+def test_after_silence_a_share_is_kept_and_a_throughput_keeps_all():
+    """When nothing was left to expect, the next traces are kept by the goal's share, or all of them up to the goal."""
+    for goal, kept in ((Goal(share=0.05), 0.05), (Goal(throughput=100), 1.0)):
+        rate = Traffic(learned(goal, initial=0.05)).run(5, {"a": 500}).rate
+        assert 1 - rate.threshold(T0 + 600 * S, "a") / FULL == pytest.approx(kept)
+
+
 def test_keys_that_stop_coming_are_forgotten():
     """A minute of silence empties the table; a moving average and a window alike."""
     for estimate in ESTIMATES:

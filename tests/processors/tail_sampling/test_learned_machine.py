@@ -76,7 +76,7 @@ class Model:
         return {key: min(1.0, high * weights[key] / expected[key][0]) for key in expected}
 
     def probability(self, key):
-        if self.probabilities is None:
+        if self.probabilities is None or (self.share and not self.probabilities):
             return INITIAL
         return self.probabilities.get(key, self.probabilities.get(FRESH, 1.0))
 

@@ -6,7 +6,7 @@ turns a validated configuration into one `Part`. No processor imports another; `
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -90,12 +90,6 @@ class Sampler(Protocol):
 
     def held_bytes(self) -> int:
         """The bytes alone, which is asked several times a request."""
-
-    def state(self) -> Mapping[str, Any]:
-        """What limits, learned rates and counters know, by the policy that they belong to as it is written."""
-
-    def adopt(self, old: Mapping[str, Any]) -> None:
-        """Go on from the `state` of a sampler that this one replaces, wherever a policy is unchanged."""
 
     def samples(self) -> Iterable[Sample]:
         """Its metrics, read at scrape time."""

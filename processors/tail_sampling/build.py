@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import chain
 
 from ...kernel.contract import Program
 from ...rules.condition_fields import ERROR
@@ -64,12 +63,9 @@ class _Builder:
 
     def collectors(self, config: CollectorForm) -> Evaluation:
         """Build a collector's block."""
-        listed = [policy for policy in config.policies if policy.enabled]
-        votes = [(policy.name, policy.vote(self.facts)) for policy in listed]
-        written = [repr(policy) for policy in listed]
+        votes = [(policy.name, policy.vote(self.facts)) for policy in config.policies if policy.enabled]
         if config.evaluation == "ordered":
-            rules = [lower(name, vote, identity) for (name, vote), identity in zip(votes, written, strict=True)]
-            return self.ordered(list(chain.from_iterable(rules)), NEVER)
+            return self.ordered([rule for name, vote in votes for rule in lower(name, vote)], NEVER)
         return CollectorEvaluation(
             votes,
             self.facts,
@@ -78,7 +74,6 @@ class _Builder:
             first_match=config.sample_on_first_match,
             record_policy=config.record_policy,
             too_large=self.too_large,
-            identities=written,
         )
 
 
@@ -157,17 +152,16 @@ def _rule(policy: OrderedPolicy, facts: FactsBuilder, max_keys: int, share: Limi
         rates=_rates(policy, facts),
         share=share,
         essential=policy.essential,
-        identity=repr(policy),
     )
 
 
 def _rates(policy: OrderedPolicy, facts: FactsBuilder) -> Rates | None:
     if policy.custom is not None:
-        return CustomRates(policy.name, policy.custom.policy(), facts)
+        return CustomRates(policy.name, policy.custom.policy(), facts, settings=repr(policy.custom))
     if (adaptive := policy.adaptive) is None:
         return None
     keys = [facts.key(["attr", "any", attribute]) for attribute in adaptive.per]
-    return LearnedRates(adaptive.learned(), keys, facts.any(ERROR), facts)
+    return LearnedRates(adaptive.learned(), keys, facts.any(ERROR), facts, settings=repr(adaptive))
 
 
 def _limited(limit: Burst) -> Limited:

@@ -14,10 +14,9 @@ from typing import Any, NamedTuple
 from ...kernel.contract import Columns
 from ...rules.facts import Bit, FactsBuilder, compile_test
 from ...telemetry.samples import Sample
-from .judging import Judged, Moment, Room, rows_by_mask
+from .judging import Evaluation, Judged, Moment, Room, rows_by_mask
 from .labels import Labels
-from .metrics import Origin, PolicyCounts, policy_samples, votes_sample
-from .state import State, adopt
+from .metrics import Origin, PolicyCounts, adopt_last_matches, policy_samples, votes_sample
 from .votes import Dropping, Vote
 from .voting import Ballot, Open, View, VoteMaker
 
@@ -71,17 +70,16 @@ class CollectorEvaluation:
         record_policy: bool = False,
         too_large: Bit | None = None,
         most_plans: int = 4096,
-        identities: Sequence[str] = (),
     ) -> None:
-        """`facts` must be complete; `identities` are the policies as they were written, for `state`."""
-        maker = VoteMaker(facts)
-        whose = identities or [name for name, _ in policies]
+        """`facts` must be complete."""
+        makers = [VoteMaker(facts) for _ in policies]
         listed = [
-            _Policy(number, isinstance(vote, Dropping), maker.policy(identity, vote))
-            for number, ((_, vote), identity) in enumerate(zip(policies, whose, strict=True))
+            _Policy(number, isinstance(vote, Dropping), maker.ballot(vote))
+            for number, (maker, (_, vote)) in enumerate(zip(makers, policies, strict=True))
         ]
+        self._spending = {name: maker.spending for maker, (name, _) in zip(makers, policies, strict=True)}
         self._policies = sorted(listed, key=lambda policy: not policy.drops)
-        self._limited, self._state = maker.limited, maker.state
+        self._limited = any(maker.limited for maker in makers)
         self._first_match, self._record = first_match, record_policy
         self._labels, self._origin = labels, origin
         self._too_large = None if too_large is None else compile_test(too_large, facts)
@@ -107,6 +105,14 @@ class CollectorEvaluation:
             self._apply(verdicts, same, self._result(plans[at], said), moment)
         return Judged(verdicts, None)
 
+    def adopt(self, old: Evaluation) -> None:
+        """Go on from what the limiters of policies of the same name have spent."""
+        if isinstance(old, CollectorEvaluation):
+            adopt_last_matches(self.counts, old.counts)
+            for name, spending in self._spending.items():
+                for mine, its in zip(spending, old._spending.get(name, ()), strict=False):
+                    mine.adopt(its)
+
     def samples(self) -> Iterator[Sample]:
         """Return what the policies have counted."""
         yield from policy_samples(self.counts, self._origin)
@@ -118,14 +124,6 @@ class CollectorEvaluation:
                 ("false", "not_sampled", asked - policy.matched),
             ):
                 yield votes_sample(self._origin, policy.name, text, decision, value)
-
-    def state(self) -> State:
-        """Return the limiters and counts, by the policy that they belong to."""
-        return {**self._state, **{f"count {counts.name}": counts for counts in self.counts}}
-
-    def adopt(self, old: State) -> None:
-        """Go on from another evaluation's state, wherever the policy is the same."""
-        adopt(self.state(), old)
 
     def _plan(self, mask: int) -> _Plan:
         found = self._plans.get(mask)

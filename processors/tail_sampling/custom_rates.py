@@ -37,9 +37,9 @@ class CustomRates:
 
     certain = False
 
-    def __init__(self, name: str, policy: Policy, facts: FactsBuilder) -> None:
-        """`name` is the policy's, for the log."""
-        self.policy, self.errors = policy, 0
+    def __init__(self, name: str, policy: Policy, facts: FactsBuilder, *, settings: object = None) -> None:
+        """`name` is the policy's, for the log; only a policy of the same `settings` is gone on from."""
+        self.policy, self.errors, self.settings = policy, 0, settings
         self._name, self._compiled = name, Compiled(policy, facts)
 
     def open(self, columns: Columns, now: int, rows: Sequence[int]) -> RowRates:
@@ -55,9 +55,8 @@ class CustomRates:
 
     def adopt(self, old: object) -> None:
         """Let the policy take over what the other has learned; what that raises is counted."""
-        if not isinstance(old, CustomRates) or type(old.policy) is not type(self.policy):
+        if not isinstance(old, CustomRates) or old.settings != self.settings:
             return
-        self.errors = old.errors
         try:
             self.policy.adopt(old.policy)
         except (Exception, SystemExit) as error:

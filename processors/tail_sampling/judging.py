@@ -9,7 +9,6 @@ from typing import Literal, Protocol
 
 from ...kernel.contract import Columns
 from ...telemetry.samples import Sample
-from .state import State
 
 Cause = Literal["due", "num_traces", "pressure", "shutdown"]
 """Why traces are judged now."""
@@ -63,14 +62,11 @@ class Evaluation(Protocol):
     def judge(self, columns: Columns, room: Room, moment: Moment) -> Judged:
         """Decide about the rows in order; a row that would be kept without room has no effect."""
 
+    def adopt(self, old: Evaluation) -> None:
+        """Go on from the state of earlier rules: what limits have spent, where policy and limit are the same."""
+
     def samples(self) -> Iterable[Sample]:
         """Return what the policies have counted."""
-
-    def state(self) -> State:
-        """Return what limits, learned rates and counters know, by the policy that they belong to."""
-
-    def adopt(self, old: State) -> None:
-        """Go on from the state of rules that these replace, wherever a policy is unchanged."""
 
 
 def rows_by_mask(columns: Columns) -> list[list[int] | range]:

@@ -6,7 +6,7 @@ its policies in `policy_order`, each with its share of the total.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from fractions import Fraction
 
 from ...rules.facts import All, Always, Not, Test
@@ -37,12 +37,8 @@ class _Parts:
         return self.threshold == ALWAYS and not self.limits
 
 
-def lower(name: str, vote: Vote, identity: str = "") -> list[Rule]:
-    """Return the rules of a policy; `identity` is the policy as it was written. Raises NotOrderable."""
-    return [replace(rule, identity=f"{rule.name} {identity or name}") for rule in _rules(name, vote)]
-
-
-def _rules(name: str, vote: Vote) -> list[Rule]:
+def lower(name: str, vote: Vote) -> list[Rule]:
+    """Return the rules of a policy. Raises NotOrderable."""
     if isinstance(vote, Composite):
         return _composite(name, vote)
     if isinstance(vote, Dropping):

@@ -46,11 +46,12 @@ class PolicyCounts:
     last_match: int = 0
     """`now` of the last match, ns; 0: none."""
 
-    def adopt(self, old: object) -> None:
-        """Go on counting where another of this name and mode has stopped."""
-        if isinstance(old, PolicyCounts) and (old.name, old.shadow) == (self.name, self.shadow):
-            self.matched, self.kept, self.dropped = old.matched, old.kept, old.dropped
-            self.over_limit, self.last_match = old.over_limit, old.last_match
+
+def adopt_last_matches(counts: list[PolicyCounts], old: list[PolicyCounts]) -> None:
+    """Keep when a policy last matched, by its name; its counters are carried on elsewhere."""
+    last = {policy.name: policy.last_match for policy in old}
+    for policy in counts:
+        policy.last_match = last.get(policy.name, 0)
 
 
 def policy_samples(counts: list[PolicyCounts], origin: Origin) -> Iterator[Sample]:
@@ -96,11 +97,6 @@ class SamplerCounts:
     without_root: int = 0
     early: Counter[str] = field(default_factory=Counter)
     """Traces judged before they were due, by cause."""
-
-    def adopt(self, old: object) -> None:
-        """Go on counting where another has stopped."""
-        if isinstance(old, SamplerCounts):
-            self.__dict__.update(old.__dict__)
 
 
 def sampler_samples(counts: SamplerCounts, on_memory: int, origin: Origin) -> Iterator[Sample]:

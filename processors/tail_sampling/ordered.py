@@ -14,15 +14,14 @@ from ...kernel.contract import Columns
 from ...rules.facts import Bit, FactsBuilder
 from ...telemetry.samples import Sample
 from .budget import Budget
-from .judging import Judged, Moment, Room, rows_by_mask
+from .judging import Evaluation, Judged, Moment, Room, rows_by_mask
 from .labels import Labels, reason
 from .limits import Limited
-from .metrics import Origin, PolicyCounts, collector_policy_samples, policy_samples
-from .ordered_state import rate_samples, stateful
+from .metrics import Origin, PolicyCounts, adopt_last_matches, collector_policy_samples, policy_samples
+from .ordered_state import Stateful, rate_samples, stateful
 from .purse import Purse
 from .rates import PASS, Rates, RowRates
 from .rules import Plan, Planner, Rule
-from .state import State, Stateful, adopt
 from .thresholds import ALWAYS, NEVER
 
 
@@ -51,6 +50,25 @@ class OrderedEvaluation:
         """Decide about the rows in order."""
         return _Slice(self, columns, room, moment).judge()
 
+    def adopt(self, old: Evaluation) -> None:
+        """Go on from what limits have spent and rates have learned, where policy and settings are the same."""
+        if not isinstance(old, OrderedEvaluation):
+            return
+        adopt_last_matches(self.counts, old.counts)
+        before = old.parts()
+        for name, part in self.parts().items():
+            if name in before:
+                part.adopt(before[name])
+
+    def parts(self) -> dict[str, Stateful]:
+        """Return all that learns or is spent, by the name of its policy and its place there."""
+        found = dict(stateful(self.rules))
+        if self.total is not None:
+            found[f"total in {self.total.unit}"] = self.total.limit
+        if self.budget is not None:
+            found["budget"] = self.budget
+        return found
+
     def samples(self) -> Iterable[Sample]:
         """Return what the rules have counted."""
         return chain(
@@ -59,20 +77,6 @@ class OrderedEvaluation:
             rate_samples(self.rules, self._origin),
             self.budget.samples(self._origin) if self.budget else (),
         )
-
-    def state(self) -> State:
-        """Return limits, learned rates and counts, by the policy that they belong to as it was written."""
-        parts: dict[str, Stateful] = dict(stateful(self.rules))
-        parts.update({f"count {counts.name}": counts for counts in self.counts})
-        if self.total is not None:
-            parts["total"] = self.total.limit
-        if self.budget is not None:
-            parts["budget"] = self.budget
-        return parts
-
-    def adopt(self, old: State) -> None:
-        """Go on from another evaluation's state, wherever the policy is the same."""
-        adopt(self.state(), old)
 
 
 class _Slice:

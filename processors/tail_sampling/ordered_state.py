@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Protocol
 
 from ...telemetry.samples import Sample
 from .custom_rates import CustomRates
@@ -10,18 +11,25 @@ from .limits import KeyedBuckets
 from .metrics import Origin
 from .rates import LearnedRates
 from .rules import Rule
-from .state import Stateful
+
+
+class Stateful(Protocol):
+    """Something that learns or is spent while it runs."""
+
+    def adopt(self, old: object) -> None:
+        """Go on from the state of one with the same settings; anything else is passed over."""
 
 
 def stateful(rules: Sequence[Rule]) -> Iterator[tuple[str, Stateful]]:
-    """Yield the limits and rates of rules, by the policy as it was written."""
+    """Yield the limits and rates of rules, by the name of the policy, its mode and their place."""
     for rule in rules:
+        whose = f"{rule.name} (shadow)" if rule.shadow else rule.name
         for at, limited in enumerate(rule.limits):
-            yield f"limit {at} of {rule.identity}", limited.limit
+            yield f"limit {at} of {whose} in {limited.unit}", limited.limit
         if rule.share is not None:
-            yield f"share of {rule.identity}", rule.share.limit
+            yield f"share of {whose} in {rule.share.unit}", rule.share.limit
         if rule.rates is not None:
-            yield f"rate of {rule.identity}", rule.rates
+            yield f"rate of {whose}", rule.rates
 
 
 def rate_samples(rules: Sequence[Rule], origin: Origin) -> Iterator[Sample]:

@@ -43,9 +43,14 @@ class LearnedRates:
 
     certain = True
 
-    def __init__(self, learned: Learned, keys: Sequence[int], error: Test, facts: FactsBuilder) -> None:
-        """`error`: whether some span of a trace failed; `facts` must be complete when the first slice is judged."""
-        self.learned, self.keys = learned, tuple(keys)
+    def __init__(
+        self, learned: Learned, keys: Sequence[int], error: Test, facts: FactsBuilder, *, settings: object = None
+    ) -> None:
+        """`error`: whether some span of a trace failed; `facts` must be complete when the first slice is judged.
+
+        `settings`: what it was made of, keys too; only a rate of the same settings is gone on from.
+        """
+        self.learned, self.keys, self.settings = learned, tuple(keys), settings
         self._error, self._facts = error, facts
 
     @cached_property
@@ -59,7 +64,7 @@ class LearnedRates:
 
     def adopt(self, old: object) -> None:
         """Go on from what the other has learned."""
-        if isinstance(old, LearnedRates):
+        if isinstance(old, LearnedRates) and old.settings == self.settings:
             self.learned.adopt(old.learned)
 
 

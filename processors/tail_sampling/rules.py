@@ -38,8 +38,6 @@ class Rule:
     """Its share of the total; the total itself is not asked then."""
     essential: bool = False
     """It keeps when the budget is spent, too."""
-    identity: str = ""
-    """What its state is carried over by when the rules are loaded again: the policy as it was written."""
 
     @property
     def certain(self) -> bool:

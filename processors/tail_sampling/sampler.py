@@ -14,7 +14,6 @@ from ..base import Outcome
 from .judging import Evaluation, Moment, Room
 from .labels import Labels
 from .metrics import Origin, SamplerCounts, sampler_samples
-from .state import State
 
 SLICE = 2048
 """Traces that one call judges at most; that takes a few ms."""
@@ -125,16 +124,6 @@ class TailSampler:
         return chain(
             self._evaluation.samples(), sampler_samples(self._counts, self._table.stats().traces, self._origin)
         )
-
-    def state(self) -> State:
-        """Return what limits, learned rates and counters know, for the sampler that replaces this one."""
-        return {**self._evaluation.state(), "sampler": self._counts}
-
-    def adopt(self, old: State) -> None:
-        """Go on from the state of a sampler that this one replaces, wherever a policy is unchanged."""
-        self._evaluation.adopt(old)
-        if "sampler" in old:
-            self._counts.adopt(old["sampler"])
 
     def _excess(self) -> int:
         most = self._timing.num_traces

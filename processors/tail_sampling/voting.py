@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from ...kernel.contract import Columns
 from ...rules.facts import FactsBuilder, compile_test
 from .limits import TokenBucket
-from .state import Stateful
 from .thresholds import fnv_threshold
 from .votes import AllOf, Allow, Chance, Composite, Condition, Dropping, Negated, Vote
 
@@ -56,9 +55,9 @@ class CompositeWindow:
         self._second = 0
 
     def adopt(self, old: object) -> None:
-        """Go on from the counts of a composite that is the same."""
-        if isinstance(old, CompositeWindow) and old._allocations == self._allocations:
-            self._sampled, self._second = old._sampled, old._second
+        """Go on from the counts of a window with the same total and allocations."""
+        if isinstance(old, CompositeWindow) and (old._total, old._allocations) == (self._total, self._allocations):
+            self._second, self._sampled = old._second, old._sampled
 
     def allow(self, now: int, sub: int, spans: int) -> bool:
         """Say whether a trace that a policy has sampled has room in this second, and count it."""
@@ -73,24 +72,17 @@ class CompositeWindow:
 
 
 class VoteMaker:
-    """Makes ballots of votes; `limited` says afterwards whether one of them spends anything."""
+    """Makes ballots of votes; `spending` has afterwards what they spend from, in the order of the votes."""
 
     def __init__(self, facts: FactsBuilder) -> None:
         """`facts` must be complete."""
         self._facts = facts
-        self._whose = ""
-        self.limited = False
-        self.state: dict[str, Stateful] = {}
-        """The limiters, by the policy that they stand in and their place there."""
+        self.spending: list[TokenBucket | CompositeWindow] = []
 
-    def policy(self, identity: str, vote: Vote) -> Ballot:
-        """Return how a policy's vote is cast; `identity` is the policy as it was written."""
-        self._whose = identity
-        return self.ballot(vote)
-
-    def _remember(self, part: Stateful) -> None:
-        at = sum(key.endswith(f" of {self._whose}") for key in self.state)
-        self.state[f"limit {at} of {self._whose}"] = part
+    @property
+    def limited(self) -> bool:
+        """Whether one of the votes spends anything."""
+        return bool(self.spending)
 
     def ballot(self, vote: Vote) -> Ballot:
         """Return how a vote is cast."""
@@ -115,17 +107,15 @@ class VoteMaker:
         return lambda mask: lambda view, row: view.hashes(salt)[row] <= most
 
     def _allow(self, vote: Allow) -> Ballot:
-        self.limited = True
         bucket = TokenBucket(vote.rate, vote.burst, debt=False)
-        self._remember(bucket)
+        self.spending.append(bucket)
         if vote.unit == "spans":
             return lambda mask: lambda view, row: bucket.allow(view.now, view.spans[row])
         return lambda mask: lambda view, row: bucket.allow(view.now, view.bytes[row])
 
     def _composite(self, vote: Composite) -> Ballot:
-        self.limited = True
         window = CompositeWindow(vote)
-        self._remember(window)
+        self.spending.append(window)
         ballots = [self.ballot(sub.vote) for sub in vote.subs]
 
         def under(mask: int) -> bool | Open:

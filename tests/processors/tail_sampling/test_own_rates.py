@@ -232,8 +232,13 @@ total: {traces_per_second: 8}
 """
 
 
+def carry(old, new):
+    """What a reload does with the state of the policies."""
+    new.sampler._evaluation.adopt(old.sampler._evaluation)
+
+
 def test_state_goes_on_where_a_policy_is_unchanged(rig, kit):
-    """After a reload the errors' buckets are as empty as before; the changed policy and the total begin anew."""
+    """After a reload the errors' buckets are as empty as before; the changed limit and the total begin anew."""
     old = rig(LIMITED)
     flood = [
         *traces(kit, range(9), status=2, resource={"service.name": "a"}),
@@ -247,14 +252,12 @@ def test_state_goes_on_where_a_policy_is_unchanged(rig, kit):
         "slow": 3,
         "own": 1,
     }
-    changed = LIMITED.replace("duration > 1s", "duration > 2s").replace("per_second: 8", "per_second: 9")
+    changed = LIMITED.replace("per_second: 3}", "per_second: 4}").replace("per_second: 8", "per_second: 9")
     new = rig(changed)
-    new.sampler.adopt(old.sampler.state())
+    carry(old, new)
     new.offer(now - 10 * S, *flood)
     found = policies_of(new.tick(now), kit)
-    assert {name: len(spans) for name, spans in found.items()} == {"slow": 3, "own": 1}
-    assert new.sample("tailgate_policy_kept", policy="errors") == 2
-    assert new.sample("tailgate_policy_kept", policy="slow") == 6
+    assert {name: len(spans) for name, spans in found.items()} == {"slow": 4, "own": 1}
 
 
 def test_the_collectors_limiters_go_on_as_well(rig, kit):
@@ -272,7 +275,7 @@ policies:
         old, new = rig(text + more), rig(text + more)
         old.offer(kit.T0, *traces(kit, range(20)))
         assert len(kit.seen(old.tick(kit.T0 + 30 * S).kept)) == first
-        new.sampler.adopt(old.sampler.state())
+        carry(old, new)
         new.offer(kit.T0, *traces(kit, range(20)))
         assert new.tick(kit.T0 + 30 * S).kept is None
 
@@ -280,10 +283,27 @@ policies:
 def test_a_policy_in_python_is_given_the_old_one(rig, kit):
     """`adopt` is called with the instance before, when its entry is unchanged."""
     old, new = custom(rig), custom(rig)
-    new.sampler.adopt(old.sampler.state())
-    (mine,) = [part for key, part in new.sampler.state().items() if key.startswith("rate of")]
-    (before,) = [part for key, part in old.sampler.state().items() if key.startswith("rate of")]
+    carry(old, new)
+    mine, before = (one.sampler._evaluation.parts()["rate of own"] for one in (new, old))
     assert mine.policy.old is before.policy
+    other = custom(rig, "{raise: true}")
+    carry(old, other)
+    assert not hasattr(other.sampler._evaluation.parts()["rate of own"].policy, "old")
+
+
+def test_what_was_learned_goes_on_where_the_settings_are_the_same(rig, kit):
+    """After a reload the probability is the learned one; with another key it is learned anew."""
+    old, same, other = rig(ADAPTIVE), rig(ADAPTIVE), rig(ADAPTIVE.replace("http.route", "http.target"))
+    for second in range(15):
+        old.offer(kit.T0 + second * S, *traces(kit, range(200), second * 1000, resource={"service.name": "big"}))
+        old.tick(kit.T0 + second * S)
+    learned = old.sample("tailgate_policy_probability", policy="rest")
+    assert learned == pytest.approx(0.1, rel=0.1)
+    carry(old, same)
+    carry(old, other)
+    assert same.sample("tailgate_policy_probability", policy="rest") == learned
+    assert same.sample("tailgate_policy_keys", policy="rest") == 1
+    assert other.sample("tailgate_policy_keys", policy="rest") == 0
 
 
 ERRORS = "{name: b, type: status_code, status_code: {status_codes: [ERROR]}}"

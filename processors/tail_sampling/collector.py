@@ -16,6 +16,7 @@ from ...rules.facts import Bit, FactsBuilder, compile_test
 from ...telemetry.samples import Sample
 from .judging import Judged, Moment, Room, rows_by_mask
 from .labels import Labels
+from .memo import Memo
 from .metrics import Origin, PolicyCounts, policy_samples, votes_sample
 from .votes import Dropping, Vote
 from .voting import Ballot, Open, View, VoteMaker
@@ -69,7 +70,6 @@ class CollectorEvaluation:
         first_match: bool = False,
         record_policy: bool = False,
         too_large: Bit | None = None,
-        most_plans: int = 4096,
     ) -> None:
         """`facts` must be complete."""
         maker = VoteMaker(facts)
@@ -81,8 +81,7 @@ class CollectorEvaluation:
         self._first_match, self._record = first_match, record_policy
         self._labels, self._origin = labels, origin
         self._too_large = None if too_large is None else compile_test(too_large, facts)
-        self._plans: dict[int, _Plan] = {}
-        self._most = most_plans
+        self._plan = Memo(self._make)
         self.counts = [PolicyCounts(name) for name, _ in policies]
         self.asked = [0] * len(listed)
         """How many votes each policy has cast."""
@@ -114,14 +113,6 @@ class CollectorEvaluation:
                 ("false", "not_sampled", asked - policy.matched),
             ):
                 yield votes_sample(self._origin, policy.name, text, decision, value)
-
-    def _plan(self, mask: int) -> _Plan:
-        found = self._plans.get(mask)
-        if found is None:
-            if len(self._plans) >= self._most:
-                self._plans.clear()
-            found = self._plans[mask] = self._make(mask)
-        return found
 
     def _make(self, mask: int) -> _Plan:
         if self._too_large is not None and self._too_large(mask):

@@ -8,6 +8,7 @@ from typing import Literal
 
 from ...rules.facts import Bit, FactsBuilder, Test, compile_test
 from .limits import Limited
+from .memo import Memo
 from .thresholds import ALWAYS, NEVER
 
 
@@ -56,29 +57,17 @@ class Plan:
 
 
 class Planner:
-    """Makes plans and remembers them, at most `most` of them."""
+    """Makes plans."""
 
-    def __init__(self, rules: list[Rule], facts: FactsBuilder, too_large: Bit | None, *, total: bool, most: int = 4096):
+    def __init__(self, rules: list[Rule], facts: FactsBuilder, too_large: Bit | None, *, total: bool) -> None:
         """`facts` must be complete; `total`: a limit is asked about everything that is kept."""
         self._rules = rules
         self._tests: list[Callable[[int], bool]] = [compile_test(rule.test, facts) for rule in rules]
         self._root = 1 << facts.position(Bit("root"))
         self._too_large = 0 if too_large is None else 1 << facts.position(too_large)
         self._total = total
-        self._most = most
-        self._plans: dict[int, Plan] = {}
-
-    def __len__(self) -> int:
-        return len(self._plans)
-
-    def plan(self, mask: int) -> Plan:
-        """Return the plan for the traces of a mask."""
-        found = self._plans.get(mask)
-        if found is None:
-            if len(self._plans) >= self._most:
-                self._plans.clear()
-            found = self._plans[mask] = self._make(mask)
-        return found
+        self.plan = Memo(self._make)
+        """From a mask to the plan for its traces."""
 
     def _make(self, mask: int) -> Plan:
         steps = []

@@ -8,8 +8,9 @@ on traces that another policy has sampled already.
 from __future__ import annotations
 
 from array import array
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from ...kernel.contract import Columns
 from ...rules.facts import Bit, FactsBuilder, compile_test
@@ -17,11 +18,12 @@ from ...telemetry.samples import Sample
 from .judging import Judged, Moment, Room, rows_by_mask
 from .labels import Labels
 from .memo import Memo
-from .metrics import Origin, PolicyCounts, policy_samples, votes_sample
+from .metrics import Origin, PolicyCounts, asked_sample, policy_samples, votes_sample
 from .votes import Dropping, Vote
-from .voting import Ballot, Open, View, VoteMaker
+from .voting import Ballot, Open, Said, View, VoteMaker
 
-Rows = dict[tuple[int, tuple[bool, ...]], Any]
+Decision = Literal["sampled", "not_sampled", "dropped"]
+Rows = dict[tuple[int, tuple[Said, ...]], Any]
 """Rows (a list or a range) by their mask's position and what the open votes have said of them."""
 
 
@@ -85,6 +87,8 @@ class CollectorEvaluation:
         self.counts = [PolicyCounts(name) for name, _ in policies]
         self.asked = [0] * len(listed)
         """How many votes each policy has cast."""
+        self.spans = [Counter[Decision]() for _ in listed]
+        """The spans of the traces that it voted on, by its vote."""
 
     def judge(self, columns: Columns, room: Room, moment: Moment) -> Judged:
         """Decide about the rows in order; a row that would be kept without room has no effect."""
@@ -99,20 +103,23 @@ class CollectorEvaluation:
         else:
             self._ask_within(room, rows, plans, view)
         for (at, said), same in rows.items():
-            self._apply(verdicts, same, self._result(plans[at], said), moment)
+            self._apply(verdicts, same, self._result(plans[at], said), view)
         return Judged(verdicts, None)
 
     def samples(self) -> Iterator[Sample]:
         """Return what the policies have counted."""
         yield from policy_samples(self.counts, self._origin)
-        for policy, asked in zip(self.counts, self.asked, strict=True):
-            sampled = policy.matched - policy.dropped
-            for text, decision, value in (
-                ("true", "sampled", sampled),
-                ("false", "dropped", policy.dropped),
-                ("false", "not_sampled", asked - policy.matched),
-            ):
+        for policy, asked, spans in zip(self.counts, self.asked, self.spans, strict=True):
+            yield asked_sample(self._origin, policy.name, asked)
+            traces: dict[Decision, int] = {
+                "sampled": policy.matched - policy.dropped,
+                "dropped": policy.dropped,
+                "not_sampled": asked - policy.matched,
+            }
+            for decision, value in traces.items():
+                text = "true" if decision == "sampled" else "false"
                 yield votes_sample(self._origin, policy.name, text, decision, value)
+                yield votes_sample(self._origin, policy.name, text, decision, spans[decision], "spans")
 
     def _make(self, mask: int) -> _Plan:
         if self._too_large is not None and self._too_large(mask):
@@ -144,14 +151,16 @@ class CollectorEvaluation:
                 room.use(size)
             rows.setdefault((at, said), []).append(row)
 
-    def _result(self, plan: _Plan, said: tuple[bool, ...]) -> _Result:
+    def _result(self, plan: _Plan, said: tuple[Said, ...]) -> _Result:
         """Return what follows from the votes of a plan, with what the open ones have said."""
         if plan.too_large:
             return _Result(self._labels.drop("too_large"), None, None, [])
-        keeper, votes, answers = None, [], iter(said)
+        keeper, sub, votes, answers = None, None, [], iter(said)
         for number, drops, vote in plan.entries:
-            yes = vote if isinstance(vote, bool) else next(answers)
+            answer = vote if isinstance(vote, bool) else next(answers)
+            yes = bool(answer)
             votes.append((number, yes))
+            sub = answer if isinstance(answer, str) else sub
             if yes and drops:
                 return _Result(self._labels.drop("policy_drop"), None, number, votes)
             if yes and keeper is None:
@@ -160,17 +169,20 @@ class CollectorEvaluation:
                     break
         if keeper is None:
             return _Result(self._labels.drop("not_sampled"), None, None, votes)
-        name = self.counts[keeper].name if self._record else None
-        return _Result(self._labels.keep_plain(name), keeper, None, votes)
+        written = (self.counts[keeper].name, sub) if self._record else (None, None)
+        return _Result(self._labels.keep_plain(*written), keeper, None, votes)
 
-    def _apply(self, verdicts: array[int], rows: Sequence[int], result: _Result, moment: Moment) -> None:
+    def _apply(self, verdicts: array[int], rows: Sequence[int], result: _Result, view: View) -> None:
         """Write the label of rows with this result, and count the votes."""
-        count = len(rows)
+        count, spans = len(rows), sum(map(view.spans.__getitem__, rows))
         for number, yes in result.votes:
             self.asked[number] += count
+            self.spans[number]["not_sampled" if not yes else "dropped" if number == result.dropper else "sampled"] += (
+                spans
+            )
             if yes:
                 self.counts[number].matched += count
-                self.counts[number].last_match = moment.now
+                self.counts[number].last_match = view.now
         for row in rows:
             verdicts[row] = result.label
         if result.dropper is not None:
@@ -179,9 +191,9 @@ class CollectorEvaluation:
             self.counts[result.keeper].kept += count
 
 
-def _ask(plan: _Plan, view: View, row: int) -> tuple[bool, ...]:
+def _ask(plan: _Plan, view: View, row: int) -> tuple[Said, ...]:
     """Return what the open votes say of a row, up to the one that ends the asking."""
-    said = []
+    said: list[Said] = []
     for vote, ends in plan.open:
         said.append(vote(view, row))
         if ends and said[-1]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from ...telemetry.histogram import SECONDS, Histogram
 from ...telemetry.samples import Sample
 
 PREFIX = "otelcol_processor_tail_sampling_"
@@ -72,10 +73,20 @@ def collector_policy_samples(counts: list[PolicyCounts], origin: Origin) -> Iter
             yield votes_sample(origin, policy.name, sampled, decision, value)
 
 
-def votes_sample(origin: Origin, policy: str, sampled: str, decision: str, value: int) -> Sample:
-    """Return one number of `count_traces_sampled`."""
+def votes_sample(
+    origin: Origin, policy: str, sampled: str, decision: str, value: int, of: Literal["traces", "spans"] = "traces"
+) -> Sample:
+    """Return one number of `count_traces_sampled` or `count_spans_sampled`."""
     labels = origin.labels(policy=origin.policy(policy), sampled=sampled, decision=decision)
-    return Sample(f"{PREFIX}count_traces_sampled", "counter", "Traces by policy and its decision.", value, labels)
+    text = f"{of.capitalize()} by policy and its decision."
+    return Sample(f"{PREFIX}count_{of}_sampled", "counter", text, value, labels)
+
+
+def asked_sample(origin: Origin, policy: str, value: int) -> Sample:
+    """Return how often a policy has voted."""
+    text = "Traces on which the policy has voted."
+    labels = origin.labels(policy=origin.policy(policy))
+    return Sample(f"{PREFIX}sampling_policy_execution_count", "counter", text, value, labels)
 
 
 @dataclass
@@ -90,6 +101,8 @@ class SamplerCounts:
     without_root: int = 0
     early: Counter[str] = field(default_factory=Counter)
     """Traces judged before they were due, by cause."""
+    ages: Histogram = field(default_factory=lambda: Histogram(SECONDS))
+    """Seconds for which traces were held."""
 
 
 def sampler_samples(counts: SamplerCounts, on_memory: int, origin: Origin) -> Iterator[Sample]:
@@ -102,10 +115,12 @@ def sampler_samples(counts: SamplerCounts, on_memory: int, origin: Origin) -> It
         text = "Spans that came after the decision on their trace and followed it."
         labels = origin.labels(sampled=_text(kept))
         yield Sample(f"{PREFIX}early_releases_from_cache_decision", "counter", text, counts.late_spans[kept], labels)
-    for cause in ("num_traces", "pressure", "shutdown"):
+    for cause in ("certain", "num_traces", "pressure", "shutdown"):
         text = "Traces judged before they were due, by what forced it."
         labels = origin.labels(reason=cause)
         yield Sample("tailgate_traces_judged_early", "counter", text, counts.early[cause], labels)
+    text = "How long traces were held, in seconds."
+    yield counts.ages.sample(f"{PREFIX}sampling_trace_removal_age_seconds", text, origin.labels())
     yield from _totals(counts, on_memory, origin.labels())
 
 

@@ -128,7 +128,8 @@ class _Slice:
         if not rows:
             return
         rule, cause = self.rules[number], self.moment.cause
-        exact = plan.exact and cause == "due" and not limited
+        certain = cause == "due" or (cause == "certain" and plan.threshold == ALWAYS)
+        exact = plan.exact and certain and not limited
         why = reason(cause, default=rule.default)
         label = self.labels.keep(rule.name, why, partial=plan.partial, exact=exact, retention=rule.retention)
         self.counts[number].kept += len(rows)

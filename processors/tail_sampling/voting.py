@@ -33,7 +33,9 @@ class View:
         return found
 
 
-Open = Callable[[View, int], bool]
+Said = bool | str
+"""What a policy says of a row: no, yes, or yes in the name of one of a composite's policies."""
+Open = Callable[[View, int], Said]
 """A vote on one row."""
 Ballot = Callable[[int], bool | Open]
 """A vote by the mask: what it says already, or what is left to ask of the row."""
@@ -106,21 +108,21 @@ class VoteMaker:
     def _composite(self, vote: Composite) -> Ballot:
         self.limited = True
         window = CompositeWindow(vote)
-        ballots = [self.ballot(sub.vote) for sub in vote.subs]
+        ballots, names = [self.ballot(sub.vote) for sub in vote.subs], [sub.name for sub in vote.subs]
 
         def under(mask: int) -> bool | Open:
             cast = [(at, ballot(mask)) for at, ballot in enumerate(ballots)]
             asked = [(at, part) for at, part in cast if part is not False]
-            return _composite_vote(window, asked) if asked else False
+            return _composite_vote(window, names, asked) if asked else False
 
         return under
 
 
-def _composite_vote(window: CompositeWindow, asked: Sequence[tuple[int, bool | Open]]) -> Open:
-    def vote(view: View, row: int) -> bool:
+def _composite_vote(window: CompositeWindow, names: Sequence[str], asked: Sequence[tuple[int, bool | Open]]) -> Open:
+    def vote(view: View, row: int) -> Said:
         for at, part in asked:
             if part is True or (not isinstance(part, bool) and part(view, row)):
-                return window.allow(view.now, at, view.spans[row])
+                return window.allow(view.now, at, view.spans[row]) and names[at]
         return False
 
     return vote

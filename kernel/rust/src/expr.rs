@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 
 use serde_json::Value as Json;
 
+pub use crate::compare::Op;
 use crate::env::{Env, Where};
 use crate::keys::{KeyId, Keys};
 use crate::ottl::{Cond, Site};
@@ -197,40 +198,6 @@ impl Literal {
                 | (Value::Int(_), Literal::Int(_))
                 | (Value::Double(_), Literal::Double(_))
         )
-    }
-}
-
-/// A comparison.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Op {
-    Equal,
-    Less,
-    LessEqual,
-    Greater,
-    GreaterEqual,
-}
-
-impl Op {
-    pub fn compile(spec: Option<&Json>) -> Outcome<Op> {
-        Ok(match spec.and_then(Json::as_str) {
-            Some("==") => Op::Equal,
-            Some("<") => Op::Less,
-            Some("<=") => Op::LessEqual,
-            Some(">") => Op::Greater,
-            Some(">=") => Op::GreaterEqual,
-            _ => return Err(format!("unknown comparison {}", shown(spec))),
-        })
-    }
-
-    #[inline]
-    pub fn holds(self, order: Ordering) -> bool {
-        match self {
-            Op::Equal => order.is_eq(),
-            Op::Less => order.is_lt(),
-            Op::LessEqual => order.is_le(),
-            Op::Greater => order.is_gt(),
-            Op::GreaterEqual => order.is_ge(),
-        }
     }
 }
 

@@ -17,6 +17,8 @@ from .rate_limiting import RATE_LIMITING
 from .span_count import SPAN_COUNT
 from .status_code import STATUS_CODE
 from .string_attribute import STRING_ATTRIBUTE
+from .trace_flags import TRACE_FLAGS
+from .trace_state import TRACE_STATE
 
 __all__ = ["POLICIES", "Policy", "PolicyType", "located", "read_policy"]
 
@@ -33,6 +35,8 @@ POLICIES: dict[str, PolicyType] = {
         RATE_LIMITING,
         BYTES_LIMITING,
         SPAN_COUNT,
+        TRACE_STATE,
+        TRACE_FLAGS,
         AND,
         NOT,
         DROP,

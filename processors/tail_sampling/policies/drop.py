@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field
 
 from ....rules.facts import FactsBuilder
 from ..votes import AllOf, Dropping, Vote
-from .base import Options, Policy, PolicyType, read_policy
+from .base import Options, Policy, PolicyType, first_that_waits, read_policy
 
 
 def _read(value: Any) -> Any:
@@ -25,4 +25,8 @@ def _vote(options: Drop, facts: FactsBuilder) -> Vote:
     return Dropping(AllOf(tuple(policy.vote(facts) for policy in options.drop_sub_policy)))
 
 
-DROP = PolicyType("drop", Drop, _vote, inside=frozenset())
+def _waits(options: Drop) -> str | None:
+    return first_that_waits(options.drop_sub_policy)
+
+
+DROP = PolicyType("drop", Drop, _vote, inside=frozenset(), waits=_waits)

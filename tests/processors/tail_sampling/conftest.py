@@ -82,6 +82,7 @@ class Planted:
     end: int = 2_000
     status: int = 0
     state: str = ""
+    flags: int = 0
     id: bytes = b"\1" * 8
     name: str = "op"
 
@@ -109,6 +110,7 @@ def request_of(spans: Iterable[Planted]) -> bytes:
             parent_span_id=planted.parent,
             name=planted.name,
             trace_state=planted.state,
+            flags=planted.flags,
             start_time_unix_nano=planted.start,
             end_time_unix_nano=planted.end,
             status=Status(code=planted.status),
@@ -127,6 +129,7 @@ class Seen:
     attributes: dict[str, Any]
     resource: dict[str, Any]
     state: str
+    scope: dict[str, Any]
 
 
 def _plain(pairs: Any) -> dict[str, Any]:
@@ -141,7 +144,8 @@ def seen(records: Records | None) -> list[Seen]:
             for scope in resource.scope_spans:
                 for span in scope.spans:
                     state, attributes = span.trace_state, _plain(span.attributes)
-                    found.append(Seen(span.trace_id, attributes, _plain(resource.resource.attributes), state))
+                    outer, inner = _plain(resource.resource.attributes), _plain(scope.scope.attributes)
+                    found.append(Seen(span.trace_id, attributes, outer, state, inner))
     return found
 
 

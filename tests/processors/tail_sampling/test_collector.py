@@ -85,8 +85,9 @@ def test_precedence(kit, votes, verdict, keeper, first_match):
     bench = Bench(kit, *votes, record_policy=True, first_match=first_match)
     assert bench.judge(ABOVE) == [verdict]
     if keeper:
-        ((key, value),) = bench.book.labels[-1]["span"]
-        assert (key, value) == key_value("tailsampling.policy", keeper)
+        kept, late = bench.book.labels[-2:]
+        assert kept["scope"] == [key_value("tailsampling.policy", keeper)]
+        assert late["scope"] == [*kept["scope"], key_value("tailsampling.cached_decision", True)]
 
 
 @pytest.mark.parametrize("first_match", [False, True])

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal, NamedTuple
 
 from ...kernel.contract import Columns
@@ -18,8 +18,8 @@ from ...telemetry.samples import Sample
 from .judging import Judged, Moment, Room, rows_by_mask
 from .labels import Labels
 from .memo import Memo
-from .metrics import Origin, PolicyCounts, asked_sample, policy_samples, votes_sample
-from .votes import Dropping, Vote
+from .metrics import Origin, PolicyCounts, asked_sample, errors_sample, policy_samples, votes_sample
+from .votes import Dropping, Vote, failing
 from .voting import Ballot, Open, Said, View, VoteMaker
 
 Decision = Literal["sampled", "not_sampled", "dropped"]
@@ -32,6 +32,7 @@ class _Policy(NamedTuple):
     """In the order written."""
     drops: bool
     ballot: Ballot
+    fails: Callable[[int], bool]
 
 
 class _Entry(NamedTuple):
@@ -40,6 +41,8 @@ class _Entry(NamedTuple):
     number: int
     drops: bool
     vote: bool | Open
+    failed: bool
+    """It is an error, which is no vote."""
 
 
 class _Plan(NamedTuple):
@@ -57,6 +60,8 @@ class _Result(NamedTuple):
     dropper: int | None
     """The policy that drops it."""
     votes: list[tuple[int, bool]]
+    failed: int = 0
+    """How many policies could not vote."""
 
 
 class CollectorEvaluation:
@@ -76,7 +81,8 @@ class CollectorEvaluation:
         """`facts` must be complete."""
         maker = VoteMaker(facts)
         listed = [
-            _Policy(number, isinstance(vote, Dropping), maker.ballot(vote)) for number, (_, vote) in enumerate(policies)
+            _Policy(number, isinstance(vote, Dropping), maker.ballot(vote), compile_test(failing(vote), facts))
+            for number, (_, vote) in enumerate(policies)
         ]
         self._policies = sorted(listed, key=lambda policy: not policy.drops)
         self._limited = maker.limited
@@ -85,6 +91,8 @@ class CollectorEvaluation:
         self._too_large = None if too_large is None else compile_test(too_large, facts)
         self._plan = Memo(self._make)
         self.counts = [PolicyCounts(name) for name, _ in policies]
+        self.errors = 0
+        """Votes that could not be cast."""
         self.asked = [0] * len(listed)
         """How many votes each policy has cast."""
         self.spans = [Counter[Decision]() for _ in listed]
@@ -109,6 +117,7 @@ class CollectorEvaluation:
     def samples(self) -> Iterator[Sample]:
         """Return what the policies have counted."""
         yield from policy_samples(self.counts, self._origin)
+        yield errors_sample(self._origin, self.errors)
         for policy, asked, spans in zip(self.counts, self.asked, self.spans, strict=True):
             yield asked_sample(self._origin, policy.name, asked)
             traces: dict[Decision, int] = {
@@ -125,11 +134,11 @@ class CollectorEvaluation:
         if self._too_large is not None and self._too_large(mask):
             return _Plan((), (), too_large=True)
         entries = []
-        for number, drops, ballot in self._policies:
-            entries.append(_Entry(number, drops, ballot(mask)))
+        for number, drops, ballot, fails in self._policies:
+            entries.append(_Entry(number, drops, ballot(mask), fails(mask)))
             if entries[-1].vote is True and (drops or self._first_match):
                 break
-        left = tuple((vote, drops or self._first_match) for _, drops, vote in entries if not isinstance(vote, bool))
+        left = tuple((vote, drops or self._first_match) for _, drops, vote, _ in entries if not isinstance(vote, bool))
         return _Plan(tuple(entries), left, too_large=False)
 
     def _ask_all(self, rows: Rows, plans: Sequence[_Plan], view: View) -> None:
@@ -155,26 +164,30 @@ class CollectorEvaluation:
         """Return what follows from the votes of a plan, with what the open ones have said."""
         if plan.too_large:
             return _Result(self._labels.drop("too_large"), None, None, [])
-        keeper, sub, votes, answers = None, None, [], iter(said)
-        for number, drops, vote in plan.entries:
+        keeper, sub, votes, answers, errors = None, None, [], iter(said), 0
+        for number, drops, vote, failed in plan.entries:
             answer = vote if isinstance(vote, bool) else next(answers)
             yes = bool(answer)
+            if failed and not yes:
+                errors += 1
+                continue
             votes.append((number, yes))
             sub = answer if isinstance(answer, str) else sub
             if yes and drops:
-                return _Result(self._labels.drop("policy_drop"), None, number, votes)
+                return _Result(self._labels.drop("policy_drop"), None, number, votes, errors)
             if yes and keeper is None:
                 keeper = number
                 if self._first_match:
                     break
         if keeper is None:
-            return _Result(self._labels.drop("not_sampled"), None, None, votes)
+            return _Result(self._labels.drop("not_sampled"), None, None, votes, errors)
         written = (self.counts[keeper].name, sub) if self._record else (None, None)
-        return _Result(self._labels.keep_plain(*written), keeper, None, votes)
+        return _Result(self._labels.keep_plain(*written), keeper, None, votes, errors)
 
     def _apply(self, verdicts: array[int], rows: Sequence[int], result: _Result, view: View) -> None:
         """Write the label of rows with this result, and count the votes."""
         count, spans = len(rows), sum(map(view.spans.__getitem__, rows))
+        self.errors += result.failed * count
         for number, yes in result.votes:
             self.asked[number] += count
             self.spans[number]["not_sampled" if not yes else "dropped" if number == result.dropper else "sampled"] += (

@@ -13,7 +13,8 @@ from ...rules.facts import All, Always, Not, Test
 from .limits import Limited, Shares, TokenBucket
 from .rules import Rule
 from .thresholds import ALWAYS, threshold
-from .votes import AllOf, Allow, Chance, Composite, Condition, Dropping, Negated, Vote
+from .votes import NEVER as UNFAILING
+from .votes import AllOf, Allow, Chance, Composite, Condition, Dropping, Negated, Vote, failing
 
 
 class NotOrderable(ValueError):
@@ -87,5 +88,7 @@ def _gather(vote: Vote, parts: _Parts) -> None:
             if not inner.certain:
                 raise NotOrderable("in ordered evaluation `not` takes conditions only: no chance and no limits")
             parts.tests.append(Not(inner.test))
+            if (fails := failing(vote.vote)) != UNFAILING:
+                parts.tests.append(Not(fails))
         case _:
             raise NotOrderable("cannot stand inside another policy in ordered evaluation")

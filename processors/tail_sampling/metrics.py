@@ -89,6 +89,12 @@ def asked_sample(origin: Origin, policy: str, value: int) -> Sample:
     return Sample(f"{PREFIX}sampling_policy_execution_count", "counter", text, value, labels)
 
 
+def errors_sample(origin: Origin, value: int) -> Sample:
+    """Return how many votes were errors."""
+    text = "Votes that could not be cast: a condition had no answer, and its errors propagate."
+    return Sample(f"{PREFIX}sampling_policy_evaluation_error", "counter", text, value, origin.labels())
+
+
 @dataclass
 class SamplerCounts:
     """What the sampler itself has done."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from ...rules.facts import Test
+from ...rules.facts import All, Always, Not, Some, Test
 
 DEFAULT_SALT = "default-hash-seed"
 """What the collector hashes before the trace id when `hash_salt` is not set."""
@@ -16,6 +16,8 @@ class Condition:
     """Sampled where the trace's facts satisfy the test."""
 
     test: Test
+    fails: Test | None = None
+    """An error where they satisfy this, and not the test. An error is no vote: the policy is passed over."""
 
 
 @dataclass(frozen=True)
@@ -79,3 +81,37 @@ class Composite:
 
 
 Vote = Condition | Chance | Allow | AllOf | Negated | Dropping | Composite
+
+
+NEVER = Always(False)
+
+
+def failing(vote: Vote) -> Test:
+    """Return where a vote is an error. In a row of policies those before one that fails must have sampled."""
+    match vote:
+        case Condition(test, fails):
+            return NEVER if fails is None else All((Not(test), fails))
+        case Negated() | Dropping():
+            return failing(vote.vote)
+        case AllOf():
+            before: list[Test] = []
+            ways: list[Test] = []
+            for part in vote.votes:
+                fails = failing(part)
+                if fails != NEVER:
+                    ways.append(All((*before, fails)))
+                before += _known(part)
+            return Some(tuple(ways)) if ways else NEVER
+        case _:
+            return NEVER
+
+
+def _known(vote: Vote) -> list[Test]:
+    """Return what the mask must say for a vote to be sampled, as far as that is known without asking."""
+    match vote:
+        case Condition():
+            return [vote.test]
+        case Negated(Condition(test)):
+            return [Not(test)]
+        case _:
+            return []

@@ -6,10 +6,10 @@ from array import array
 from collections.abc import Callable, Sequence
 
 from ...kernel.contract import Columns
-from ...rules.facts import FactsBuilder, compile_test
+from ...rules.facts import FactsBuilder, Test, compile_test
 from .limits import TokenBucket
 from .thresholds import fnv_threshold
-from .votes import AllOf, Allow, Chance, Composite, Condition, Dropping, Negated, Vote
+from .votes import NEVER, AllOf, Allow, Chance, Composite, Condition, Dropping, Negated, Vote, failing
 
 _SECOND = 1_000_000_000
 
@@ -88,11 +88,18 @@ class VoteMaker:
             case AllOf():
                 return _all_of([self.ballot(part) for part in vote.votes])
             case Negated():
-                return _negated(self.ballot(vote.vote))
+                return self._unless(failing(vote.vote), _negated(self.ballot(vote.vote)))
             case Dropping():
                 return self.ballot(vote.vote)
             case Composite():
                 return self._composite(vote)
+
+    def _unless(self, fails: Test, ballot: Ballot) -> Ballot:
+        """Return the ballot, which says no where the vote is an error."""
+        if fails == NEVER:
+            return ballot
+        failed = compile_test(fails, self._facts)
+        return lambda mask: False if failed(mask) else ballot(mask)
 
     def _chance(self, vote: Chance) -> Ballot:
         most, salt = fnv_threshold(vote.percentage), vote.salt
@@ -110,8 +117,11 @@ class VoteMaker:
         window = CompositeWindow(vote)
         ballots, names = [self.ballot(sub.vote) for sub in vote.subs], [sub.name for sub in vote.subs]
 
+        fails = [compile_test(failing(sub.vote), self._facts) for sub in vote.subs]
+
         def under(mask: int) -> bool | Open:
-            cast = [(at, ballot(mask)) for at, ballot in enumerate(ballots)]
+            known = next((at for at, failed in enumerate(fails) if failed(mask)), len(fails))
+            cast = [(at, ballot(mask)) for at, ballot in enumerate(ballots[:known])]  # an error ends the asking
             asked = [(at, part) for at, part in cast if part is not False]
             return _composite_vote(window, names, asked) if asked else False
 

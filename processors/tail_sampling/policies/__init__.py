@@ -12,6 +12,7 @@ from .drop import DROP
 from .latency import LATENCY
 from .not_ import NOT
 from .numeric_attribute import NUMERIC_ATTRIBUTE
+from .ottl_condition import OTTL_CONDITION
 from .probabilistic import PROBABILISTIC
 from .rate_limiting import RATE_LIMITING
 from .span_count import SPAN_COUNT
@@ -37,6 +38,7 @@ POLICIES: dict[str, PolicyType] = {
         SPAN_COUNT,
         TRACE_STATE,
         TRACE_FLAGS,
+        OTTL_CONDITION,
         AND,
         NOT,
         DROP,

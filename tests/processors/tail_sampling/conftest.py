@@ -85,6 +85,7 @@ class Planted:
     flags: int = 0
     id: bytes = b"\1" * 8
     name: str = "op"
+    events: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 
 
 def trace_id(number: int, randomness: int | None = None) -> bytes:
@@ -116,6 +117,8 @@ def request_of(spans: Iterable[Planted]) -> bytes:
             status=Status(code=planted.status),
         )
         _set(span.attributes, planted.attributes)
+        for name, attributes in planted.events:
+            _set(span.events.add(name=name).attributes, attributes)
         resource.scope_spans[0].spans.append(span)
         request.resource_spans.append(resource)
     return request.SerializeToString()

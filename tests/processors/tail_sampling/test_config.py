@@ -100,6 +100,9 @@ policies:
       {name: z, type: status_code, status_code: {status_codes: [OK]}}}}]}
   - {name: o, type: trace_state, trace_state: {key: k, values: [v, w]}}
   - {name: p, type: trace_flags}
+  - name: q
+    type: ottl_condition
+    ottl_condition: {error_mode: propagate, span: ['attributes["k"] == "v"'], spanevent: ['name == "exception"']}
   - name: n
     type: composite
     composite:
@@ -190,6 +193,14 @@ MISTAKES = [
     (theirs("always_sample", more=", sampling_strategy: spans"), ("sampling_strategy",), "span-ingest"),
     (theirs("always_sample", more=", tail_storage: pebble"), ("tail_storage",), "held in memory"),
     (theirs("trace_state", "{key: k, values: []}"), (*AT, "trace_state", "values"), "at least 1"),
+    (theirs("ottl_condition", "{error_mode: silent}"), (*AT, "ottl_condition"), "at least one condition"),
+    (theirs("ottl_condition", "{span: ['name ==']}"), (*AT, "ottl_condition", "span", 0), "column"),
+    (theirs("ottl_condition", "{span: ['Frob(name) == 1']}"), (*AT, "ottl_condition", "span", 0), "Frob"),
+    (
+        theirs("ottl_condition", "{error_mode: loud, span: [IsRootSpan()]}"),
+        (*AT, "ottl_condition", "error_mode"),
+        "propagate",
+    ),
     (theirs("latency", f"{{threshold_ms: {2**63}}}"), (*AT, "latency", "threshold_ms"), "64 bits"),
     (theirs("rate_limiting", "{spans_per_second: 1}", INGEST), (*AT, "rate_limiting"), "needs the whole trace"),
     (theirs("bytes_limiting", "{bytes_per_second: 1}", INGEST), (*AT, "bytes_limiting"), "needs the whole trace"),

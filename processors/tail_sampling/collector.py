@@ -8,9 +8,8 @@ on traces that another policy has sampled already.
 from __future__ import annotations
 
 from array import array
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Literal, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 from ...kernel.contract import Columns
 from ...rules.facts import Bit, FactsBuilder, compile_test
@@ -18,11 +17,10 @@ from ...telemetry.samples import Sample
 from .judging import Judged, Moment, Room, rows_by_mask
 from .labels import Labels
 from .memo import Memo
-from .metrics import Origin, PolicyCounts, asked_sample, errors_sample, policy_samples, votes_sample
-from .votes import Dropping, Vote, failing
+from .metrics import Decision, Origin, PolicyCounts, asked_sample, errors_sample, policy_samples, votes_sample
+from .votes import Dropping, Vote
 from .voting import Ballot, Open, Said, View, VoteMaker
 
-Decision = Literal["sampled", "not_sampled", "dropped"]
 Rows = dict[tuple[int, tuple[Said, ...]], Any]
 """Rows (a list or a range) by their mask's position and what the open votes have said of them."""
 
@@ -32,7 +30,6 @@ class _Policy(NamedTuple):
     """In the order written."""
     drops: bool
     ballot: Ballot
-    fails: Callable[[int], bool]
 
 
 class _Entry(NamedTuple):
@@ -41,8 +38,6 @@ class _Entry(NamedTuple):
     number: int
     drops: bool
     vote: bool | Open
-    failed: bool
-    """It is an error, which is no vote."""
 
 
 class _Plan(NamedTuple):
@@ -60,8 +55,8 @@ class _Result(NamedTuple):
     dropper: int | None
     """The policy that drops it."""
     votes: list[tuple[int, bool]]
-    failed: int = 0
-    """How many policies could not vote."""
+    failed: tuple[int, ...] = ()
+    """The policies that could not vote."""
 
 
 class CollectorEvaluation:
@@ -81,8 +76,7 @@ class CollectorEvaluation:
         """`facts` must be complete."""
         maker = VoteMaker(facts)
         listed = [
-            _Policy(number, isinstance(vote, Dropping), maker.ballot(vote), compile_test(failing(vote), facts))
-            for number, (_, vote) in enumerate(policies)
+            _Policy(number, isinstance(vote, Dropping), maker.ballot(vote)) for number, (_, vote) in enumerate(policies)
         ]
         self._policies = sorted(listed, key=lambda policy: not policy.drops)
         self._limited = maker.limited
@@ -91,12 +85,6 @@ class CollectorEvaluation:
         self._too_large = None if too_large is None else compile_test(too_large, facts)
         self._plan = Memo(self._make)
         self.counts = [PolicyCounts(name) for name, _ in policies]
-        self.errors = 0
-        """Votes that could not be cast."""
-        self.asked = [0] * len(listed)
-        """How many votes each policy has cast."""
-        self.spans = [Counter[Decision]() for _ in listed]
-        """The spans of the traces that it voted on, by its vote."""
 
     def judge(self, columns: Columns, room: Room, moment: Moment) -> Judged:
         """Decide about the rows in order; a row that would be kept without room has no effect."""
@@ -117,28 +105,28 @@ class CollectorEvaluation:
     def samples(self) -> Iterator[Sample]:
         """Return what the policies have counted."""
         yield from policy_samples(self.counts, self._origin)
-        yield errors_sample(self._origin, self.errors)
-        for policy, asked, spans in zip(self.counts, self.asked, self.spans, strict=True):
-            yield asked_sample(self._origin, policy.name, asked)
+        yield errors_sample(self._origin, sum(policy.errors for policy in self.counts))
+        for policy in self.counts:
+            yield asked_sample(self._origin, policy.name, policy.asked)
             traces: dict[Decision, int] = {
                 "sampled": policy.matched - policy.dropped,
                 "dropped": policy.dropped,
-                "not_sampled": asked - policy.matched,
+                "not_sampled": policy.asked - policy.matched,
             }
             for decision, value in traces.items():
                 text = "true" if decision == "sampled" else "false"
                 yield votes_sample(self._origin, policy.name, text, decision, value)
-                yield votes_sample(self._origin, policy.name, text, decision, spans[decision], "spans")
+                yield votes_sample(self._origin, policy.name, text, decision, policy.spans[decision], "spans")
 
     def _make(self, mask: int) -> _Plan:
         if self._too_large is not None and self._too_large(mask):
             return _Plan((), (), too_large=True)
         entries = []
-        for number, drops, ballot, fails in self._policies:
-            entries.append(_Entry(number, drops, ballot(mask), fails(mask)))
+        for number, drops, ballot in self._policies:
+            entries.append(_Entry(number, drops, ballot(mask)))
             if entries[-1].vote is True and (drops or self._first_match):
                 break
-        left = tuple((vote, drops or self._first_match) for _, drops, vote, _ in entries if not isinstance(vote, bool))
+        left = tuple((vote, drops or self._first_match) for _, drops, vote in entries if not isinstance(vote, bool))
         return _Plan(tuple(entries), left, too_large=False)
 
     def _ask_all(self, rows: Rows, plans: Sequence[_Plan], view: View) -> None:
@@ -164,13 +152,14 @@ class CollectorEvaluation:
         """Return what follows from the votes of a plan, with what the open ones have said."""
         if plan.too_large:
             return _Result(self._labels.drop("too_large"), None, None, [])
-        keeper, sub, votes, answers, errors = None, None, [], iter(said), 0
-        for number, drops, vote, failed in plan.entries:
+        keeper, sub, votes, answers = None, None, [], iter(said)
+        errors: tuple[int, ...] = ()
+        for number, drops, vote in plan.entries:
             answer = vote if isinstance(vote, bool) else next(answers)
-            yes = bool(answer)
-            if failed and not yes:
-                errors += 1
+            if answer is None:
+                errors = (*errors, number)
                 continue
+            yes = bool(answer)
             votes.append((number, yes))
             sub = answer if isinstance(answer, str) else sub
             if yes and drops:
@@ -187,12 +176,12 @@ class CollectorEvaluation:
     def _apply(self, verdicts: array[int], rows: Sequence[int], result: _Result, view: View) -> None:
         """Write the label of rows with this result, and count the votes."""
         count, spans = len(rows), sum(map(view.spans.__getitem__, rows))
-        self.errors += result.failed * count
+        for number in result.failed:
+            self.counts[number].errors += count
         for number, yes in result.votes:
-            self.asked[number] += count
-            self.spans[number]["not_sampled" if not yes else "dropped" if number == result.dropper else "sampled"] += (
-                spans
-            )
+            self.counts[number].asked += count
+            word: Decision = "dropped" if number == result.dropper else "sampled" if yes else "not_sampled"
+            self.counts[number].spans[word] += spans
             if yes:
                 self.counts[number].matched += count
                 self.counts[number].last_match = view.now

@@ -79,6 +79,8 @@ def deciding(votes: Sequence[Vote], facts: FactsBuilder, luck: Luck, *, ordered:
     In the collector's evaluation a policy that drops beats all others, so while there is one nothing is kept early. In
     order, policies before the first that drops keep early, and those that drop do where they stand first.
     """
+    if not votes:
+        return ()
     drops = [isinstance(vote, Dropping) for vote in votes]
     if not ordered:
         chosen = [vote for vote, drop in zip(votes, drops, strict=True) if drop == any(drops)]

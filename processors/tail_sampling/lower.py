@@ -13,7 +13,6 @@ from ...rules.facts import All, Always, Not, Test
 from .limits import Limited, Shares, TokenBucket
 from .rules import Rule
 from .thresholds import ALWAYS, threshold
-from .votes import NEVER as UNFAILING
 from .votes import AllOf, Allow, Chance, Composite, Condition, Dropping, Negated, Vote, failing
 
 
@@ -88,7 +87,7 @@ def _gather(vote: Vote, parts: _Parts) -> None:
             if not inner.certain:
                 raise NotOrderable("in ordered evaluation `not` takes conditions only: no chance and no limits")
             parts.tests.append(Not(inner.test))
-            if (fails := failing(vote.vote)) != UNFAILING:
-                parts.tests.append(Not(fails))
+            if isinstance(vote.vote, Condition) and vote.vote.fails is not None:
+                parts.tests.append(Not(failing(vote.vote)))
         case _:
             raise NotOrderable("cannot stand inside another policy in ordered evaluation")

@@ -10,6 +10,8 @@ from typing import Literal
 from ...telemetry.histogram import SECONDS, Histogram
 from ...telemetry.samples import Sample
 
+Decision = Literal["sampled", "not_sampled", "dropped"]
+"""What a policy says of a trace, as the collector's metrics have it."""
 PREFIX = "otelcol_processor_tail_sampling_"
 
 
@@ -46,6 +48,11 @@ class PolicyCounts:
     over_limit: int = 0
     last_match: int = 0
     """`now` of the last match, ns; 0: none."""
+    asked: int = 0
+    """In the collector's evaluation: how many votes it has cast, and how many it could not."""
+    errors: int = 0
+    spans: Counter[Decision] = field(default_factory=Counter)
+    """The spans of the traces that it voted on, by its vote."""
 
 
 def policy_samples(counts: list[PolicyCounts], origin: Origin) -> Iterator[Sample]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from ...rules.facts import All, Always, Not, Some, Test
+from ...rules.facts import All, Always, Not, Test
 
 DEFAULT_SALT = "default-hash-seed"
 """What the collector hashes before the trace id when `hash_salt` is not set."""
@@ -83,35 +83,6 @@ class Composite:
 Vote = Condition | Chance | Allow | AllOf | Negated | Dropping | Composite
 
 
-NEVER = Always(False)
-
-
-def failing(vote: Vote) -> Test:
-    """Return where a vote is an error. In a row of policies those before one that fails must have sampled."""
-    match vote:
-        case Condition(test, fails):
-            return NEVER if fails is None else All((Not(test), fails))
-        case Negated() | Dropping():
-            return failing(vote.vote)
-        case AllOf():
-            before: list[Test] = []
-            ways: list[Test] = []
-            for part in vote.votes:
-                fails = failing(part)
-                if fails != NEVER:
-                    ways.append(All((*before, fails)))
-                before += _known(part)
-            return Some(tuple(ways)) if ways else NEVER
-        case _:
-            return NEVER
-
-
-def _known(vote: Vote) -> list[Test]:
-    """Return what the mask must say for a vote to be sampled, as far as that is known without asking."""
-    match vote:
-        case Condition():
-            return [vote.test]
-        case Negated(Condition(test)):
-            return [Not(test)]
-        case _:
-            return []
+def failing(condition: Condition) -> Test:
+    """Return where a condition is an error."""
+    return Always(False) if condition.fails is None else All((Not(condition.test), condition.fails))

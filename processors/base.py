@@ -82,6 +82,9 @@ class Sampler(Protocol):
     def next_deadline(self) -> int | None:
         """The `now` at which `tick` has something to do, None when nothing is held."""
 
+    def full(self) -> bool:
+        """Whether nothing more may come until traces have been judged (a configuration may ask for that)."""
+
     def remember(self, records: Records) -> None:
         """Keep these records' labels for their late spans (called after later stages have set theirs)."""
 

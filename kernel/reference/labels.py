@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from google.protobuf.message import DecodeError
 from opentelemetry.proto.common.v1.common_pb2 import KeyValue
@@ -30,6 +30,7 @@ class Label(NamedTuple):
     keep: bool
     span: list[_Pair]
     resource: list[_Pair]
+    scope: list[_Pair]
     threshold: str
 
     def on_span(self, span: Level, threshold: int) -> Level:
@@ -41,8 +42,12 @@ class Label(NamedTuple):
         """Return the resource with the label's attributes."""
         return _with_pairs(resource, self.resource)
 
+    def on_scope(self, scope: Level) -> Level:
+        """Return the scope with the label's attributes."""
+        return _with_pairs(scope, self.scope)
 
-NONE = Label(True, [], [], "leave")
+
+NONE = Label(True, [], [], [], "leave")
 
 
 class ReferenceLabels:
@@ -69,15 +74,16 @@ class ReferenceLabels:
 
 
 def _checked(spec: LabelSpec) -> Label:
-    only(spec, {"keep", "span", "resource", "threshold"}, "label")
+    only(spec, {"keep", "span", "resource", "scope", "threshold"}, "label")
     if not isinstance(spec.get("keep"), bool):
         raise ValueError("label: keep is no boolean")  # noqa: TRY004 - the contract says ValueError
     threshold = choice(spec.get("threshold"), ("leave", "set", "erase"), "label: threshold")
-    return Label(spec["keep"], _pairs(spec, "span"), _pairs(spec, "resource"), threshold)
+    span, resource = _pairs(spec.get("span"), "span"), _pairs(spec.get("resource"), "resource")
+    return Label(spec["keep"], span, resource, _pairs(spec.get("scope", []), "scope"), threshold)
 
 
-def _pairs(spec: LabelSpec, where: str) -> list[_Pair]:
-    return [_pair(*one) for one in listed(spec.get(where), f"label: {where}")]
+def _pairs(given: Any, where: str) -> list[_Pair]:
+    return [_pair(*one) for one in listed(given, f"label: {where}")]
 
 
 def _pair(key: str, key_value: bytes) -> _Pair:

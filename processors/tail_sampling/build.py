@@ -14,6 +14,7 @@ from .budget import Budget
 from .collector import CollectorEvaluation
 from .config import RESERVED, Burst, CollectorForm, OrderedForm, OrderedPolicy, PolicyLimit, TailSampling
 from .custom_rates import CustomRates
+from .early import Sure, by_hash, by_randomness, deciding
 from .judging import Evaluation
 from .labels import Labels
 from .limits import KeyedBuckets, Limited, Shares, TokenBucket
@@ -25,6 +26,8 @@ from .rules import Rule
 from .sampler import TailSampler, Timing
 from .thresholds import NEVER
 
+LEAST_WAIT = 1_000_000_000
+"""ns: the collector takes a shorter `decision_wait` for this."""
 KEPT_DECISIONS, DROPPED_DECISIONS = 50_000, 200_000
 """The decision cache of `sampling.yaml` when it says nothing."""
 
@@ -37,6 +40,8 @@ class _Builder:
     labels: Labels
     origin: Origin
     too_large: Bit | None = None
+    sure: tuple[Sure, ...] = ()
+    """In which ways a verdict is certain before the trace is due."""
 
     def ordered(
         self, rules: list[Rule], default: int, total: Limited | None = None, budget: Budget | None = None
@@ -64,6 +69,10 @@ class _Builder:
     def collectors(self, config: CollectorForm) -> Evaluation:
         """Build a collector's block."""
         votes = [(policy.name, policy.vote(self.facts)) for policy in config.policies if policy.enabled]
+        if config.sampling_strategy == "span-ingest":
+            ordered = config.evaluation == "ordered"
+            luck = by_randomness if ordered else by_hash
+            self.sure += deciding([vote for _, vote in votes], self.facts, luck, ordered=ordered)
         if config.evaluation == "ordered":
             return self.ordered([rule for name, vote in votes for rule in lower(name, vote)], NEVER)
         return CollectorEvaluation(
@@ -83,24 +92,30 @@ def build(config: TailSampling, ctx: BuildContext) -> Holding:
         raise TypeError("validate the configuration as TailSampling first")
     facts, labels, origin = FactsBuilder(), Labels(ctx.labels, ctx.retentions), Origin(ctx.id, ctx.pipeline)
     size = config.maximum_trace_size_bytes
-    parts = _Builder(facts, labels, origin, facts.compare(["bytes"], ">", size) if size else None)
+    parts = _Builder(facts, labels, origin)
+    if size:
+        parts.too_large = facts.compare(["bytes"], ">", size)
+        parts.sure = (Sure(frozenset({parts.too_large})),)
     evaluation = parts.own(config) if isinstance(config, OrderedForm) else parts.collectors(config)
     kept, dropped = _decisions(config)
     timing, root = _timing(config), 1 << facts.position(ROOT)
+    early = [sure.early(facts) for sure in parts.sure]
 
     def start(program: Program) -> Sampler:
-        table = ctx.kernel.table(program, ctx.labels, kept, dropped)
+        table = ctx.kernel.table(program, ctx.labels, kept, dropped, early)
         return TailSampler(table, evaluation, timing, labels, root=root, origin=origin)
 
     return Holding(facts.spec(), start)
 
 
 def _timing(config: OrderedForm | CollectorForm) -> Timing:
+    theirs = isinstance(config, CollectorForm)
     return Timing(
-        decision_wait=config.decision_wait,
+        decision_wait=max(config.decision_wait, LEAST_WAIT if theirs else 0),
         after_root=config.decision_wait_after_root_received or None,
         num_traces=config.num_traces,
         drop_on_shutdown=config.drop_pending_traces_on_shutdown,
+        block=isinstance(config, CollectorForm) and config.block_on_overflow,
     )
 
 

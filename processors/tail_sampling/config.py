@@ -11,11 +11,13 @@ from ...rules.conditions import TraceCondition
 from ...rules.durations import UNITS, Duration
 from ...rules.facts import FactsBuilder
 from .config_rates import AdaptivePercentage, AdaptiveThroughput, BudgetForm, CustomPolicy, ShareOfTotal
+from .decoding import decode, nanoseconds
 from .lower import NotOrderable, lower
 from .policies import Policy, located, read_policy
 from .thresholds import Rate
 
 _SECOND = UNITS["s"]
+_COUNT = 2**63 - 1
 RESERVED = "default"
 """The name that the default goes by in attributes and metrics."""
 
@@ -27,8 +29,13 @@ class _Strict(BaseModel):
 class DecisionCache(_Strict):
     """How many decisions are remembered for late spans; 0 (or left out): a size that suits the form."""
 
-    sampled_cache_size: int = Field(default=0, ge=0)
-    non_sampled_cache_size: int = Field(default=0, ge=0)
+    sampled_cache_size: int = Field(default=0, ge=0, le=_COUNT)
+    non_sampled_cache_size: int = Field(default=0, ge=0, le=_COUNT)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read(cls, data: Any) -> Any:
+        return decode(cls, data)
 
 
 class TailSampling(BaseModel):
@@ -39,7 +46,7 @@ class TailSampling(BaseModel):
     decision_wait_after_root_received: Duration = 0
     """Traces whose root has come are judged this long after it; 0: only `decision_wait` counts."""
     decision_cache: DecisionCache = DecisionCache()
-    maximum_trace_size_bytes: int = Field(default=0, ge=0)
+    maximum_trace_size_bytes: int = Field(default=0, ge=0, le=_COUNT)
     """Larger traces are dropped under a reason of their own; 0: none are."""
     drop_pending_traces_on_shutdown: bool = False
     """Instead of judging them with what has come."""
@@ -232,28 +239,45 @@ class CollectorForm(TailSampling):
     evaluation: Literal["collector", "ordered"] = "collector"
     decision_wait: Duration = 30 * _SECOND
     policies: list[Annotated[Policy, BeforeValidator(_entry)]] = Field(min_length=1)
-    num_traces: int = Field(default=50_000, ge=1)
+    num_traces: int = Field(default=50_000, ge=1, le=_COUNT)
     sample_on_first_match: bool = False
     record_policy: bool = False
-    """Write the policy that kept a trace on its spans, as `tailsampling.policy`."""
-    sampling_strategy: Literal["trace-complete"] = "trace-complete"
+    """Write the policy that kept a trace on its scopes, as `tailsampling.policy`."""
+    sampling_strategy: Literal["trace-complete", "span-ingest"] = "trace-complete"
+    """`span-ingest`: a trace is judged as soon as its verdict cannot change any more."""
     expected_new_traces_per_sec: int = Field(default=0, ge=0)
     """Accepted; without effect."""
     block_on_overflow: bool = False
-    """Accepted; without effect: traces above `num_traces` are judged early and never lost."""
+    """Refuse requests while `num_traces` are held, instead of judging the oldest early."""
     num_shards: int = Field(default=1, ge=1, le=256)
     """Accepted; without effect."""
+    tail_storage: None = None
+    """Refused: there is no such extension here."""
 
-    @field_validator("sampling_strategy", mode="before")
+    @model_validator(mode="before")
     @classmethod
-    def _strategy(cls, value: Any) -> Any:
-        if value == "span-ingest":
-            raise ValueError("span-ingest is not supported: expected trace-complete")
+    def _read(cls, data: Any) -> Any:
+        found = decode(cls, data)
+        for key in ("decision_wait", "decision_wait_after_root_received") if isinstance(found, dict) else ():
+            if key in found:
+                found[key] = nanoseconds(found[key])
+        return found
+
+    @field_validator("tail_storage", mode="before")
+    @classmethod
+    def _storage(cls, value: Any) -> Any:
+        if value is not None:
+            raise ValueError("traces are held in memory: there is no storage extension, take the key out")
         return value
 
     @model_validator(mode="after")
     def _whole(self) -> CollectorForm:
         _unique([policy.name for policy in self.policies], "policies")
+        for at, policy in enumerate(self.policies if self.sampling_strategy == "span-ingest" else ()):
+            why = policy.waits()
+            if why is not None:
+                text = f"{why} needs the whole trace, and `sampling_strategy: span-ingest` judges before it is there"
+                raise located(("policies", at, policy.type), text, policy.name)
         for at, policy in enumerate(self.policies if self.evaluation == "ordered" else ()):
             try:
                 lower(policy.name, policy.vote(FactsBuilder()))

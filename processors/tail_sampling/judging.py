@@ -10,8 +10,8 @@ from typing import Literal, Protocol
 from ...kernel.contract import Columns
 from ...telemetry.samples import Sample
 
-Cause = Literal["due", "num_traces", "pressure", "shutdown"]
-"""Why traces are judged now."""
+Cause = Literal["due", "certain", "num_traces", "pressure", "shutdown"]
+"""Why traces are judged now; `certain`: more spans could not change the verdict."""
 
 
 @dataclass(frozen=True)

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from .config import CollectorForm, OrderedForm, OrderedPolicy, TailSampling
+from .differences import Place, differences
 from .policies.composite import CompositeOptions
-
-Place = tuple[str | int, ...]
-"""Keys and positions from the processor's block on."""
 
 _CURE = "`evaluation: ordered` does what is written"
 
 
 def lint(config: TailSampling) -> Iterator[tuple[Place, str]]:
-    """Yield places and warnings: what the collector's composite does not do, and policies that are never asked."""
+    """Yield places and warnings: what is not as the collector has it or says it, and policies that are never asked."""
+    if isinstance(config, CollectorForm):
+        yield from differences(config)
     if isinstance(config, CollectorForm) and config.evaluation == "collector":
         for at, policy in enumerate(config.policies):
             if isinstance(policy.options, CompositeOptions):

@@ -13,7 +13,7 @@ from ...rules.facts import All, Always, Not, Test
 from .limits import Limited, Shares, TokenBucket
 from .rules import Rule
 from .thresholds import ALWAYS, threshold
-from .votes import AllOf, Allow, Chance, Composite, Condition, Dropping, Negated, Vote
+from .votes import AllOf, Allow, Chance, Composite, Condition, Dropping, Negated, Vote, failing
 
 
 class NotOrderable(ValueError):
@@ -88,5 +88,7 @@ def _gather(vote: Vote, parts: _Parts) -> None:
             if not inner.certain:
                 raise NotOrderable("in ordered evaluation `not` takes conditions only: no chance and no limits")
             parts.tests.append(Not(inner.test))
+            if isinstance(vote.vote, Condition) and vote.vote.fails is not None:
+                parts.tests.append(Not(failing(vote.vote)))
         case _:
             raise NotOrderable("cannot stand inside another policy in ordered evaluation")

@@ -8,6 +8,7 @@ from typing import Literal
 
 from ...rules.facts import Bit, FactsBuilder, Test, compile_test
 from .limits import Limited
+from .memo import Memo
 from .rates import Rates
 from .thresholds import ALWAYS, NEVER
 
@@ -70,7 +71,7 @@ class Plan:
 
 
 class Planner:
-    """Makes plans and remembers them, at most `most` of them."""
+    """Makes plans."""
 
     def __init__(
         self, rules: list[Rule], facts: FactsBuilder, too_large: Bit | None, *, budget: bool = False, most: int = 4096
@@ -81,20 +82,8 @@ class Planner:
         self._root = 1 << facts.position(Bit("root"))
         self._too_large = 0 if too_large is None else 1 << facts.position(too_large)
         self._budget = budget
-        self._most = most
-        self._plans: dict[int, Plan] = {}
-
-    def __len__(self) -> int:
-        return len(self._plans)
-
-    def plan(self, mask: int) -> Plan:
-        """Return the plan for the traces of a mask."""
-        found = self._plans.get(mask)
-        if found is None:
-            if len(self._plans) >= self._most:
-                self._plans.clear()
-            found = self._plans[mask] = self._make(mask)
-        return found
+        self.plan = Memo(self._make, most)
+        """From a mask to the plan for its traces."""
 
     def _make(self, mask: int) -> Plan:
         steps = []

@@ -132,7 +132,7 @@ def test_environment_variables_are_read_by_something() -> None:
 
 ERRORS = [
     Refused("memory_limit"), Refused("byte_budget"), Malformed("no"), OverLimit("no"), TooSlow(), RuntimeError("x"),
-    Refused("queue_full", exhausted=False),
+    Refused("queue_full", exhausted=False), Refused("num_traces", exhausted=False),
 ]  # fmt: skip
 
 

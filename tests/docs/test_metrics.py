@@ -112,8 +112,8 @@ def exposed(page: str) -> Described:
     """Name, type and labels of every metric on the page."""
     found = {}
     for family in text_string_to_metric_families(page):
-        labels = frozenset(label for sample in family.samples for label in sample.labels)
-        (name,) = {sample.name for sample in family.samples}
+        labels = frozenset(label for sample in family.samples for label in sample.labels) - {"le"}
+        (name,) = {family.name} if family.type == "histogram" else {sample.name for sample in family.samples}
         found[name] = (family.type, labels)
     return found
 
@@ -122,7 +122,7 @@ def documented_rows() -> Iterator[list[str]]:
     for line in text(PAGE).splitlines():
         if line.startswith("| `"):
             row = cells(line)
-            if row[1] in ("counter", "gauge"):
+            if row[1] in ("counter", "gauge", "histogram"):
                 yield row
 
 

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from ....rules.facts import FactsBuilder
 from ..votes import AllOf, Vote
-from .base import Options, Policy, PolicyType, read_policy, some_enabled
+from .base import Options, Policy, PolicyType, first_that_waits, read_policy, some_enabled
 
 
 def _read(value: Any) -> Any:
@@ -31,4 +31,8 @@ def _vote(options: And, facts: FactsBuilder) -> Vote:
     return AllOf(tuple(policy.vote(facts) for policy in options.and_sub_policy))
 
 
-AND = PolicyType("and", And, _vote, inside=frozenset({"composite"}))
+def _waits(options: And) -> str | None:
+    return first_that_waits(options.and_sub_policy)
+
+
+AND = PolicyType("and", And, _vote, inside=frozenset({"composite"}), waits=_waits)

@@ -64,4 +64,4 @@ def _vote(options: CompositeOptions, facts: FactsBuilder) -> Vote:
     return Composite(total, tuple(parts), tuple(order))
 
 
-COMPOSITE = PolicyType("composite", CompositeOptions, _vote, inside=frozenset())
+COMPOSITE = PolicyType("composite", CompositeOptions, _vote, inside=frozenset(), waits=lambda options: "composite")

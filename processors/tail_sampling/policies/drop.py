@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from ....rules.facts import FactsBuilder
 from ..votes import AllOf, Dropping, Vote
-from .base import Options, Policy, PolicyType, read_policy, some_enabled
+from .base import Options, Policy, PolicyType, first_that_waits, read_policy, some_enabled
 
 
 def _read(value: Any) -> Any:
@@ -27,4 +27,8 @@ def _vote(options: Drop, facts: FactsBuilder) -> Vote:
     return Dropping(AllOf(tuple(policy.vote(facts) for policy in options.drop_sub_policy)))
 
 
-DROP = PolicyType("drop", Drop, _vote, inside=frozenset())
+def _waits(options: Drop) -> str | None:
+    return first_that_waits(options.drop_sub_policy)
+
+
+DROP = PolicyType("drop", Drop, _vote, inside=frozenset(), waits=_waits)

@@ -30,4 +30,8 @@ def _vote(options: NotOptions, facts: FactsBuilder) -> Vote:
     return Negated(options.not_sub_policy.vote(facts))
 
 
-NOT = PolicyType("not", NotOptions, _vote, inside=frozenset({"and", "drop"}))
+def _waits(options: NotOptions) -> str | None:
+    return options.not_sub_policy.waits()
+
+
+NOT = PolicyType("not", NotOptions, _vote, inside=frozenset({"and", "drop"}), waits=_waits)

@@ -312,14 +312,6 @@ def test_labels_are_few(kit):
     assert len(bench.book.labels) == 5
 
 
-def test_plans_are_bounded(kit):
-    """Masks without end do not make plans without end."""
-    bench = Bench(kit, rule("a", 0))
-    for mask in range(10_000):
-        bench.judge((mask << 10, 0))
-    assert len(bench.evaluation.planner) <= 4096
-
-
 def test_without_room_kept_traces_wait_and_dropped_ones_go(kit):
     """Room for two: the third that would be kept waits, and all later ones with it, without spending or counting."""
     limit = bucket(10)

@@ -7,7 +7,7 @@ receivers, exporters, memory limits and the clock.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..config.model import Configuration, PipelineConfig
@@ -63,16 +63,24 @@ class Rehearsal:
         while (deadline := self.row.next_deadline()) is not None:
             self.advance(deadline)
 
-    def scrubbed(self) -> dict[tuple[str, str], int]:
-        """Return how many values each rule has replaced, by (processor, rule); those that replaced none are left out.
+    def scrubbed(self, requests: Sequence[bytes], metadata: Mapping[str, str] | None = None) -> list[bytes]:
+        """Return requests as every stage would leave them were all traces kept: fit to be shown. Raises `Malformed`."""
+        given = metadata or {}
+        out: list[bytes] = []
+        for request in requests:
+            records = self.row.digest(request, [given.get(name) for name in self._context])
+            for segment in self.row.segments[1:]:
+                records = segment.program.refine(records)
+            out.extend(body for body, _ in records.requests(0, 0))
+        return out
 
-        Values that a request had before it was held, and in what was kept.
-        """
-        counts: Counter[tuple[str, str]] = Counter()
+    def replaced(self) -> dict[tuple[str, str], int]:
+        """Return how many values each scrub rule has replaced so far, by (processor, rule), in the order of effect."""
+        counts: dict[tuple[str, str], int] = {}
         for segment in self.row.segments:
-            for rule, count in zip(segment.counters, segment.program.counters(), strict=True):
-                counts[rule] += count
-        return {rule: count for rule, count in counts.items() if count}
+            for rule, number in zip(segment.counters, segment.program.counters(), strict=True):
+                counts[rule] = counts.get(rule, 0) + number
+        return {rule: number for rule, number in counts.items() if number}
 
     def _take(self, passed: Passed) -> None:
         self.left.dropped.update(passed.dropped)

@@ -192,6 +192,10 @@ class Batching:
 Part = Fused | Holding | Deciding | Limiting | Batching
 
 
+Lint = tuple[tuple[str | int, ...], str] | tuple[tuple[str | int, ...], str, str]
+"""Keys and positions from the block on, what is odd there, and the lint's code."""
+
+
 @dataclass(frozen=True)
 class ProcessorSpec:
     """One entry of the table of processors."""
@@ -201,5 +205,9 @@ class ProcessorSpec:
     build: Callable[[Any, BuildContext], Part]
     aliases: tuple[str, ...] = ()
     """The collector's names for the same thing."""
-    lint: Callable[[Any], Iterable[tuple[tuple[str | int, ...], str]]] | None = None
+    lint: Callable[[Any], Iterable[Lint]] | None = None
     """From a valid configuration to places in it and what its author may not have meant there."""
+    fragments: Callable[[Any], Iterable[Lint]] | None = None
+    """The same for where a node sees only a part of each trace."""
+    plan: Callable[[Any], Iterable[str]] | None = None
+    """A valid configuration in plain sentences, a line each; those that begin with a space belong to the one before."""

@@ -7,16 +7,18 @@ value of another type) is written as what it comes down to.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from ..kernel.contract import Expr, FactsSpec, Operand
-from .condition_fields import ERROR, KINDS, STATUSES
+from .condition_fields import ERROR, KINDS, RESERVED, STATUSES
 from .durations import format_duration
 from .facts import All, Always, Bit, FactsBuilder, Not, Some, Test, compile_test
 
 _MILLION = 1_000_000
 _NAMES = {"status.code": {code: name for name, code in STATUSES.items()}, "kind": {n: k for k, n in KINDS.items()}}
+_PLAIN_NAME = re.compile(r"[A-Za-z_][\w./-]*", re.ASCII)
 _LEVELS = ("span", "resource", "scope")
 
 
@@ -24,7 +26,9 @@ def operand_text(operand: Operand) -> str:
     """Return an operand as it is written: `user.tier`, `resource["k"]`, `status`, `duration`."""
     if operand[0] == "attr" and operand[1] in _LEVELS:
         service = operand[1:] == ["resource", "service.name"]
-        return "service" if service else f'{operand[1]}["{operand[2]}"]'
+        return "service" if service else f"{operand[1]}[{json.dumps(operand[2], ensure_ascii=False)}]"
+    if operand[0] == "attr" and (operand[2] in RESERVED or not _PLAIN_NAME.fullmatch(operand[2])):
+        return f"`{operand[2]}`"
     if operand[0] == "field" and operand[1] == "status.code":
         return "status"
     return str(operand[-1])
@@ -47,8 +51,6 @@ def _compare(op: str, operand: Operand, value: Any) -> str:
 
 
 def _among(operand: Operand, values: list[Any]) -> str:
-    if len(values) == 1:
-        return f"{operand_text(operand)} == {_value(operand, values[0])}"
     return f"{operand_text(operand)} in [{', '.join(_value(operand, value) for value in values)}]"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ...config.check import check
@@ -70,9 +70,16 @@ class Discovery:
             if is_test_file(found) or (found.resolve() not in seen and self._has_tests(found)):
                 yield self._file(found)
 
+    def within(self, title: str, files: Iterable[str]) -> Suite:
+        """Return the tests that stand in files; they are read once more, with their tests."""
+        suite = Suite(title, self._configs)
+        for file in files:
+            for listed in _lists(self._read(Path(file), suite.problems)):
+                self._add(suite, listed)
+        return suite
+
     def _read(self, path: Path, problems: list[Problem]) -> Node | None:
-        sources = Sources(problems)
-        tree = sources.read(str(path), tests=True)
+        tree = Sources(problems).read(str(path), tests=True)
         return None if tree is None else expand(tree, self._env, problems)
 
     def _is_configuration(self, path: Path) -> bool:
@@ -88,14 +95,10 @@ class Discovery:
 
     def _tests_within(self, path: Path) -> Suite:
         """Return the tests of a configuration (and of the rule files that it names), or of a rule file."""
-        suite = Suite(str(path), self._configs or (str(path),))
-        problems: list[Problem] = []
-        for file in [str(path)] if self._configs else self._sources(suite):
-            tree = self._read(Path(file), problems)
-            for listed in _lists(tree):
-                self._add(suite, listed)
-        suite.problems.extend(problems if not suite.problems else [])
-        return suite
+        whole = Suite(str(path), self._configs or (str(path),))
+        files = [str(path)] if self._configs else self._sources(whole)
+        found = self.within(whole.title, files)
+        return replace(whole, cases=found.cases, problems=whole.problems or found.problems)
 
     def _sources(self, suite: Suite) -> list[str]:
         """Return the files of a configuration, the shipped ones left out unless they are asked for."""

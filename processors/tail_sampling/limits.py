@@ -57,7 +57,7 @@ class TokenBucket:
     def ready(self, now: int, cost: int, key: bytes | None = None) -> bool:
         """Say whether `cost` tokens would pass."""
         level = self.fill(now) if now > self.last else self.level
-        return cost * _TOKEN <= level or (self.debt and level >= self.capacity)
+        return cost * _TOKEN <= level or (self.debt and level >= self.capacity > 0)
 
     def take(self, now: int, cost: int, key: bytes | None = None) -> None:
         """Spend `cost` tokens."""

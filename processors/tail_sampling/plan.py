@@ -149,6 +149,8 @@ def vote_text(vote: Vote, facts: FactsBuilder) -> str:
     match vote:
         case Condition(test):
             return trace_text(test, facts.spec())
+        case Allow():
+            return "every trace, while there is room"
         case AllOf(votes) | Dropping(AllOf(votes)):
             return " and ".join(vote_text(part, facts) for part in votes)
         case Negated(inner):
@@ -164,7 +166,8 @@ def _over(vote: Vote) -> Iterator[str]:
     """Yield what a limit means, and what becomes of a trace that is over it."""
     match vote:
         case Allow():
-            yield f"     {_rate(vote.unit, vote.rate)}; over that it does not sample, and the others' votes count"
+            rate = f"at most {_rate(vote.unit, vote.rate)}, {amount(vote.burst)} at once"
+            yield f"     {rate}; over that it does not sample, and the others' votes count"
         case AllOf(votes):
             for part in votes:
                 yield from _over(part)

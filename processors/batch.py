@@ -47,7 +47,8 @@ def build(config: BatchConfig, _: BuildContext) -> Batching:
 def plan(config: BatchConfig) -> Iterator[str]:
     """Yield what it does in a sentence."""
     most = f", at most {config.send_batch_max_size:,}" if config.send_batch_max_size else ""
-    yield f"sends {config.send_batch_size:,} spans at once{most}, or what has come within {format_duration(config.timeout)}"
+    wait = format_duration(config.timeout)
+    yield f"sends {config.send_batch_size:,} spans at once{most}, or what has come within {wait}"
 
 
 SPEC = ProcessorSpec(name="batch", config=BatchConfig, build=build, plan=plan)

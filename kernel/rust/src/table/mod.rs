@@ -210,13 +210,17 @@ impl Table {
         (first, root)
     }
 
+    pub fn held_bytes(&self) -> u64 {
+        lock(&self.inner).held_bytes()
+    }
+
     pub fn stats(&self) -> Stats {
         let inner = lock(&self.inner);
         let traces = inner.slots.len();
         Stats {
             traces,
             spans: inner.spans,
-            held_bytes: inner.bytes + SPAN_COST * inner.spans + TRACE_COST * traces as u64 + inner.headers.bytes,
+            held_bytes: inner.held_bytes(),
             headers: inner.headers.len(),
             kept_decisions: inner.kept.len(),
             dropped_decisions: inner.dropped.len(),
@@ -256,6 +260,10 @@ impl Inner {
         self.roots.sweep(|rooted| slots.by_ticket(rooted.ticket).is_some());
     }
 
+    fn held_bytes(&self) -> u64 {
+        self.bytes + SPAN_COST * self.spans + TRACE_COST * self.slots.len() as u64 + self.headers.bytes
+    }
+
     /// Held bytes of a trace without its headers.
     fn cost(&self, slot: u32) -> u64 {
         let row = self.slots.rows.get(slot as usize);
@@ -281,11 +289,14 @@ impl Inner {
     fn hold_spans(&mut self, records: &Records, slot: u32, spans: &[u32], pairs: &mut [Option<u32>]) {
         let own = |index: &u32| records.spans.get(*index as usize);
         let bytes: usize = spans.iter().filter_map(own).map(|span| span.len as usize).sum();
-        let mut chunk = Vec::with_capacity(bytes + 8 * spans.len());
+        let mut chunk = Vec::with_capacity(bytes + 4 + 8 * spans.len());
+        chunk.extend_from_slice(&(spans.len() as u32).to_le_bytes());
         for span in spans.iter().filter_map(own) {
             let number = self.pair(records, span, pairs);
             chunk.extend_from_slice(&number.to_le_bytes());
             chunk.extend_from_slice(&span.len.to_le_bytes());
+        }
+        for span in spans.iter().filter_map(own) {
             chunk.extend_from_slice(records.span(span));
         }
         self.spans += spans.len() as u64;

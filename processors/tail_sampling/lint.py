@@ -202,7 +202,7 @@ def fragments(config: TailSampling) -> Iterator[Lint]:
         tests: list[Test] = []
         place: Place = ("policies", at)
         if isinstance(policy, OrderedPolicy):
-            if policy.mode == "off" or policy.when is None:
+            if policy.mode != "enforce" or policy.when is None:
                 continue
             tests, place = [trace_condition(policy.when, facts)], (*place, "when")
         elif isinstance(policy, Policy):

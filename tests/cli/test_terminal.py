@@ -40,7 +40,8 @@ def test_columns() -> None:
         (large(950), "950"), (large(12_345), "12,345"), (large(4_210_000), "4.21 million"), (large(7e9), "7 billion"),
         (percent(0.5), "50%"), (percent(0.001), "0.1%"), (percent(1), "100%"), (percent(1 / 3), "33.33%"),
         (milliseconds(0), "0ms"), (milliseconds(500), "0.5us"), (milliseconds(320_000_000), "320ms"),
-        (milliseconds(1_200_000_000), "1.2s"), (milliseconds(125_000_000_000), "2m5s"), (milliseconds(60 * 10**9), "1m"),
+        (milliseconds(1_200_000_000), "1.2s"), (milliseconds(125_000_000_000), "2m5s"),
+        (milliseconds(60 * 10**9), "1m"),
     ],
 )  # fmt: skip
 def test_numbers(said: str, expected: str) -> None:

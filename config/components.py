@@ -81,7 +81,7 @@ def _section(
         config = check(spec.config, own, problems)
         if config is not None:
             problems.extend(_lint(spec, config, own))
-            components[id_] = Component(id_, spec.name, spec, config, enabled=False, off=off)
+            components[id_] = Component(id_, spec.name, spec, config, enabled=False, off=off, node=own)
     return components
 
 
@@ -99,11 +99,15 @@ def _switch(model: type[BaseModel], node: Node, problems: list[Problem]) -> tupl
 def _lint(spec: Spec, config: BaseModel, node: Node) -> Iterator[Problem]:
     """Yield what a processor says of its own valid configuration, each at the deepest place that is written."""
     lint = getattr(spec, "lint", None)
-    for place, text in lint(config) if lint else ():
-        there = node
-        for step in place:
-            there = there.child(step) or there
-        yield there.head.warning(text)
+    for place, text, *code in lint(config) if lint else ():
+        yield deepest(node, place).head.warning(text, *code)
+
+
+def deepest(node: Node, place: Iterable[object]) -> Node:
+    """Return what stands at a place below a node, or the deepest part of the way that is written."""
+    for step in place:
+        node = node.child(step) or node
+    return node
 
 
 def _own(node: Node) -> Node:

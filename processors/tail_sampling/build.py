@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from ...kernel.contract import Program
 from ...rules.condition_fields import ERROR
 from ...rules.conditions import trace_condition
 from ...rules.facts import ROOT, Always, Bit, FactsBuilder
-from ..base import BuildContext, Holding, Sampler
+from ..base import BuildContext, Holding, Sampler, Witness
 from .budget import Budget
 from .collector import CollectorEvaluation
 from .config import RESERVED, Burst, CollectorForm, OrderedForm, OrderedPolicy, PolicyLimit, TailSampling
 from .custom_rates import CustomRates
+from .describing import breakpoints, of_rule, of_vote
 from .early import Sure, by_hash, by_randomness, deciding
 from .judging import Evaluation
 from .labels import Labels
@@ -21,10 +22,13 @@ from .limits import KeyedBuckets, Limited, Shares, TokenBucket
 from .lower import lower
 from .metrics import Origin
 from .ordered import OrderedEvaluation
+from .policies import Policy
 from .rates import LearnedRates, Rates
 from .rules import Rule
 from .sampler import TailSampler, Timing
 from .thresholds import NEVER
+from .votes import Vote
+from .witness import Witnessed
 
 LEAST_WAIT = 1_000_000_000
 """ns: the collector takes a shorter `decision_wait` for this."""
@@ -42,6 +46,10 @@ class _Builder:
     too_large: Bit | None = None
     sure: tuple[Sure, ...] = ()
     """In which ways a verdict is certain before the trace is due."""
+
+    def evaluation(self, config: OrderedForm | CollectorForm) -> Evaluation:
+        """Build whichever form it is."""
+        return self.own(config) if isinstance(config, OrderedForm) else self.collectors(config)
 
     def ordered(
         self, rules: list[Rule], default: int, total: Limited | None = None, budget: Budget | None = None
@@ -96,7 +104,9 @@ def build(config: TailSampling, ctx: BuildContext) -> Holding:
     if size:
         parts.too_large = facts.compare(["bytes"], ">", size)
         parts.sure = (Sure(frozenset({parts.too_large})),)
-    evaluation = parts.own(config) if isinstance(config, OrderedForm) else parts.collectors(config)
+    evaluation = parts.evaluation(config)
+    if ctx.witness is not None:
+        evaluation = _witnessed(evaluation, ctx.witness, config, parts, ctx)
     kept, dropped = _decisions(config)
     timing, root = _timing(config), 1 << facts.position(ROOT)
     early = [sure.early(facts) for sure in parts.sure]
@@ -106,6 +116,34 @@ def build(config: TailSampling, ctx: BuildContext) -> Holding:
         return TailSampler(table, evaluation, timing, labels, root=root, origin=origin)
 
     return Holding(facts.spec(), start)
+
+
+def _witnessed(
+    evaluation: Evaluation,
+    witness: Witness,
+    config: OrderedForm | CollectorForm,
+    parts: _Builder,
+    ctx: BuildContext,
+) -> Evaluation:
+    """Put somebody who looks on before the evaluation; the double is asked what could have been."""
+    policies: list[Rule] | list[tuple[str, Vote]]
+    if isinstance(evaluation, OrderedEvaluation):
+        policies = evaluation.rules
+        described = [of_rule(rule, parts.facts) for rule in policies]
+    else:
+        listed = [policy for policy in config.policies if isinstance(policy, Policy) and policy.enabled]
+        votes = [(policy.name, policy.vote(parts.facts)) for policy in listed]
+        described, policies = [of_vote(name, vote, parts.facts) for name, vote in votes], votes
+    apart = replace(parts, labels=Labels(ctx.kernel.labels(), {}))
+    return Witnessed(
+        evaluation,
+        witness,
+        labels=parts.labels,
+        processor=parts.origin.id,
+        policies=described,
+        votes=not isinstance(evaluation, OrderedEvaluation),
+        double=(apart.evaluation(config), apart.labels, breakpoints(policies)),
+    )
 
 
 def _timing(config: OrderedForm | CollectorForm) -> Timing:

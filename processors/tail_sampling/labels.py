@@ -40,6 +40,8 @@ class Labels:
         self.dropped: dict[int, Drop] = {}
         self.late: dict[int, int] = {}
         """What stands on late spans instead of a label, where that is another one."""
+        self.kept: dict[int, tuple[str, int | None]] = {}
+        """Of those that keep: the reason, and the retention (ns) that the policy gives."""
 
     def drop(self, why: Drop) -> int:
         """Return the label of traces dropped for that reason."""
@@ -59,6 +61,7 @@ class Labels:
                 [] if retention is None else [(RETENTION_POLICY, policy), (RETENTION_TTL, format_duration(retention))]
             )
             self._made[key] = self._add(keep=True, span=span, resource=held, threshold="set" if exact else "erase")
+            self.kept[self._made[key]] = (why, retention)
             if retention is not None:
                 self._retentions[self._made[key]] = (policy, retention)
         return self._made[key]
@@ -76,6 +79,7 @@ class Labels:
             if written:
                 late = [(COLLECTOR_POLICY, policy), (COLLECTOR_CACHED, True)]
                 self.late[label] = self._add(keep=True, span=[], resource=[], scope=late, threshold="leave")
+            self.kept[label] = ("matched", None)
         return self._made[key]
 
     def _add(

@@ -126,7 +126,7 @@ class KeyedBuckets:
         # One entry a bucket, with a moment before which it is not full: later spending only puts that off.
         self._full: list[tuple[int, int, bytes | None]] = []
         self._made = 0
-        self._start = new()
+        self.start = new()
         self.forgotten = 0
         """Keys that were forgotten while they were busy."""
 
@@ -144,14 +144,14 @@ class KeyedBuckets:
     def tight(self, now: int, key: bytes | None) -> bool:
         """Say whether this key's bucket has refused something since it was last full."""
         bucket = self._buckets.get(key)
-        return (self._start if bucket is None else bucket).tight(now)
+        return (self.start if bucket is None else bucket).tight(now)
 
     def adopt(self, old: object) -> None:
         """Go on from the buckets of another with the same settings."""
-        same = isinstance(old, KeyedBuckets) and _settings(old._start) == _settings(self._start)
+        same = isinstance(old, KeyedBuckets) and _settings(old.start) == _settings(self.start)
         if isinstance(old, KeyedBuckets) and same and old._max_keys == self._max_keys:
             self._buckets, self._full, self._made = old._buckets, old._full, old._made
-            self._start, self.forgotten = old._start, old.forgotten
+            self.start, self.forgotten = old.start, old.forgotten
 
     def _bucket(self, now: int, key: bytes | None) -> TokenBucket:
         bucket = self._buckets.get(key)
@@ -160,8 +160,8 @@ class KeyedBuckets:
                 self._forget_one(now)
             bucket = self._buckets[key] = self._new()
             bucket.last = now
-            if self._start.fill(now) < bucket.capacity:
-                bucket.level, bucket.refused = self._start.level, self._start.refused
+            if self.start.fill(now) < bucket.capacity:
+                bucket.level, bucket.refused = self.start.level, self.start.refused
             self._made += 1
             heappush(self._full, (bucket.full_at(), self._made, key))
         return bucket
@@ -178,8 +178,8 @@ class KeyedBuckets:
         bucket = self._buckets.pop(key)
         if at > now:
             self.forgotten += 1
-            self._start.level = min(self._start.fill(now), bucket.fill(now))
-            self._start.refused = self._start.refused or bucket.refused
+            self.start.level = min(self.start.fill(now), bucket.fill(now))
+            self.start.refused = self.start.refused or bucket.refused
 
 
 class Shares:
@@ -206,7 +206,7 @@ class Shares:
         return False
 
     def _exceeds_all_that_is_left(self, cost: int) -> bool:
-        """Say whether `cost` is more than the shares ever leave (if anything), and the total is full: it passes as debt."""
+        """Say whether `cost` is more than the shares ever leave (if anything) and the total is full: it is debt then."""
         left = self._total.capacity - sum(share.capacity for share in self._shares)
         return cost * _TOKEN > left > 0 and self._total.level >= self._total.capacity > 0
 

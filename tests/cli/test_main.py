@@ -106,7 +106,7 @@ def test_help(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
         main(words)
     assert ended.value.code == 0
     out = capsys.readouterr().out
-    for name in ("run", "validate", "version", "demo"):
+    for name in ("run", "validate", "test", "explain", "plan", "diff", "scrub", "version", "demo"):
         assert re.search(rf"^ +{name} +\w+", out, re.MULTILINE)
 
 

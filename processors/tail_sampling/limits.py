@@ -206,9 +206,9 @@ class Shares:
         return False
 
     def _exceeds_all_that_is_left(self, cost: int) -> bool:
-        """Say whether `cost` is more than the shares ever leave (if anything), and the total is full: it passes as debt."""
+        """Say whether `cost` is more than the shares ever leave, and the total is full: then it passes as debt."""
         left = self._total.capacity - sum(share.capacity for share in self._shares)
-        return cost * _TOKEN > left > 0 and self._total.level >= self._total.capacity > 0
+        return cost * _TOKEN > left and self._total.level >= self._total.capacity > 0
 
     def take(self, now: int, cost: int, index: int | None) -> None:
         """Spend `cost` of the total, and of the own share as much as it has."""

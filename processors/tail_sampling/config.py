@@ -275,7 +275,7 @@ class CollectorForm(TailSampling):
         _unique([policy.name for policy in self.policies], "policies")
         for at, policy in enumerate(self.policies if self.sampling_strategy == "span-ingest" else ()):
             why = policy.waits()
-            if why is not None:
+            if policy.enabled and why is not None:
                 text = f"{why} needs the whole trace, and `sampling_strategy: span-ingest` judges before it is there"
                 raise located(("policies", at, policy.type), text, policy.name)
         for at, policy in enumerate(self.policies if self.evaluation == "ordered" else ()):

@@ -26,7 +26,7 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print every problem to stderr; 0 with a summary when there are warnings at most, else 1."""
     try:
-        configuration = load(args.config, TABLES, os.environ)
+        configuration = load(args.config, TABLES, os.environ, args.lenient)
     except ConfigErrors as errors:
         print(errors, file=sys.stderr)
         return 1

@@ -9,6 +9,7 @@ from pathlib import Path
 from .check import check
 from .components import Components, component_type
 from .errors import Problem, did_you_mean, one_of
+from .lenient import SIGNALS
 from .model import HealthConfig, LogsConfig, MetricsConfig, PipelineConfig
 from .shape import NO_EFFECT, Document, HealthCheck, Metrics
 from .tree import Node
@@ -16,7 +17,6 @@ from .tree import Node
 _SHIPPED = str(Path(__file__).parent)
 _EXTENSIONS = ("health_check",)
 _ROLES = ("receivers", "processors", "exporters")
-_SIGNALS = ("logs", "metrics", "profiles")
 
 
 @dataclass(frozen=True)
@@ -75,15 +75,18 @@ def _names(listed: Node | None) -> set[str]:
 
 def _check_pipeline(id_: str, node: Node, components: Components, problems: list[Problem], complete: bool) -> None:
     signal, slash, name = id_.partition("/")
-    if signal in _SIGNALS:
-        problems.append(
-            node.head.problem(f"pipelines of {signal} are not supported, expected 'traces' or 'traces/name'")
-        )
-    elif signal != "traces" or (slash and not name.strip()):
+    if signal in SIGNALS:
+        expected = "expected 'traces' or 'traces/name'; --lenient leaves it out"
+        problems.append(node.head.problem(f"pipelines of {signal} are not supported, {expected}"))
+        return
+    if signal != "traces" or (slash and not name.strip()):
         hint = did_you_mean(signal, ("traces",))
         problems.append(node.head.problem(f"{id_!r} is no pipeline, expected 'traces' or 'traces/name'{hint}"))
     for role in _ROLES:
-        _check_references(role, node.child(role), components.defined.get(role, {}), problems, complete)
+        # A connector stands at the end of one row and at the beginning of another.
+        both = components.defined.get("connectors", {}) if role != "processors" else {}
+        defined = {**both, **components.defined.get(role, {})}
+        _check_references(role, node.child(role), defined, problems, complete)
 
 
 def _check_references(
@@ -108,7 +111,7 @@ def _health(root: Node, components: Components, problems: list[Problem], complet
     defined = components.defined.get("extensions", {})
     valid: dict[str, HealthConfig] = {}
     for id_, node in defined.items():
-        if component_type(id_, node, "extension", _EXTENSIONS, problems):
+        if component_type(id_, node, "extensions", _EXTENSIONS, problems):
             config = check(HealthCheck, node, problems)
             if config is not None:
                 valid[id_] = HealthConfig(*config.endpoint, config.path)

@@ -38,12 +38,22 @@ def expand(node: Node, env: Mapping[str, str], problems: list[Problem]) -> Node:
     if isinstance(node.value, list):
         items = [expand(child, env, problems) for child in node.value]
         return replace(node, value=items, size=1 + sum(child.size for child in items))
-    if isinstance(node.value, str) and "$" in node.value:
+    if isinstance(node.value, str) and "$" in node.value and not node.settled:
         try:
             return _Expansion(env, node, problems).result()
         except BadReferenceError as error:
             problems.append(node.place.problem(str(error)))
     return replace(node)
+
+
+def settled(node: Node) -> Node:
+    """Return a copy of an expanded tree that `expand` leaves as it is."""
+    value = node.value
+    if isinstance(value, dict):
+        value = {key: settled(child) for key, child in value.items()}
+    elif isinstance(value, list):
+        value = [settled(item) for item in value]
+    return replace(node, value=value, settled=True)
 
 
 class _Expansion:

@@ -32,7 +32,9 @@ def _level(value: Any) -> Any:
 
 
 Endpoint = Annotated[
-    tuple[str, int], BeforeValidator(parse_endpoint), WithJsonSchema({"type": "string", "examples": ["0.0.0.0:8888"]})
+    tuple[str, int],
+    BeforeValidator(parse_endpoint),
+    WithJsonSchema({"title": "address", "type": "string", "examples": ["0.0.0.0:8888"]}),
 ]
 Level = Annotated[Literal["debug", "info", "warn", "error"], BeforeValidator(_level)]
 Detail = Annotated[Literal["none", "basic", "normal", "detailed"], BeforeValidator(_level)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -50,6 +51,8 @@ class Node:
     """What was written, when the value came out of the environment: it may be a secret, so it is never quoted."""
     verbatim: str | None = None
     """The environment's text, for fields that want a string where the text looks like something else."""
+    settled: bool = False
+    """Substitution has been done here already, so a `${` that is left is text."""
     unchecked: bool = False
     """A part of it could not be read, which has been reported: checking the rest would only add noise."""
 
@@ -290,6 +293,18 @@ _HINTS = (
 )  # fmt: skip
 
 
+def _open_bracket(text: str) -> Any:
+    """Return where the innermost bracket stands that is never closed, None where all are."""
+    open_: list[Any] = []
+    with contextlib.suppress(yaml.YAMLError):
+        for token in yaml.scan(text, Loader=yaml.SafeLoader):
+            if isinstance(token, (yaml.FlowSequenceStartToken, yaml.FlowMappingStartToken)):
+                open_.append(token.start_mark)
+            elif isinstance(token, (yaml.FlowSequenceEndToken, yaml.FlowMappingEndToken)):
+                open_.pop()
+    return open_[-1] if open_ else None
+
+
 def _syntax_problem(text: str, file: str, error: yaml.MarkedYAMLError) -> Problem:
     """Say in one line what the parser found, with what can be done about it."""
     mark = error.problem_mark or error.context_mark
@@ -301,6 +316,10 @@ def _syntax_problem(text: str, file: str, error: yaml.MarkedYAMLError) -> Proble
     if error.context and "quoted scalar" in error.context and "end of stream" in said and error.context_mark:
         place = Place(file, error.context_mark.line + 1, error.context_mark.column + 1)
         return place.problem("this is no YAML: the quote that is opened here is not closed")
+    bracket = _open_bracket(text) if "stream end" in said else None
+    if bracket is not None:
+        place = Place(file, bracket.line + 1, bracket.column + 1)
+        return place.problem("this is no YAML: the bracket that is opened here is not closed")
     message = next((hint for part, chars, hint in _HINTS if part in said and (not chars or found in chars)), said)
     if row[: column - 1].rstrip().endswith("$") and found == "{":
         message = "inside [ ] and { } a '${...}' needs quotes"

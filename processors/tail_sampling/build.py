@@ -54,7 +54,8 @@ class _Builder:
         """Build a collector's block."""
         votes = [(policy.name, policy.vote(self.facts)) for policy in config.policies]
         if config.evaluation == "ordered":
-            return self.ordered([rule for name, vote in votes for rule in lower(name, vote)], NEVER)
+            total = None if config.total is None else _limited(config.total)
+            return self.ordered([rule for name, vote in votes for rule in lower(name, vote)], NEVER, total)
         return CollectorEvaluation(
             votes,
             self.facts,

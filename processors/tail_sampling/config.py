@@ -119,7 +119,7 @@ class OrderedPolicy(_Strict):
     name: str = Field(min_length=1)
     when: TraceCondition | None = None
     """A condition over the trace; left out: every trace."""
-    rate: Rate = 0
+    rate: Annotated[Rate, Field(json_schema_extra={"default": "100%"})] = 0
     """The share that is kept where the condition holds, as a threshold."""
     otherwise: Literal["drop", "pass"] = "drop"
     """What becomes of the others: dropped, or the next policy is asked."""
@@ -166,7 +166,7 @@ class OrderedForm(TailSampling):
     max_keys: int = Field(default=10_000, ge=1)
     """How many values a limit with `per` keeps apart."""
     tests: list[Any] = []
-    """For `tailgate test`."""
+    """Traces, and what is expected of these rules for them."""
 
     @model_validator(mode="after")
     def _names(self) -> OrderedForm:
@@ -185,6 +185,8 @@ class CollectorForm(TailSampling):
     decision_wait: Duration = 30 * _SECOND
     policies: list[Annotated[Policy, BeforeValidator(_entry)]] = Field(min_length=1)
     num_traces: int = Field(default=50_000, ge=1)
+    total: Burst | None = None
+    """A limit on all that is kept, with `evaluation: ordered`: over it, traces are dropped."""
     sample_on_first_match: bool = False
     record_policy: bool = False
     """Write the policy that kept a trace on its spans, as `tailsampling.policy`."""
@@ -206,6 +208,8 @@ class CollectorForm(TailSampling):
     @model_validator(mode="after")
     def _whole(self) -> CollectorForm:
         _unique([policy.name for policy in self.policies], "policies")
+        if self.total is not None and self.evaluation == "collector":
+            raise located(("total",), "a total holds with `evaluation: ordered` only", "total")
         for at, policy in enumerate(self.policies if self.evaluation == "ordered" else ()):
             try:
                 lower(policy.name, policy.vote(FactsBuilder()))

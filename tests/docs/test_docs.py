@@ -56,10 +56,10 @@ def load_block(block: str, folder: Path) -> Configuration:
         block = yaml.safe_dump(around(what, yaml.safe_load(block)), sort_keys=False)
     file = folder / "block.yaml"
     file.write_text(block, encoding="utf-8")
-    if what in RULES:
+    if what in RULES or what == "ConfigMap":
         config = load([file], TABLES, {})
         assert str(shipped_paths({})[0]) in config.sources, f"this is not known for a {what}"
-        assert RULES[what].processor in config.processors
+        assert what == "ConfigMap" or RULES[what].processor in config.processors
         return config
     if what == "overlay.yaml":
         return load([*shipped_paths({}), file], TABLES, {})

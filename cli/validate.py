@@ -7,6 +7,7 @@ import os
 import sys
 from typing import Any
 
+from ..config.errors import BuildError
 from ..config.loader import ConfigErrors, load, shipped_paths
 from ..config.model import Configuration, PipelineConfig
 from ..kernel import KernelUnavailable
@@ -36,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         Service(configuration, load_kernel())
     except (OSError, ValueError, KernelUnavailable) as error:
-        print(f"{files}: {error}", file=sys.stderr)
+        print(error if isinstance(error, BuildError) else f"{files}: {error}", file=sys.stderr)
         return 1
     print(f"{files}: OK")
     for line in summary(configuration):

@@ -14,7 +14,7 @@ from ..processors.base import ProcessorSpec
 from ..receivers.base import ReceiverSpec
 from .check import check
 from .collector_names import RENAMED
-from .errors import Problem
+from .errors import Problem, did_you_mean
 from .lenient import unknown_type
 from .model import Component, PipelineConfig, Spec, Tables
 from .tree import Node
@@ -32,6 +32,8 @@ class Components:
     processors: Mapping[str, Component[ProcessorSpec]]
     exporters: Mapping[str, Component[ExporterSpec]]
     defined: Mapping[str, Mapping[str, Node]]
+    unreadable: frozenset[str] = frozenset()
+    """Sections that are no mapping, which is reported where the shape of the whole is checked."""
 
     def enable(self, pipelines: Iterable[PipelineConfig]) -> None:
         """Mark what the pipelines name."""
@@ -44,7 +46,8 @@ class Components:
 def check_components(root: Node, tables: Tables, problems: list[Problem]) -> Components:
     """Return what is valid; the rest is in `problems`."""
     sections = ("receivers", "processors", "exporters", "connectors", "extensions")
-    defined = {name: section.entries for name in sections if (section := root.child(name)) is not None}
+    written = {name: section for name in sections if (section := root.child(name)) is not None}
+    defined = {name: section.entries for name, section in written.items()}
     for id_, node in defined.get("connectors", {}).items():
         component_type(id_, node, "connectors", (), problems)
     return Components(
@@ -52,6 +55,9 @@ def check_components(root: Node, tables: Tables, problems: list[Problem]) -> Com
         processors=_section("processors", defined.get("processors", {}), tables.processors, problems),
         exporters=_section("exporters", defined.get("exporters", {}), tables.exporters, problems),
         defined=defined,
+        unreadable=frozenset(
+            name for name, section in written.items() if not isinstance(section.value, (dict, type(None)))
+        ),
     )
 
 
@@ -61,7 +67,8 @@ def component_type(id_: str, node: Node, section: str, known: Collection[str], p
     An old name of the collector's is reported as a warning.
     """
     if not _ID.fullmatch(id_):
-        problems.append(node.head.problem(f"{id_!r} is no id of a component, expected 'type' or 'type/name'"))
+        expected = f"expected 'type' or 'type/name'{did_you_mean(id_, known)}"
+        problems.append(node.head.problem(f"{id_!r} is no id of a component, {expected}"))
         return None
     type_ = id_.partition("/")[0]
     if type_ not in known:

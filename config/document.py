@@ -12,7 +12,7 @@ from .errors import Problem, did_you_mean, one_of
 from .lenient import SIGNALS
 from .model import HealthConfig, LogsConfig, MetricsConfig, PipelineConfig
 from .shape import NO_EFFECT, Document, HealthCheck, Metrics
-from .tree import Node
+from .tree import Node, Place
 
 _SHIPPED = str(Path(__file__).parent)
 _EXTENSIONS = ("health_check",)
@@ -47,7 +47,14 @@ def check_service(root: Node, components: Components, problems: list[Problem], c
         return None
     return ServiceConfig(
         pipelines={
-            id_: PipelineConfig(id_, "traces", *(tuple(dict.fromkeys(getattr(row, role))) for role in _ROLES))
+            id_: PipelineConfig(
+                id_,
+                "traces",
+                receivers=tuple(dict.fromkeys(row.receivers)),
+                processors=tuple(dict.fromkeys(row.processors)),
+                exporters=tuple(dict.fromkeys(row.exporters)),
+                places=_places(pipelines[id_].child("processors")),
+            )
             for id_, row in document.service.pipelines.items()
         },
         metrics=_metrics(document.service.telemetry.metrics),
@@ -73,6 +80,10 @@ def _names(listed: Node | None) -> set[str]:
     return {item.value for item in (listed.items if listed is not None else ()) if isinstance(item.value, str)}
 
 
+def _places(listed: Node | None) -> dict[str, Place]:
+    return {str(item.value): item.place for item in (listed.items if listed is not None else ())}
+
+
 def _check_pipeline(id_: str, node: Node, components: Components, problems: list[Problem], complete: bool) -> None:
     signal, slash, name = id_.partition("/")
     if signal in SIGNALS:
@@ -86,7 +97,8 @@ def _check_pipeline(id_: str, node: Node, components: Components, problems: list
         # A connector stands at the end of one row and at the beginning of another.
         both = components.defined.get("connectors", {}) if role != "processors" else {}
         defined = {**both, **components.defined.get(role, {})}
-        _check_references(role, node.child(role), defined, problems, complete)
+        readable = complete and role not in components.unreadable
+        _check_references(role, node.child(role), defined, problems, readable)
 
 
 def _check_references(

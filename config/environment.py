@@ -64,6 +64,8 @@ class _Expansion:
         self.node = node
         self.problems = problems
         self.written = str(node.value)
+        self.used = False
+        """Some variable has given text: what comes of it may be a secret."""
 
     def result(self) -> Node:
         if _unclosed(self.written):
@@ -77,7 +79,7 @@ class _Expansion:
             rounds += 1
             if rounds > MAX_ROUNDS or len(text) > MAX_LENGTH:
                 raise BadReferenceError("the variables refer to each other without end")
-        source = self.written if rounds else None
+        source = self.written if self.used else None
         return replace(self.node, value=_text(text.replace("$$", "$")), source=source)
 
     def _whole(self, value: str | None) -> Node:
@@ -99,6 +101,7 @@ class _Expansion:
             raise BadReferenceError(self._complaint(reference))
         name, default = match[1], match[2]
         if name in self.env:
+            self.used = True
             return self.env[name] or None
         if default is None:
             message = f"the environment variable {name} is not set, so this is empty"

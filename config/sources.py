@@ -42,7 +42,7 @@ class Sources:
             if named is None:
                 self.problems.append(Problem(file, 0, 0, "", f"the file {error}"))
             else:
-                self.problems.append(named.problem(f"the file {file!r} {error}"))
+                self.problems.append(named.problem(f"the file {file!r} {error}{_beside(file)}"))
             return [Inner("", None)]
         tree = parse(text, file, self.problems)
         found = [Inner("", None)] if tree is None else opened(tree, text, SECTIONS, self.problems)
@@ -137,6 +137,18 @@ def looks_like_configuration(tree: Node, problems: list[Problem]) -> bool:
     message = f"a configuration (expected the keys {one_of(SECTIONS)}) nor a known kind of rule file ({kinds})"
     problems.append(tree.place.problem(f"this is neither {message}"))
     return False
+
+
+def _beside(file: str) -> str:
+    """Return a did-you-mean among the files that lie in the same folder."""
+    wanted = Path(file)
+    try:
+        files = [] if wanted.exists() else list(wanted.parent.iterdir())
+    except (OSError, ValueError):
+        return ""
+    stems = {path.stem: path.name for path in files if path.suffix in (".yaml", ".yml")}
+    close = next((stem for stem in stems if did_you_mean(wanted.stem, [stem])), None)
+    return f"; did you mean {stems[close]!r}?" if close else ""
 
 
 class _UnreadableError(Exception):

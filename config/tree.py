@@ -287,7 +287,7 @@ def _position(text: str, offset: int) -> tuple[int, int]:
 _HINTS = (
     ("cannot start any token", "\t", "a tab stands here; YAML is indented with spaces only"),
     ("cannot start any token", "%@`", "a text that begins with this character needs quotes"),
-    ("mapping values are not allowed", "", "a ':' is not expected here; wrong indentation, or are quotes missing?"),
+    ("mapping values are not allowed", "", "a ':' is not expected here: wrong indentation, or text that needs quotes"),
     ("expected <block end>", "", "this line is not indented like those beside it"),
     ("could not find expected ':'", "", "a line of the form 'key: value' was expected"),
 )  # fmt: skip
@@ -321,6 +321,8 @@ def _syntax_problem(text: str, file: str, error: yaml.MarkedYAMLError) -> Proble
         place = Place(file, bracket.line + 1, bracket.column + 1)
         return place.problem("this is no YAML: the bracket that is opened here is not closed")
     message = next((hint for part, chars, hint in _HINTS if part in said and (not chars or found in chars)), said)
+    if "expected <block end>" in said and row[: column - 1].strip(" -"):
+        message = "the text goes on after its closing quote; put the whole of it into quotes of the other kind"
     if row[: column - 1].rstrip().endswith("$") and found == "{":
         message = "inside [ ] and { } a '${...}' needs quotes"
     elif message == said and error.context:

@@ -129,6 +129,17 @@ class OrderedPolicy(_Strict):
     """`shadow` is asked and counted, without effect; `off` is not asked."""
     decision: Literal["keep", "drop"] = "keep"
 
+    @model_validator(mode="before")
+    @classmethod
+    def _ours(cls, value: Any) -> Any:
+        if isinstance(value, dict) and "type" in value and "when" not in value:
+            raise located(
+                ("type",),
+                "a policy with a type is the collector's: leave `default` out, or write a `when`",
+                value["type"],
+            )
+        return value
+
     @field_validator("name")
     @classmethod
     def _free(cls, name: str) -> str:
@@ -158,7 +169,7 @@ class OrderedForm(TailSampling):
     """How long a trace is held after its first span."""
     policies: list[OrderedPolicy] = []
     default: Rate
-    """What happens when nobody decided."""
+    """What happens when no policy decided: a share that is kept such as `1%`, or `drop`."""
     total: Burst | None = None
     """A limit on all that is kept: over it, traces are dropped."""
     num_traces: int = Field(default=0, ge=0)

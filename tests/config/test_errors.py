@@ -20,7 +20,7 @@ IN_SCRUB = [
     (
         "a number out of bounds",
         "scrub: {rate: 1.5}",
-        "c.yaml:6:17 processors.scrub.rate: expected at most 1.0, found 1.5",
+        "c.yaml:6:17 processors.scrub.rate: expected at most 1, found 1.5",
     ),
     (
         "a scalar where a list belongs",
@@ -30,7 +30,7 @@ IN_SCRUB = [
     (
         "a mapping where a list belongs, at its key",
         "scrub:\n    packs:\n      pii: 1",
-        "c.yaml:7:5 processors.scrub.packs: expected a list, found a mapping",
+        "c.yaml:7:5 processors.scrub.packs: expected a list (each entry begins with '- '), found a mapping",
     ),
     (
         "one word of several, misspelt",
@@ -115,7 +115,10 @@ IN_SCRUB = [
     (
         "an id without a name after the slash",
         "scrub: {}\n  scrub/: {}",
-        "c.yaml:7:3 processors.scrub/: 'scrub/' is no id of a component, expected 'type' or 'type/name'",
+        (
+            "c.yaml:7:3 processors.scrub/: 'scrub/' is no id of a component, expected 'type' or 'type/name'; did you "
+            "mean 'scrub'?"
+        ),
     ),
     (
         "the same key twice, at the second",
@@ -125,7 +128,10 @@ IN_SCRUB = [
     (
         "a list where a component's mapping belongs",
         "scrub: [a]",
-        "c.yaml:6:3 processors.scrub: expected a mapping, found a list",
+        (
+            "c.yaml:6:3 processors.scrub: expected a mapping with the keys 'detectors', 'hmac_key', 'note', 'packs' or "
+            "'rate' (no '- ' before them), found a list"
+        ),
     ),
     (
         "an unknown alias",
@@ -292,7 +298,7 @@ NO_YAML = [
     (
         "two colons",
         "receivers: otlp: {}",
-        "1:16 this is no YAML: a ':' is not expected here; wrong indentation, or are quotes missing?",
+        "1:16 this is no YAML: a ':' is not expected here: wrong indentation, or text that needs quotes",
     ),
     ("uneven indentation", "a:\n  - b\n c: 2", "3:2 this is no YAML: this line is not indented like those beside it"),
     ("an open quote", "a: 'x\nb: 1", "1:4 this is no YAML: the quote that is opened here is not closed"),

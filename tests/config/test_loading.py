@@ -78,7 +78,7 @@ def test_an_error_stands_in_the_file_that_holds_the_value(tree, whole):
     """After a merge each message names the file where its value was written."""
     tree(a_yaml=whole.replace("scrub: {}", "scrub: {rate: 7}"), b_yaml="processors:\n  scrub: {note: [x]}\n")
     assert failure(["a.yaml", "b.yaml"]) == [
-        "a.yaml:6:17 processors.scrub.rate: expected at most 1.0, found 7",
+        "a.yaml:6:17 processors.scrub.rate: expected at most 1, found 7",
         "b.yaml:2:11 processors.scrub.note: expected text, found a list",
     ]
 

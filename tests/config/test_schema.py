@@ -20,6 +20,7 @@ from .conftest import TABLES
 ROOT = Path(__file__).resolve().parents[2]
 SCHEMA = json_schema(TABLES)
 SCHEMAS = json_schemas(REAL)
+TEXTS = texts(REAL)
 SHIPPED = {path.stem: path for path in shipped_paths({})[0].parent.glob("*.yaml")}
 DIALECTS = ROOT / "tests" / "dialects" / "files"
 
@@ -54,15 +55,15 @@ def test_there_is_one_of_each_kind():
     assert {kind.name.removesuffix(".yaml") for kind in RULE_FILES} | {"tailgate"} == set(SCHEMAS)
 
 
-@pytest.mark.parametrize("name", texts(REAL))
+@pytest.mark.parametrize("name", TEXTS)
 def test_the_committed_schemas_are_current(name):
     """`make docs` has been run: what editors read is what the loader checks."""
-    assert (ROOT / "config" / "schemas" / name).read_text() == texts(REAL)[name], "run `make docs`"
+    assert (ROOT / "config" / "schemas" / name).read_text() == TEXTS[name], "run `make docs`"
 
 
 def test_nothing_else_is_committed():
     """No schema of a kind that is gone."""
-    assert {path.name for path in (ROOT / "config" / "schemas").iterdir()} == set(texts(REAL))
+    assert {path.name for path in (ROOT / "config" / "schemas").iterdir()} == set(TEXTS)
 
 
 def test_the_reference_page_is_current():
@@ -193,7 +194,7 @@ def test_the_command(capsys, tmp_path):
     assert main(["schema"]) == 0
     assert json.loads(capsys.readouterr().out)["title"] == "Tailgate configuration"
     assert main(["schema", "--write", str(tmp_path / "new")]) == 0
-    assert {path.name for path in (tmp_path / "new").iterdir()} == set(texts(REAL))
+    assert {path.name for path in (tmp_path / "new").iterdir()} == set(TEXTS)
     assert main(["schema", "--reference"]) == 0
     assert capsys.readouterr().out == page(REAL)
 

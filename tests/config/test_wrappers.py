@@ -62,11 +62,11 @@ def test_a_block_names_a_config_map(tree):
 @pytest.mark.parametrize(
     ("entry", "expected"),
     [
-        ("|\n    packs: [pii]\n    rate: 7", "c.yaml:6:11 rate: expected at most 1.0, found 7"),
-        ("|2-\n      packs: [pii]\n      rate: 7\n", "c.yaml:6:13 rate: expected at most 1.0, found 7"),
-        ("|\n\n    # twice\n    packs: [pii]\n    rate: 7", "c.yaml:8:11 rate: expected at most 1.0, found 7"),
-        ('"packs: [pii]\\nrate: 7"', "c.yaml:4:13 rate: expected at most 1.0, found 7"),
-        (">\n    {packs: [pii],\n    rate: 7}", "c.yaml:4:13 rate: expected at most 1.0, found 7"),
+        ("|\n    packs: [pii]\n    rate: 7", "c.yaml:6:11 rate: expected at most 1, found 7"),
+        ("|2-\n      packs: [pii]\n      rate: 7\n", "c.yaml:6:13 rate: expected at most 1, found 7"),
+        ("|\n\n    # twice\n    packs: [pii]\n    rate: 7", "c.yaml:8:11 rate: expected at most 1, found 7"),
+        ('"packs: [pii]\\nrate: 7"', "c.yaml:4:13 rate: expected at most 1, found 7"),
+        (">\n    {packs: [pii],\n    rate: 7}", "c.yaml:4:13 rate: expected at most 1, found 7"),
     ],
 )
 def test_places(tree, entry, expected):
@@ -103,7 +103,7 @@ def test_helm_values(tree):
     """The collector's configuration stands under `config`; the chart's own keys beside it say nothing to us."""
     inner = "".join(f"  {line}\n" for line in WHOLE.replace("scrub: {}", "scrub: {rate: 7}").splitlines())
     tree(c_yaml=f"mode: deployment\nconfig:\n{inner}resources: {{limits: {{memory: 2Gi}}}}\n")
-    assert failure("c.yaml") == ["c.yaml:8:19 config.processors.scrub.rate: expected at most 1.0, found 7"]
+    assert failure("c.yaml") == ["c.yaml:8:19 config.processors.scrub.rate: expected at most 1, found 7"]
     tree(c_yaml=f"mode: deployment\nconfig:\n{inner.replace('rate: 7', 'rate: 1')}")
     assert load(["c.yaml"], TABLES, {}).pipelines
 

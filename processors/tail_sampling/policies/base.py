@@ -97,6 +97,11 @@ class Policy(BaseModel):
             ],
         }
 
+    @classmethod
+    def written_forms(cls) -> list[Any]:
+        """Return a model of what is written for each type, for the keys that an error message names."""
+        return [_entry_model(name) for name in _types()]
+
     def vote(self, facts: FactsBuilder) -> Vote:
         """Return what the policy votes; its conditions are added to `facts`."""
         return _types()[self.type].vote(self.options, facts)

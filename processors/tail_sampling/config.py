@@ -169,7 +169,7 @@ class OrderedForm(TailSampling):
     """How long a trace is held after its first span."""
     policies: list[OrderedPolicy] = []
     default: Rate
-    """What happens when no policy decided: a share that is kept such as `1%`, or `drop`."""
+    """What happens when no policy decided, such as `1%` (a share that is kept) or `drop`."""
     total: Burst | None = None
     """A limit on all that is kept: over it, traces are dropped."""
     num_traces: int = Field(default=0, ge=0)

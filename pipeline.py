@@ -20,7 +20,7 @@ from .config.errors import BuildError
 from .config.model import Component, Configuration, PipelineConfig
 from .exporters.base import UNBOUNDED, ExportContext, Exporter, ExporterSpec
 from .kernel.contract import Kernel, Records
-from .processors.base import Batching, BuildContext, Limiting, Part, ProcessorSpec
+from .processors.base import Batching, BuildContext, Limiting, Part, ProcessorSpec, Witness
 from .processors.memory_limiter import MemoryGovernor, default_limits
 from .processors.row import Passed, Row, RowError, build_segments
 from .receivers.base import Receiver, Refused
@@ -277,9 +277,19 @@ class Service:
 Built = tuple[list[tuple[str, Part]], BuildContext]
 
 
-def _build_parts(pipeline: PipelineConfig, config: Configuration, kernel: Kernel) -> Built:
+def build_row(
+    pipeline: PipelineConfig, config: Configuration, kernel: Kernel, witness: Witness | None = None
+) -> tuple[Row, list[str]]:
+    """Build a pipeline's row alone, for tools that run it with a time of their own; also the names of its context."""
+    parts, context = _build_parts(pipeline, config, kernel, witness)
+    return Row(build_segments(parts, kernel, context.context), pipeline.id), context.context
+
+
+def _build_parts(
+    pipeline: PipelineConfig, config: Configuration, kernel: Kernel, witness: Witness | None = None
+) -> Built:
     """Build the processors of a pipeline, in the order written; each pipeline has its own instances."""
-    context = BuildContext(id="", pipeline=pipeline.id, kernel=kernel, labels=kernel.labels(), context=[])
+    context = BuildContext("", pipeline.id, kernel, kernel.labels(), context=[], witness=witness)
     parts: list[tuple[str, Part]] = []
     for component in (config.processors[key] for key in pipeline.processors):
         if component.enabled:

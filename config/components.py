@@ -93,18 +93,22 @@ def _section(
         config = check(spec.config, _own(node), problems)
         if config is not None:
             problems.extend(_lint(spec, config, _own(node)))
-            components[id_] = Component(id_, spec.name, spec, config, enabled=False)
+            components[id_] = Component(id_, spec.name, spec, config, enabled=False, node=_own(node))
     return components
 
 
 def _lint(spec: Spec, config: BaseModel, node: Node) -> Iterator[Problem]:
     """Yield what a processor says of its own valid configuration, each at the deepest place that is written."""
     lint = getattr(spec, "lint", None)
-    for place, text in lint(config) if lint else ():
-        found = node
-        for step in place:
-            found = found.child(step) or found
-        yield found.head.warning(text)
+    for place, text, *code in lint(config) if lint else ():
+        yield deepest(node, place).head.warning(text, *code)
+
+
+def deepest(node: Node, place: Iterable[object]) -> Node:
+    """Return what stands at a place below a node, or the deepest part of the way that is written."""
+    for step in place:
+        node = node.child(step) or node
+    return node
 
 
 def _own(node: Node) -> Node:

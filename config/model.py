@@ -12,7 +12,7 @@ from ..exporters.base import ExporterSpec
 from ..processors.base import ProcessorSpec
 from ..receivers.base import ReceiverSpec
 from .errors import Problem
-from .tree import Place
+from .tree import Node, Place
 
 Spec = ReceiverSpec | ProcessorSpec | ExporterSpec
 S = TypeVar("S", bound=Spec, covariant=True)
@@ -43,6 +43,8 @@ class Component(Generic[S]):
     """Validated; an instance of `spec.config`."""
     enabled: bool
     """Some pipeline names it; what is not enabled has been checked, but is not built."""
+    node: Node | None = field(default=None, repr=False, compare=False)
+    """Where it is written, for what is found out about it later."""
 
 
 @dataclass(frozen=True)

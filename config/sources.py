@@ -29,32 +29,46 @@ class Sources:
         self.files: list[str] = []
         self._inside: dict[tuple[str, str], Inner] = {}
 
-    def read(self, file: str, named: Place | None = None) -> list[Inner]:
-        """Return the file, or those that a ConfigMap carries; `named` is where its name stands.
+    def read(self, file: str, named: Place | None = None, *, tests: bool = False) -> Node | None:
+        """Return the tree of a file, or None. `named` is where its name stands; errors of the file itself go there.
 
-        A file that cannot be read is an error there (else its own), one that is no YAML has no tree.
+        `tests` at the top of a file are for `tailgate test`: without the argument they are left out.
         """
+        text = self._text(file, named)
+        tree = None if text is None else parse(text, file, self.problems)
+        return tree if tests or tree is None else _without_tests(tree)
+
+    def inside(self, file: str, named: Place | None = None) -> list[Inner]:
+        """Return what a ConfigMap or Helm values carry, else the file itself; without tests."""
+        text = self._text(file, named)
+        tree = None if text is None else parse(text, file, self.problems)
+        if tree is None or text is None:
+            return [Inner("", None)]
+        found = [
+            replace(inner, tree=inner.tree and _without_tests(inner.tree))
+            for inner in opened(tree, text, SECTIONS, self.problems)
+        ]
+        self._inside.update({(file, inner.name): inner for inner in found if inner.name})
+        return found
+
+    def _text(self, file: str, named: Place | None) -> str | None:
         if file not in self.files:
             self.files.append(file)
         try:
-            text = _text_of(file)
+            return _text_of(file)
         except _UnreadableError as error:
             if named is None:
                 self.problems.append(Problem(file, 0, 0, "", f"the file {error}"))
             else:
                 self.problems.append(named.problem(f"the file {file!r} {error}{_beside(file)}"))
-            return [Inner("", None)]
-        tree = parse(text, file, self.problems)
-        found = [Inner("", None)] if tree is None else opened(tree, text, SECTIONS, self.problems)
-        self._inside.update({(file, inner.name): inner for inner in found if inner.name})
-        return found
+            return None
 
     def layers(self, file: str) -> list[Node | None]:
         """Return what a file given to `--config` is made of, in order; None for what cannot be read.
 
         Of a ConfigMap that carries a whole configuration, its files of rules are taken where that names them.
         """
-        inside = self.read(file)
+        inside = self.inside(file)
         whole = [inner for inner in inside if inner.tree is not None and is_configuration(inner.tree)]
         taken = whole if whole and len(inside) > 1 else inside
         known = [inner for inner in taken if inner.is_yaml or inner in whole or _is_rules(inner)]
@@ -107,7 +121,7 @@ class Sources:
         inner = self._inside.get((beside, name))
         if inner is not None:
             return inner.tree
-        inside = self.read(os.path.join(os.path.dirname(beside), name), rules.place)  # noqa: PTH118, PTH120 - as written
+        inside = self.inside(os.path.join(os.path.dirname(beside), name), rules.place)  # noqa: PTH118, PTH120 - as written
         if len(inside) == 1:
             return inside[0].tree
         names = ", ".join(part.name for part in inside)
@@ -149,6 +163,12 @@ def _beside(file: str) -> str:
     stems = {path.stem: path.name for path in files if path.suffix in (".yaml", ".yml")}
     close = next((stem for stem in stems if did_you_mean(wanted.stem, [stem])), None)
     return f"; did you mean {stems[close]!r}?" if close else ""
+
+
+def _without_tests(tree: Node) -> Node:
+    if "tests" not in tree.entries:
+        return tree
+    return replace(tree, value={key: child for key, child in tree.entries.items() if key != "tests"})
 
 
 class _UnreadableError(Exception):

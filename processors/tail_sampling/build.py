@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ...kernel.contract import Program
 from ...rules.conditions import trace_condition
 from ...rules.facts import ROOT, Always, Bit, FactsBuilder
-from ..base import BuildContext, Holding, Sampler
+from ..base import BuildContext, Holding, Sampler, Witness
 from .collector import CollectorEvaluation
 from .config import RESERVED, Burst, CollectorForm, OrderedForm, OrderedPolicy, PolicyLimit, TailSampling
+from .describing import breakpoints, of_rule, of_vote
 from .judging import Evaluation
 from .labels import Labels
 from .limits import KeyedBuckets, Limited, TokenBucket
 from .lower import lower
 from .metrics import Origin
 from .ordered import OrderedEvaluation
+from .policies import Policy
 from .rules import Rule
 from .sampler import TailSampler, Timing
 from .thresholds import NEVER
+from .votes import Vote
+from .witness import Witnessed
 
 KEPT_DECISIONS, DROPPED_DECISIONS = 50_000, 200_000
 """The decision cache of `sampling.yaml` when it says nothing."""
@@ -32,6 +36,10 @@ class _Builder:
     labels: Labels
     origin: Origin
     too_large: Bit | None = None
+
+    def evaluation(self, config: OrderedForm | CollectorForm) -> Evaluation:
+        """Build whichever form it is."""
+        return self.own(config) if isinstance(config, OrderedForm) else self.collectors(config)
 
     def ordered(self, rules: list[Rule], default: int, total: Limited | None = None) -> OrderedEvaluation:
         last = Rule(RESERVED, Always(), threshold=default, otherwise="drop", default=True)
@@ -74,7 +82,9 @@ def build(config: TailSampling, ctx: BuildContext) -> Holding:
     facts, labels, origin = FactsBuilder(), Labels(ctx.labels, ctx.retentions), Origin(ctx.id, ctx.pipeline)
     size = config.maximum_trace_size_bytes
     parts = _Builder(facts, labels, origin, facts.compare(["bytes"], ">", size) if size else None)
-    evaluation = parts.own(config) if isinstance(config, OrderedForm) else parts.collectors(config)
+    evaluation = parts.evaluation(config)
+    if ctx.witness is not None:
+        evaluation = _witnessed(evaluation, ctx.witness, config, parts, ctx)
     kept, dropped = _decisions(config)
     timing, root = _timing(config), 1 << facts.position(ROOT)
 
@@ -83,6 +93,33 @@ def build(config: TailSampling, ctx: BuildContext) -> Holding:
         return TailSampler(table, evaluation, timing, labels, root=root, origin=origin)
 
     return Holding(facts.spec(), start)
+
+
+def _witnessed(
+    evaluation: Evaluation,
+    witness: Witness,
+    config: OrderedForm | CollectorForm,
+    parts: _Builder,
+    ctx: BuildContext,
+) -> Evaluation:
+    """Put somebody who looks on before the evaluation; the double is asked what could have been."""
+    policies: list[Rule] | list[tuple[str, Vote]]
+    if isinstance(evaluation, OrderedEvaluation):
+        policies = evaluation.rules
+        described = [of_rule(rule, parts.facts) for rule in policies]
+    else:
+        votes = [(policy.name, policy.vote(parts.facts)) for policy in config.policies if isinstance(policy, Policy)]
+        described, policies = [of_vote(name, vote, parts.facts) for name, vote in votes], votes
+    apart = replace(parts, labels=Labels(ctx.kernel.labels(), {}))
+    return Witnessed(
+        evaluation,
+        witness,
+        labels=parts.labels,
+        processor=parts.origin.id,
+        policies=described,
+        votes=not isinstance(evaluation, OrderedEvaluation),
+        double=(apart.evaluation(config), apart.labels, breakpoints(policies)),
+    )
 
 
 def _timing(config: OrderedForm | CollectorForm) -> Timing:

@@ -34,6 +34,8 @@ class Labels:
         self._retentions = retentions
         self._made: dict[Hashable, int] = {}
         self.dropped: dict[int, Drop] = {}
+        self.kept: dict[int, tuple[str, int | None]] = {}
+        """Of those that keep: the reason, and the retention (ns) that the policy gives."""
 
     def drop(self, why: Drop) -> int:
         """Return the label of traces dropped for that reason."""
@@ -53,6 +55,7 @@ class Labels:
                 [] if retention is None else [(RETENTION_POLICY, policy), (RETENTION_TTL, format_duration(retention))]
             )
             self._made[key] = self._add(keep=True, span=span, resource=held, threshold="set" if exact else "erase")
+            self.kept[self._made[key]] = (why, retention)
             if retention is not None:
                 self._retentions[self._made[key]] = (policy, retention)
         return self._made[key]
@@ -63,6 +66,7 @@ class Labels:
         if key not in self._made:
             span = [] if policy is None else [(COLLECTOR_POLICY, policy)]
             self._made[key] = self._add(keep=True, span=span, resource=[], threshold="leave")
+            self.kept[self._made[key]] = ("matched", None)
         return self._made[key]
 
     def _add(

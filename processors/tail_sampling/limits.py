@@ -57,7 +57,7 @@ class TokenBucket:
     def ready(self, now: int, cost: int, key: bytes | None = None) -> bool:
         """Say whether `cost` tokens would pass."""
         level = self.fill(now) if now > self.last else self.level
-        return cost * _TOKEN <= level or (self.debt and level >= self.capacity)
+        return cost * _TOKEN <= level or (self.debt and level >= self.capacity > 0)
 
     def take(self, now: int, cost: int, key: bytes | None = None) -> None:
         """Spend `cost` tokens."""
@@ -86,7 +86,8 @@ class KeyedBuckets:
         self._new = new
         self._max_keys = max_keys
         self._buckets: OrderedDict[bytes | None, TokenBucket] = OrderedDict()
-        self._start = new()
+        self.start = new()
+        """What a key that comes anew begins with."""
 
     def __len__(self) -> int:
         return len(self._buckets)
@@ -106,14 +107,14 @@ class KeyedBuckets:
             if len(self._buckets) >= self._max_keys:
                 self._forget_one(now)
             bucket = self._buckets[key] = self._new()
-            bucket.level, bucket.last = self._start.fill(now), now
+            bucket.level, bucket.last = self.start.fill(now), now
         self._buckets.move_to_end(key)
         return bucket
 
     def _forget_one(self, now: int) -> None:
         oldest = islice(self._buckets.items(), _LOOK)
         key, bucket = max(oldest, key=lambda item: item[1].fill(now))
-        self._start.level = min(self._start.fill(now), bucket.level)
+        self.start.level = min(self.start.fill(now), bucket.level)
         del self._buckets[key]
 
 

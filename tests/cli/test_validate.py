@@ -93,6 +93,6 @@ def test_holding_before_scrubbing_is_a_warning(call, tmp_path):
     (tmp_path / "late.yaml").write_text(text)
     code, _, err = call("--config", "late.yaml")
     assert code == 0
-    assert err.startswith("service.pipelines.traces: warning: tail_sampling stands before the scrubber")
+    assert "service.pipelines.traces: warning[held-unscrubbed]: tail_sampling stands before the scrubber" in err
     (tmp_path / "late.yaml").write_text(text.replace("[tail_sampling, scrub]", "[scrub, tail_sampling]"))
     assert call("--config", "late.yaml")[2] == ""

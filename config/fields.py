@@ -43,9 +43,8 @@ def keys_of(model: type[BaseModel], steps: Sequence[Step]) -> set[str]:
 def meaning(model: type[BaseModel], steps: Sequence[Step]) -> str:
     """Return what the source says about a field, as `: ...`; nothing where it says nothing, or several things."""
     name = str(steps[-1][0])
-    texts = {
-        field_texts(found).get(name, "") for found in _models(_at(model, steps[:-1])) if name in found.model_fields
-    }
+    models = [found for found in _models(_at(model, steps[:-1])) if name in found.model_fields]
+    texts = {found.model_fields[name].description or field_texts(found).get(name, "") for found in models}
     text = texts.pop() if len(texts) == 1 else ""
     return f": {text[:1].lower()}{text[1:].rstrip('.')}" if text else ""
 

@@ -199,7 +199,7 @@ IN_WHOLE = [
     (
         "a pipeline without exporters",
         ("      exporters: [debug]\n", ""),
-        ["c.yaml:11:5 service.pipelines.traces: the key 'exporters' is missing"],
+        ["c.yaml:11:5 service.pipelines.traces: the key 'exporters' is missing: ids of exporters, at least one"],
     ),
     (
         "a pipeline with an empty list of receivers",
@@ -278,7 +278,7 @@ IN_WHOLE = [
         "no service",
         ("service:", "extensions:"),
         [
-            "c.yaml:1:1 the key 'service' is missing",
+            "c.yaml:1:1 the key 'service' is missing: what runs",
             "c.yaml:10:3 extensions.pipelines: unknown extension type 'pipelines', expected 'health_check'",
         ],
     ),

@@ -92,6 +92,7 @@ impl Kept {
             thresholds: self.thresholds,
             labels: Mutex::new(self.labels),
             book: Some(Arc::clone(&table.book)),
+            dropped: Vec::new(),
             origin: None,
         })
     }

@@ -111,6 +111,10 @@ class Proxy:
         self.now += round(seconds * SECOND)
         while self.pipeline.judge(self.now):
             pass
+        return self.left()
+
+    def left(self) -> dict[bytes, list[Seen]]:
+        """The traces that have left since the last time."""
         left: dict[bytes, list[Seen]] = {}
         for body in self.out.requests:
             for block in ExportTraceServiceRequest.FromString(body).resource_spans:

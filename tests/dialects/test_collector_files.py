@@ -111,6 +111,33 @@ def test_helm_values_limits(build: Build) -> None:
     assert processors["tail_sampling"].config.num_traces == 100_000
 
 
+def test_the_whole_configuration(build: Build) -> None:
+    """Guarantees: with `--lenient` collector.yaml runs as the row it names, without what does not exist."""
+    config = build(WHOLE, lenient=True).config
+    (row,) = config.pipelines.values()
+    assert (row.receivers, row.exporters) == (("otlp",), ("otlp", "logging"))
+    assert row.processors == ("memory_limiter", "batch", "resource", "span")
+    memory, batch = config.processors["memory_limiter"].config, config.processors["batch"].config
+    assert (memory.limit_mib, memory.spike_limit_mib, memory.check_interval) == (512, 128, 5 * SECOND)
+    assert (batch.send_batch_size, batch.send_batch_max_size, batch.timeout) == (1024, 2048, SECOND)
+    said = [str(problem).partition(f"{WHOLE}:")[2] for problem in config.warnings]
+    assert any(line.startswith("48:9 processors.span.name.to_attributes.separator: warning: ") for line in said)
+
+
+def test_the_whole_configuration_edits(build: Build) -> None:
+    """Guarantees: `resource` overwrites, and `span` makes an attribute of what stands in the name."""
+    proxy = build(WHOLE, lenient=True)
+    proxy.send(bytes(15) + b"\1", Planted(name="/api/v1/users/42", resource={"service.name": "mine", "k": "v"}))
+    ((span,),) = proxy.left().values()
+    assert span.resource == {
+        "service.name": "my-app",
+        "service.version": "1.0.0",
+        "deployment.environment": "production",
+        "k": "v",
+    }
+    assert (span.name, span.attributes) == ("/api/v1/users/{user_id}", {"user_id": "42"})
+
+
 ROW = """\
 receivers: {otlp: {protocols: {grpc: }}, %s}
 processors: {%s}

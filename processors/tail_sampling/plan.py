@@ -26,6 +26,7 @@ def plan(config: TailSampling) -> Iterator[str]:
     elif isinstance(config, CollectorForm):
         yield from _when(config)
         yield from _in_order(config) if config.evaluation == "ordered" else _votes(config)
+        yield from _total(config.total)
     if config.maximum_trace_size_bytes:
         yield f"traces of more than {config.maximum_trace_size_bytes:,} bytes are dropped, whatever policies say"
 
@@ -59,8 +60,12 @@ def _own(config: OrderedForm) -> Iterator[str]:
     yield f"  {number + 1}. everything else: {_kept(config.default)}"
     if off:
         yield f"switched off, and not asked: {', '.join(off)}"
-    if config.total is not None:
-        unit, rate, burst = config.total.bucket()
+    yield from _total(config.total)
+
+
+def _total(total: Burst | None) -> Iterator[str]:
+    if total is not None:
+        unit, rate, burst = total.bucket()
         yield f"of all that is kept, at most {_rate(unit, rate)}, {amount(burst)} at once; over that a trace is dropped"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from tailgate.cli import main
 from tailgate.cli.tables import TABLES
 from tailgate.config.errors import ConfigErrors
 from tailgate.config.loader import load
@@ -59,6 +60,14 @@ def test_the_total_holds(build: Build) -> None:
     assert proxy.pipeline.dropped["total_limit"] == 500
     proxy.send(spread(0, 1), Planted(status=ERROR))
     assert proxy.judge()
+
+
+def test_what_is_said_of_it(build: Build, capsys: pytest.CaptureFixture[str]) -> None:
+    """Guarantees: a status list that keeps nearly everything is a warning at its line, and `plan` names the total."""
+    said = [str(problem).partition(f"{FILE}:")[2] for problem in build(FILE).config.warnings]
+    assert any(line.startswith("15:11 sampling_rules[0].status_code.status_codes: warning") for line in said)
+    assert main(["plan", "--config", str(FILES / FILE)]) == 0
+    assert "of all that is kept, at most 1,000 traces a second" in capsys.readouterr().out
 
 
 def changed(tmp_path, *changes: tuple[str, str]):

@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 RUST := $(shell find kernel/rust -name '*.rs' -o -name 'Cargo.*' | grep -v /target/)
 .DEFAULT_GOAL := help
 
-.PHONY: help install demo docs test lint types unit clippy bench fuzz clean image-lint
+.PHONY: help install demo docs test lint types unit clippy bench bench-peers flamegraph peers fuzz clean image-lint
 
 help: ## show this
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -48,8 +48,18 @@ docs: $(STAMP) ## generate the JSON Schemas and the reference page
 	@$(BIN)/python -m tailgate schema --write config/schemas
 	@$(BIN)/python -m tailgate schema --reference >docs/reference.md
 
-bench: $(STAMP) ## CPU per span beside a bare gRPC server, and the decision tick
-	@$(BIN)/python -m benchmarks
+bench: $(STAMP) ## the daily benchmark: ratios to bare servers, compared with the committed ones
+	@$(BIN)/python -m benchmarks daily
+
+bench-peers: peers ## everything beside the collector and rotel, and docs/benchmarks.md (ONLY='jobs/*': a part)
+	@$(BIN)/python -m benchmarks peers $(foreach cell,$(ONLY),--only '$(cell)')
+
+flamegraph: $(STAMP) ## where the full job spends its time: docs/charts/flame-full-job.svg
+	@test -x $(BIN)/py-spy || $(BIN)/python -m pip install -q py-spy
+	@$(BIN)/python -m benchmarks.flame
+
+peers: $(STAMP) ## build the proxies to compare with, outside of this folder (Go; several minutes)
+	@$(BIN)/python -m benchmarks.peers
 
 fuzz: $(STAMP) ## compare the kernels under a fuzzer (needs the extra package atheris)
 	@$(BIN)/python -m pip install -q atheris

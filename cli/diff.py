@@ -17,6 +17,7 @@ from ..kernel import KernelUnavailable
 from ..kernel import load as load_kernel
 from ..kernel.contract import Malformed
 from .recordings import RecordingError, read_requests
+from .rehearsal import Rehearsal, pipeline_of
 from .replay import Fate, Recording, Replay, TraceIn, replay
 from .tables import TABLES
 from .terminal import Paint, columns, count, large, milliseconds, percent, size
@@ -44,11 +45,11 @@ def run(args: argparse.Namespace) -> int:
     """Compare; 0, with `--exit-code` 1 when a verdict changes, 2 when it cannot be done."""
     try:
         kernel = load_kernel()
-        players = [
-            Replay(load(files.split(","), TABLES, os.environ), args.pipeline, kernel) for files in (args.old, args.new)
-        ]
+        configs = [load(files.split(","), TABLES, os.environ) for files in (args.old, args.new)]
+        players = [Replay(config, args.pipeline, kernel) for config in configs]
+        shown = Rehearsal(configs[1], pipeline_of(configs[1], args.pipeline), kernel)
         requests = chain.from_iterable(read_requests(path) for path in args.traces)
-        difference = compare(replay(requests, players), *players)
+        difference = compare(replay(requests, players, shown), *players)
     except KeyError as error:
         print(f"there is no pipeline {error}", file=sys.stderr)
         return TROUBLE

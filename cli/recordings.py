@@ -1,8 +1,8 @@
 """Files of recorded traces: OTLP as JSON lines (what the collector's file exporter writes), as JSON, as protobuf.
 
 Protobuf is one message, or messages with their length before each (four bytes, big-endian: the file exporter's
-`format: proto`). Gzip and zstd are undone. The messages may be ExportTraceServiceRequest or TracesData: their bytes are
-the same.
+`format: proto`; with `compression: zstd` JSON too, and each message compressed). Files in gzip and zstd are unpacked.
+The messages may be ExportTraceServiceRequest or TracesData: their bytes are the same.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ import json
 import sys
 import zlib
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO
 
 import zstandard
 from google.protobuf.message import DecodeError
@@ -27,6 +28,8 @@ MOST_BYTES = 64 << 20
 """Of one message."""
 _OTHER_SIGNALS = ("resourceLogs", "resourceMetrics", "resourceProfiles")
 _STDIN = "-"
+_ZSTD = b"\x28\xb5\x2f\xfd"
+"""How every zstd frame begins."""
 
 
 class RecordingError(ValueError):
@@ -35,33 +38,67 @@ class RecordingError(ValueError):
 
 def read_requests(path: str) -> Iterator[bytes]:
     """Yield the requests of a file, or of stdin for `-`, in order. Raises RecordingError."""
+    name = "stdin" if path == _STDIN else path
     try:
-        with _open(path) as stream:
-            yield from _requests(stream, "stdin" if path == _STDIN else path)
+        with ExitStack() as opened:
+            raw = sys.stdin.buffer if path == _STDIN else opened.enter_context(Path(path).open("rb"))
+            packed = opened.enter_context(_Peekable(raw))
+            unpacked = opened.enter_context(_unpacked(packed))
+            yield from _requests(opened.enter_context(_Peekable(unpacked)), name)
     except (OSError, EOFError, zlib.error, zstandard.ZstdError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise RecordingError(f"{path}: cannot be read: {reason}") from None
+        raise RecordingError(f"{name}: cannot be read: {reason}") from None
 
 
-def _open(path: str) -> BinaryIO:
-    raw: BinaryIO = sys.stdin.buffer if path == _STDIN else Path(path).open("rb")  # noqa: SIM115 - closed by who asked
-    stream = io.BufferedReader(cast("io.RawIOBase", raw))
+class _Peekable(io.BufferedReader):
+    """A stream whose beginning can be looked at, over any object that has `read`."""
+
+    def __init__(self, stream: Any) -> None:
+        super().__init__(stream)
+
+
+def _unpacked(stream: _Peekable) -> Any:
     magic = stream.peek(4)[:4]
     if magic[:2] == b"\x1f\x8b":
-        return cast("BinaryIO", gzip.open(stream))
-    if magic == b"\x28\xb5\x2f\xfd":
-        unpacked = zstandard.ZstdDecompressor().stream_reader(stream, read_across_frames=True)
-        return cast("BinaryIO", io.BufferedReader(cast("io.RawIOBase", unpacked)))
-    return cast("BinaryIO", stream)
+        return gzip.GzipFile(fileobj=stream)
+    return _Zstd(stream) if magic == _ZSTD else stream
 
 
-def _requests(stream: BinaryIO, name: str) -> Iterator[bytes]:
-    buffered = io.BufferedReader(cast("io.RawIOBase", stream))
-    start = buffered.peek(4096)
-    if start.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"["):
-        yield from _json(buffered, name)
-    else:
-        yield from _protobuf(buffered, name)
+class _Zstd(io.RawIOBase):
+    """What a zstd file holds, frame after frame; one that ends too early is an error."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream, self._object = stream, zstandard.ZstdDecompressor().decompressobj()
+        self._ready = b""
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def readinto(self, target: Any) -> int:
+        """Fill `target`; 0 at the end."""
+        while not self._ready:
+            rest = self._object.unused_data if self._object.eof else b""
+            data = rest or self._stream.read(1 << 16)
+            if not data:
+                if not self._object.eof:
+                    raise EOFError("the file ends too early")
+                return 0
+            if self._object.eof:
+                self._object = zstandard.ZstdDecompressor().decompressobj()
+            self._ready = self._object.decompress(data)
+        part = self._ready[: len(target)]
+        target[: len(part)] = part
+        self._ready = self._ready[len(part) :]
+        return len(part)
+
+
+def _requests(stream: _Peekable, name: str) -> Iterator[bytes]:
+    return (_json if _looks_like_json(stream.peek(64)) else _protobuf)(stream, name)
+
+
+def _looks_like_json(start: bytes) -> bool:
+    return start.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"[")
 
 
 def _json(stream: BinaryIO, name: str) -> Iterator[bytes]:
@@ -86,7 +123,7 @@ def _json(stream: BinaryIO, name: str) -> Iterator[bytes]:
 def _is_json(text: bytes) -> bool:
     try:
         json.loads(text.decode("utf-8-sig"))
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     return True
 
@@ -126,10 +163,21 @@ def _protobuf(stream: BinaryIO, name: str) -> Iterator[bytes]:
         body = stream.read(length)
         if len(body) < length:
             raise RecordingError(f"{name}: the file ends in the middle of a message")
-        yield _checked(body, name)
+        yield from _message(body, name)
         data = stream.read(4)
     if not prefixed and data:
         yield _checked(data + stream.read(MOST_BYTES), name)
+
+
+def _message(body: bytes, name: str) -> Iterator[bytes]:
+    """The file exporter compresses each message by itself, JSON too."""
+    if body[:4] == _ZSTD:
+        body = zstandard.ZstdDecompressor().decompress(body, max_output_size=MOST_BYTES)
+    if not _looks_like_json(body[:64]):
+        yield _checked(body, name)
+        return
+    for document in _documents(body, name):
+        yield _converted(document, name)
 
 
 def _checked(body: bytes, name: str) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from ..config.model import Configuration
@@ -13,6 +13,11 @@ from .rehearsal import Rehearsal, pipeline_of
 _DAY = 86_400_000_000_000
 LEAST_SECONDS = 1.0
 """A shorter recording says nothing about a day."""
+
+
+def key_of(seen: Seen) -> bytes:
+    """Return the trace id as the kernel files it: cut or padded to 16 bytes."""
+    return seen.span.trace_id[:16].ljust(16, b"\0")
 
 
 @dataclass
@@ -30,6 +35,9 @@ class TraceIn:
         """Count a span."""
         self.spans += 1
         self.bytes += seen.bytes
+
+    def name(self, seen: Seen) -> None:
+        """Take the service of a span that is fit to be shown."""
         if not self.service or (seen.root and not self.rooted):
             self.service = seen.service
         self.rooted = self.rooted or seen.root
@@ -81,7 +89,7 @@ class Recording:
         """Count a request's spans; return when it came: when the last of its spans had ended."""
         arrived = 0
         for seen in spans_of([request]):
-            self.traces.setdefault(seen.span.trace_id, TraceIn()).add(seen)
+            self.traces.setdefault(key_of(seen), TraceIn()).add(seen)
             start, end = seen.span.start_time_unix_nano, seen.span.end_time_unix_nano
             if start:
                 self.start = min(self.start or start, start)
@@ -121,18 +129,20 @@ class Replay:
             fate = self.fates.setdefault(judgement.trace_id, Fate())
             fate.policy, fate.reason = judgement.policy or "", judgement.reason
         for seen in spans_of(left.requests):
-            fate = self.fates.setdefault(seen.span.trace_id, Fate())
+            fate = self.fates.setdefault(key_of(seen), Fate())
             fate.spans += 1
             fate.bytes += seen.bytes
         left.judged.clear()
         left.requests.clear()
 
 
-def replay(requests: Iterable[bytes], players: Iterable[Replay]) -> Recording:
-    """Play requests to all, and return what was in them. Raises `Malformed`."""
+def replay(requests: Iterable[bytes], players: Sequence[Replay], shown: Rehearsal) -> Recording:
+    """Play requests to all, and return what was in them, with names as `shown` scrubs them. Raises `Malformed`."""
     recording, playing = Recording(), list(players)
     for request in requests:
         arrived = recording.add(request)
+        for seen in spans_of(shown.scrubbed([request])):
+            recording.traces[key_of(seen)].name(seen)
         for player in playing:
             player.offer(arrived, request)
     for player in playing:

@@ -16,6 +16,7 @@ from .check import check
 from .collector_names import RENAMED
 from .errors import Problem, did_you_mean
 from .lenient import unknown_type
+from .messages import found
 from .model import Component, PipelineConfig, Spec, Tables
 from .tree import Node
 
@@ -90,11 +91,23 @@ def _section(
         if type_ is None or node.unchecked:
             continue
         spec = by_type[type_]
-        config = check(spec.config, _own(node), problems)
+        own, off = (_own(node), False) if section != "processors" else _switch(spec.config, _own(node), problems)
+        config = check(spec.config, own, problems)
         if config is not None:
-            problems.extend(_lint(spec, config, _own(node)))
-            components[id_] = Component(id_, spec.name, spec, config, enabled=False, node=_own(node))
+            problems.extend(_lint(spec, config, own))
+            components[id_] = Component(id_, spec.name, spec, config, enabled=False, off=off, node=own)
     return components
+
+
+def _switch(model: type[BaseModel], node: Node, problems: list[Problem]) -> tuple[Node, bool]:
+    """Take `enabled` out of a processor's block (unless it is an option of its own); say whether it is `false`."""
+    switch = node.child("enabled")
+    if switch is None or "enabled" in model.model_fields:
+        return node, False
+    if not isinstance(switch.value, bool):
+        problems.append(switch.place.problem(f"expected true or false, found {found(switch, False)}"))
+    rest = {key: child for key, child in node.entries.items() if key != "enabled"}
+    return replace(node, value=rest), switch.value is False
 
 
 def _lint(spec: Spec, config: BaseModel, node: Node) -> Iterator[Problem]:
@@ -117,4 +130,6 @@ def _own(node: Node) -> Node:
 
 
 def _enabled(components: Mapping[str, Component[T]], named: set[str]) -> dict[str, Component[T]]:
-    return {id_: replace(component, enabled=id_ in named) for id_, component in components.items()}
+    return {
+        id_: replace(component, enabled=id_ in named and not component.off) for id_, component in components.items()
+    }

@@ -87,6 +87,7 @@ def expression_text(expression: Expr, *, inner: bool = False) -> str:
     """Return what an expression over one span says; `inner`: it stands beside others, so a row of `or` gets ( )."""
     if expression == ERROR:
         return "error"
+    expression = _on_either(expression)
     op, *arguments = expression
     if op in ("and", "or") and arguments:
         text = f" {op} ".join(expression_text(part, inner=True) for part in arguments)
@@ -99,10 +100,33 @@ def expression_text(expression: Expr, *, inner: bool = False) -> str:
         return json.dumps(expression, ensure_ascii=False)
 
 
+def _on_either(expression: Expr) -> Expr:
+    """Return how the collector asks for an attribute of resource or span as one question; others as they are."""
+    if expression[0] != "or" or len(expression) < 3:
+        return expression
+    *of_resource, last = expression[1:]
+    if last[0] == "and" and len(last) == 3 and last[1][0] == "not":  # it passes over empty attributes of spans
+        last = last[2]
+    of_span = last[1:] if last[0] == "or" else [last]
+    either = [_anywhere(read, "resource") for read in of_resource]
+    if None in either or either != [_anywhere(read, "span") for read in of_span]:
+        return expression
+    return either[0] if len(either) == 1 and either[0] is not None else ["or", *either]
+
+
+def _anywhere(expression: Expr, level: str) -> Expr | None:
+    """Return a question about an attribute of one level as one about it on any; None when it is none."""
+    operand = expression[1] if len(expression) > 1 else None
+    if not isinstance(operand, list) or operand[:2] != ["attr", level] or not str(expression[0]).startswith("go_"):
+        return None
+    return [expression[0], ["attr", "any", operand[2]], *expression[2:]]
+
+
 def _quantified(expression: Expr) -> str:
     """Return what `some span satisfies it` is in the language."""
     if expression[:2] == ["and", ["root"]] and len(expression) == 3:
         return f"root({expression_text(expression[2])})"
+    expression = expression if expression == ERROR else _on_either(expression)
     compound = expression != ERROR and expression[0] in ("and", "or", "not")
     return f"span({expression_text(expression)})" if compound else _alone(expression)
 

@@ -12,7 +12,6 @@ from ...config.environment import expand
 from ...config.errors import ConfigErrors, Problem
 from ...config.loader import load
 from ...config.model import Configuration
-from ...config.shape import SECTIONS
 from ...config.sources import Sources
 from ...config.tree import Node
 from ..tables import TABLES
@@ -20,7 +19,6 @@ from .cases import Case, CaseFile
 
 SUFFIXES = ("_test.yaml", ".tests.yaml", "_test.yml", ".tests.yml")
 """How the names of files of tests end; what stands before is the name of what they test."""
-_RULES = frozenset(SECTIONS)
 
 
 @dataclass
@@ -83,8 +81,9 @@ class Discovery:
         return None if tree is None else expand(tree, self._env, problems)
 
     def _is_configuration(self, path: Path) -> bool:
+        """Say whether a file is a whole configuration; one without receivers is merged over another."""
         tree = self._read(path, [])
-        return tree is not None and "service" in tree.entries
+        return tree is not None and {"service", "receivers"} <= tree.entries.keys()
 
     def _has_tests(self, path: Path) -> bool:
         tree = self._read(path, [])

@@ -10,9 +10,9 @@ from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 
 from ..contract import LabelSpec
 from .levels import Level, put
-from .operands import TRACE_STATE
+from .operands import TRACE_ID, TRACE_STATE
 from .spec import choice, listed, only, text
-from .tracestate import with_threshold
+from .tracestate import with_true_threshold
 from .wire import field, is_len, last_payload, replaced, split
 
 _MAX_LABELS = 65_535
@@ -34,7 +34,8 @@ class Label(NamedTuple):
 
     def on_span(self, span: Level, threshold: int) -> Level:
         """Return the span with the label's attributes, and the trace's threshold set or erased."""
-        return _with_state(_with_pairs(span, self.span), self.threshold, threshold)
+        trace_id = last_payload(span.fields, TRACE_ID) or b""
+        return _with_state(_with_pairs(span, self.span), self.threshold, threshold, trace_id)
 
     def on_resource(self, resource: Level) -> Level:
         """Return the resource with the label's attributes."""
@@ -93,14 +94,14 @@ def _with_pairs(level: Level, pairs: list[_Pair]) -> Level:
     return level
 
 
-def _with_state(span: Level, mode: str, threshold: int) -> Level:
+def _with_state(span: Level, mode: str, threshold: int, trace_id: bytes) -> Level:
     if mode == "leave":
         return span
     fields = []
     for one in span.fields:
         if is_len(one, TRACE_STATE):
-            one = replaced(one, with_threshold(one.payload.decode(), mode, threshold).encode())
+            one = replaced(one, with_true_threshold(one.payload.decode(), mode, threshold, trace_id).encode())
         fields.append(one)
     if mode == "set" and not any(is_len(one, TRACE_STATE) for one in fields):
-        fields.append(field(TRACE_STATE, with_threshold("", mode, threshold).encode()))
+        fields.append(field(TRACE_STATE, with_true_threshold("", mode, threshold, trace_id).encode()))
     return span.with_fields(fields)

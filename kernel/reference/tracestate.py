@@ -90,3 +90,14 @@ def with_threshold(state: str, mode: str, threshold: int) -> str:
     if len(member) > _MAX_OT:
         return state
     return ",".join(([f"ot={member}"] if subs else []) + parsed.others)
+
+
+def with_true_threshold(state: str, mode: str, threshold: int, trace_id: bytes) -> str:
+    """Return the trace state as `with_threshold` does, but for an incoming threshold above the randomness.
+
+    That one cannot be true, since a trace is kept where its randomness reaches the threshold: then `set` erases.
+    """
+    own = randomness(state)
+    chance = int.from_bytes(trace_id[:16].ljust(16, b"\0")[9:], "big") if own is None else own
+    contradicted = mode == "set" and _incoming(_parse(state)) > chance
+    return with_threshold(state, "erase" if contradicted else mode, threshold)

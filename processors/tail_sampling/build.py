@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from fractions import Fraction
 
 from ...kernel.contract import Program
+from ...rules.condition_fields import ERROR
 from ...rules.conditions import trace_condition
 from ...rules.facts import ROOT, Always, Bit, FactsBuilder
 from ..base import BuildContext, Holding, Sampler, Witness
+from .budget import Budget
 from .collector import CollectorEvaluation
 from .config import RESERVED, Burst, CollectorForm, OrderedForm, OrderedPolicy, PolicyLimit, TailSampling
+from .custom_rates import CustomRates
 from .describing import breakpoints, of_rule, of_vote
 from .judging import Evaluation
 from .labels import Labels
-from .limits import KeyedBuckets, Limited, TokenBucket
+from .limits import KeyedBuckets, Limited, Shares, TokenBucket
 from .lower import lower
 from .metrics import Origin
 from .ordered import OrderedEvaluation
 from .policies import Policy
+from .rates import LearnedRates, Rates
 from .rules import Rule
 from .sampler import TailSampler, Timing
 from .thresholds import NEVER
@@ -41,7 +46,9 @@ class _Builder:
         """Build whichever form it is."""
         return self.own(config) if isinstance(config, OrderedForm) else self.collectors(config)
 
-    def ordered(self, rules: list[Rule], default: int, total: Limited | None = None) -> OrderedEvaluation:
+    def ordered(
+        self, rules: list[Rule], default: int, total: Limited | None = None, budget: Budget | None = None
+    ) -> OrderedEvaluation:
         last = Rule(RESERVED, Always(), threshold=default, otherwise="drop", default=True)
         return OrderedEvaluation(
             [*rules, last],
@@ -49,18 +56,22 @@ class _Builder:
             labels=self.labels,
             origin=self.origin,
             total=total,
+            budget=budget,
             too_large=self.too_large,
         )
 
     def own(self, config: OrderedForm) -> OrderedEvaluation:
         """Build `sampling.yaml`."""
-        listed = [policy for policy in config.policies if policy.mode != "off"]
-        rules = [_rule(policy, self.facts, config.max_keys) for policy in listed]
-        return self.ordered(rules, config.default, None if config.total is None else _limited(config.total))
+        listed = [policy for policy in config.policies if policy.asked]
+        shares = _Total(config.total, [policy for policy in listed if policy.share and policy.mode != "shadow"])
+        rules = [_rule(policy, self.facts, config.max_keys, shares.of(policy)) for policy in listed]
+        money = config.budget
+        budget = None if money is None else Budget(money.per_hour, money.cost_per_span, money.cost_per_gb)
+        return self.ordered(rules, config.default, shares.rest, budget)
 
     def collectors(self, config: CollectorForm) -> Evaluation:
         """Build a collector's block."""
-        votes = [(policy.name, policy.vote(self.facts)) for policy in config.policies]
+        votes = [(policy.name, policy.vote(self.facts)) for policy in config.policies if policy.enabled]
         if config.evaluation == "ordered":
             total = None if config.total is None else _limited(config.total)
             return self.ordered([rule for name, vote in votes for rule in lower(name, vote)], NEVER, total)
@@ -108,7 +119,8 @@ def _witnessed(
         policies = evaluation.rules
         described = [of_rule(rule, parts.facts) for rule in policies]
     else:
-        votes = [(policy.name, policy.vote(parts.facts)) for policy in config.policies if isinstance(policy, Policy)]
+        listed = [policy for policy in config.policies if isinstance(policy, Policy) and policy.enabled]
+        votes = [(policy.name, policy.vote(parts.facts)) for policy in listed]
         described, policies = [of_vote(name, vote, parts.facts) for name, vote in votes], votes
     apart = replace(parts, labels=Labels(ctx.kernel.labels(), {}))
     return Witnessed(
@@ -143,7 +155,30 @@ def _decisions(config: OrderedForm | CollectorForm) -> tuple[int, int]:
     return cache.sampled_cache_size or KEPT_DECISIONS, cache.non_sampled_cache_size or DROPPED_DECISIONS
 
 
-def _rule(policy: OrderedPolicy, facts: FactsBuilder, max_keys: int) -> Rule:
+class _Total:
+    """The total, and the shares of it that policies have."""
+
+    def __init__(self, total: Burst | None, sharing: list[OrderedPolicy]) -> None:
+        self._at = {policy.name: at for at, policy in enumerate(sharing)}
+        self.rest: Limited | None = None
+        if total is not None:
+            self.rest = _limited(total)
+            if sharing:
+                self._share(total, [policy.share or Fraction(0) for policy in sharing])
+
+    def _share(self, total: Burst, parts: list[Fraction]) -> None:
+        self._unit, rate, burst = total.bucket()
+        buckets = [TokenBucket(float(part * Fraction(rate)), float(part * Fraction(burst))) for part in parts]
+        self._shares = Shares(TokenBucket(rate, burst), buckets)
+        self.rest = Limited(self._shares.share(None), self._unit)
+
+    def of(self, policy: OrderedPolicy) -> Limited | None:
+        """Return a policy's share, None when it has none."""
+        at = self._at.get(policy.name)
+        return None if at is None else Limited(self._shares.share(at), self._unit)
+
+
+def _rule(policy: OrderedPolicy, facts: FactsBuilder, max_keys: int, share: Limited | None) -> Rule:
     return Rule(
         policy.name,
         Always() if policy.when is None else trace_condition(policy.when, facts),
@@ -153,7 +188,19 @@ def _rule(policy: OrderedPolicy, facts: FactsBuilder, max_keys: int) -> Rule:
         drop=policy.decision == "drop",
         shadow=policy.mode == "shadow",
         retention=policy.retention,
+        rates=_rates(policy, facts),
+        share=share,
+        essential=policy.essential,
     )
+
+
+def _rates(policy: OrderedPolicy, facts: FactsBuilder) -> Rates | None:
+    if policy.custom is not None:
+        return CustomRates(policy.name, policy.custom.policy(), facts, settings=repr(policy.custom))
+    if (adaptive := policy.adaptive) is None:
+        return None
+    keys = [facts.key(["attr", "any", attribute]) for attribute in adaptive.per]
+    return LearnedRates(adaptive.learned(), keys, facts.any(ERROR), facts, settings=repr(adaptive))
 
 
 def _limited(limit: Burst) -> Limited:

@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 from ...kernel.contract import Columns
 from ...rules.facts import Bit, FactsBuilder, compile_test
 from ...telemetry.samples import Sample
-from .judging import Judged, Moment, Room, rows_by_mask
+from .judging import Evaluation, Judged, Moment, Room, rows_by_mask
 from .labels import Labels
-from .metrics import Origin, PolicyCounts, policy_samples, votes_sample
+from .metrics import Origin, PolicyCounts, adopt_last_matches, policy_samples, votes_sample
 from .votes import Dropping, Vote
 from .voting import Ballot, Open, View, VoteMaker
 
@@ -72,12 +72,14 @@ class CollectorEvaluation:
         most_plans: int = 4096,
     ) -> None:
         """`facts` must be complete."""
-        maker = VoteMaker(facts)
+        makers = [VoteMaker(facts) for _ in policies]
         listed = [
-            _Policy(number, isinstance(vote, Dropping), maker.ballot(vote)) for number, (_, vote) in enumerate(policies)
+            _Policy(number, isinstance(vote, Dropping), maker.ballot(vote))
+            for number, (maker, (_, vote)) in enumerate(zip(makers, policies, strict=True))
         ]
+        self._spending = {name: maker.spending for maker, (name, _) in zip(makers, policies, strict=True)}
         self._policies = sorted(listed, key=lambda policy: not policy.drops)
-        self._limited = maker.limited
+        self._limited = any(maker.limited for maker in makers)
         self._first_match, self._record = first_match, record_policy
         self._labels, self._origin = labels, origin
         self._too_large = None if too_large is None else compile_test(too_large, facts)
@@ -102,6 +104,14 @@ class CollectorEvaluation:
         for (at, said), same in rows.items():
             self._apply(verdicts, same, self._result(plans[at], said), moment)
         return Judged(verdicts, None)
+
+    def adopt(self, old: Evaluation) -> None:
+        """Go on from what the limiters of policies of the same name have spent."""
+        if isinstance(old, CollectorEvaluation):
+            adopt_last_matches(self.counts, old.counts)
+            for name, spending in self._spending.items():
+                for mine, its in zip(spending, old._spending.get(name, ()), strict=False):
+                    mine.adopt(its)
 
     def samples(self) -> Iterator[Sample]:
         """Return what the policies have counted."""

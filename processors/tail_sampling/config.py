@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
@@ -9,6 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_valida
 from ...rules.conditions import TraceCondition
 from ...rules.durations import UNITS, Duration
 from ...rules.facts import FactsBuilder
+from .config_rates import AdaptivePercentage, AdaptiveThroughput, BudgetForm, CustomPolicy, ShareOfTotal
 from .lower import NotOrderable, lower
 from .policies import Policy, located, read_policy
 from .thresholds import Rate
@@ -113,6 +115,9 @@ def _mode(value: Any) -> Any:
     return "off" if value is False else value  # YAML 1.1 reads a bare `off` as false
 
 
+LEARNED = ("adaptive_throughput", "adaptive_percentage")
+
+
 class OrderedPolicy(_Strict):
     """An entry of `policies` in `sampling.yaml`."""
 
@@ -123,8 +128,20 @@ class OrderedPolicy(_Strict):
     """The share that is kept where the condition holds, as a threshold."""
     otherwise: Literal["drop", "pass"] = "drop"
     """What becomes of the others: dropped, or the next policy is asked."""
+    adaptive_throughput: AdaptiveThroughput | None = None
+    """Instead of `rate`: it learns what share keeps a number of spans a second."""
+    adaptive_percentage: AdaptivePercentage | None = None
+    """Instead of `rate`: it learns which keys to keep more of, and which less."""
+    custom: CustomPolicy | None = None
+    """Instead of `rate`: a class written in Python says what share to keep."""
     limit: PolicyLimit | None = None
+    share: ShareOfTotal | None = None
+    """A part of `total` that is this policy's own."""
+    essential: bool = False
+    """It keeps when the `budget` is spent, too."""
     retention: Duration | None = None
+    enabled: bool = True
+    """`false` is the same as `mode: off`."""
     mode: Annotated[Literal["enforce", "shadow", "off"], BeforeValidator(_mode)] = "enforce"
     """`shadow` is asked and counted, without effect; `off` is not asked."""
     decision: Literal["keep", "drop"] = "keep"
@@ -150,15 +167,30 @@ class OrderedPolicy(_Strict):
     @model_validator(mode="after")
     def _sense(self) -> OrderedPolicy:
         given = self.model_fields_set
-        if self.decision == "drop" and (extra := given & {"rate", "otherwise", "limit", "retention"}):
+        rates = [key for key in (*LEARNED, "custom", "rate") if key in given]
+        if self.decision == "drop" and (
+            extra := given & {*rates, "otherwise", "limit", "retention", "share", "essential"}
+        ):
             raise ValueError(
                 f"a policy that drops has no {' and no '.join(sorted(extra))}: it drops all that it matches"
             )
         if self.retention == 0:
             raise ValueError("a retention of 0 keeps nothing: expected a duration such as 30d")
-        if "otherwise" in given and "rate" not in given:
+        if len(rates) > 1:
+            raise ValueError(f"{' and '.join(rates)} both say what share is kept: expected one of them")
+        if "otherwise" in given and not rates:
             raise ValueError("`otherwise` says what becomes of what `rate` does not keep, and there is no rate")
         return self
+
+    @property
+    def asked(self) -> bool:
+        """Whether it is asked at all."""
+        return self.enabled and self.mode != "off"
+
+    @property
+    def adaptive(self) -> AdaptiveThroughput | AdaptivePercentage | None:
+        """Its learned rate."""
+        return self.adaptive_throughput or self.adaptive_percentage
 
 
 class OrderedForm(TailSampling):
@@ -172,6 +204,8 @@ class OrderedForm(TailSampling):
     """What happens when no policy decided, such as `1%` (a share that is kept) or `drop`."""
     total: Burst | None = None
     """A limit on all that is kept: over it, traces are dropped."""
+    budget: BudgetForm | None = None
+    """What all that is kept may cost: when it is spent, only essential policies keep."""
     num_traces: int = Field(default=0, ge=0)
     """More traces than this are judged early, the oldest first; 0: only the byte budget counts."""
     max_keys: int = Field(default=10_000, ge=1)
@@ -182,6 +216,20 @@ class OrderedForm(TailSampling):
     @model_validator(mode="after")
     def _names(self) -> OrderedForm:
         _unique([policy.name for policy in self.policies], "policies")
+        return self
+
+    @model_validator(mode="after")
+    def _parts(self) -> OrderedForm:
+        shares = Fraction(0)
+        for at, policy in enumerate(self.policies):
+            shares += policy.share or 0
+            if policy.share and self.total is None:
+                raise located(("policies", at, "share"), "a share of `total`, and there is no total", policy.name)
+            if policy.share and shares > 1:
+                text = f"with it the shares add up to {float(shares) * 100:g}%: only 100% can be promised"
+                raise located(("policies", at, "share"), text, policy.name)
+            if policy.essential and self.budget is None:
+                raise located(("policies", at, "essential"), "there is no `budget` that it could outlast", policy.name)
         return self
 
 

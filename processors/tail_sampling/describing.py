@@ -28,6 +28,8 @@ class Described:
     """How much of what satisfies the condition it keeps."""
     threshold: int = 0
     """The same as a threshold of the trace's randomness; 0 where chance is something else."""
+    learns: bool = False
+    """The share differs from trace to trace: it is learned, or a class says it."""
     otherwise: str = "pass"
     limits: list[str] = field(default_factory=list)
     drops: bool = False
@@ -54,6 +56,11 @@ def limit_text(limited: Limited, facts: FactsBuilder) -> str:
     return f"{amount(bucket.rate / 1e6)} {limited.unit} a second{key}"
 
 
+def _limits(rule: Rule, facts: FactsBuilder) -> list[str]:
+    found = [limit_text(limited, facts) for limited in rule.limits]
+    return [*found, "its share of the total"] if rule.share is not None else found
+
+
 def of_rule(rule: Rule, facts: FactsBuilder) -> Described:
     """Describe a rule of ordered evaluation."""
     return Described(
@@ -62,8 +69,9 @@ def of_rule(rule: Rule, facts: FactsBuilder) -> Described:
         [(text, holds) for text, holds in trace_parts(rule.test, facts)],
         share=probability(rule.threshold),
         threshold=rule.threshold,
+        learns=rule.rates is not None,
         otherwise=rule.otherwise,
-        limits=[limit_text(limited, facts) for limited in rule.limits],
+        limits=_limits(rule, facts),
         drops=rule.drop,
         shadow=rule.shadow,
     )
@@ -124,8 +132,13 @@ def _certain(vote: Vote, facts: FactsBuilder) -> Holds | None:
             return None
 
 
-def breakpoints(policies: Sequence[Rule | tuple[str, Vote]]) -> dict[str, list[int]]:
-    """Return where chance changes its mind: for the randomness (under an empty name) and for each salt of a hash."""
+def breakpoints(policies: Sequence[Rule | tuple[str, Vote]]) -> dict[str, list[int]] | None:
+    """Return where chance changes its mind: for the randomness (under an empty name) and for each salt of a hash.
+
+    None where that cannot be said: a share that is learned.
+    """
+    if any(isinstance(policy, Rule) and policy.rates is not None for policy in policies):
+        return None
     points: dict[str, set[int]] = {"": set()}
     for policy in policies:
         if isinstance(policy, Rule):

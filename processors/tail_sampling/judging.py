@@ -67,6 +67,9 @@ class Evaluation(Protocol):
     def judge(self, columns: Columns, room: Room, moment: Moment) -> Judged:
         """Decide about the rows in order; a row that would be kept without room has no effect."""
 
+    def adopt(self, old: Evaluation) -> None:
+        """Go on from the state of earlier rules: what limits have spent, where policy and limit are the same."""
+
     def samples(self) -> Iterable[Sample]:
         """Return what the policies have counted."""
 

@@ -14,7 +14,7 @@ POLICY, REASON, PARTIAL = "tailgate.policy", "tailgate.reason", "tailgate.partia
 COLLECTOR_POLICY = "tailsampling.policy"
 RETENTION_POLICY, RETENTION_TTL = "retention.policy", "retention.ttl"
 
-Drop = Literal["not_sampled", "policy_drop", "total_limit", "too_large", "shutdown"]
+Drop = Literal["not_sampled", "policy_drop", "total_limit", "over_budget", "too_large", "shutdown"]
 """Why a trace is dropped, as the ledger names it."""
 
 _CAUSES: dict[Cause, str] = {"num_traces": "pressure", "pressure": "pressure", "shutdown": "shutdown"}

@@ -40,6 +40,8 @@ def lint(config: TailSampling) -> Iterator[Lint]:
 def _collectors(config: CollectorForm) -> Iterator[Lint]:
     ordered = config.evaluation == "ordered"
     for at, policy in enumerate(config.policies):
+        if not policy.enabled:
+            continue
         place: Place = ("policies", at)
         yield from _policy(place, policy, config.decision_wait, ordered=ordered)
         if isinstance(policy.options, CompositeOptions):
@@ -53,6 +55,8 @@ def _collectors(config: CollectorForm) -> Iterator[Lint]:
 def _policy(place: Place, policy: Policy, wait: int, *, ordered: bool) -> Iterator[Lint]:
     """Yield what is odd about one policy, and about those inside it."""
     options = policy.options
+    if not policy.enabled:
+        return
     if isinstance(options, StatusCode) and "UNSET" in options.status_codes:
         text = "UNSET is the status of every span that did not fail, so this samples nearly every trace"
         yield (*place, "status_code", "status_codes"), text, "status-unset"
@@ -79,8 +83,8 @@ def _beyond(threshold: int, wait: int) -> str:
 
 def _limiter_first(place: Place, inner: Sequence[Policy]) -> Iterator[Lint]:
     for at, sub in enumerate(inner):
-        later = [other.name for other in inner[at + 1 :] if other.type not in _LIMITERS]
-        if sub.type in _LIMITERS and later:
+        later = [other.name for other in inner[at + 1 :] if other.type not in _LIMITERS and other.enabled]
+        if sub.type in _LIMITERS and sub.enabled and later:
             text = f"spends on traces that {', '.join(later)} then refuses: put the limiter last"
             yield (*place, at), text, "limiter-before-filter"
 
@@ -102,8 +106,9 @@ def _composite(place: Place, options: CompositeOptions, *, ordered: bool) -> Ite
 
 
 def _keeps_all(config: CollectorForm) -> Iterator[Lint]:
+    listed = [policy for policy in config.policies if policy.enabled]
     for at, policy in enumerate(config.policies):
-        if policy.type == "always_sample" and len(config.policies) > 1:
+        if policy.type == "always_sample" and policy.enabled and len(listed) > 1:
             text = "samples every trace, so that no other policy but drop has an effect"
             yield ("policies", at), text, "keeps-everything"
 
@@ -136,22 +141,21 @@ def _never_asked(policies: Sequence[_Reached], spec: FactsSpec) -> Iterator[Lint
 
 def _never_asked_in_order(config: CollectorForm) -> Iterator[Lint]:
     facts = FactsBuilder()
-    reached = []
+    reached: list[_Reached] = []
     for at, policy in enumerate(config.policies):
-        for rule in lower(policy.name, policy.vote(facts)):
-            certain = rule.ends(limited=bool(rule.limits))
-            reached.append(_Reached(("policies", at), rule.name, rule.test, certain))
+        rules = lower(policy.name, policy.vote(facts)) if policy.enabled else []
+        reached.extend(_Reached(("policies", at), rule.name, rule.test, rule.ends) for rule in rules)
     yield from _never_asked(reached, facts.spec())
 
 
 def _own(config: OrderedForm) -> Iterator[Lint]:
     facts, reached = FactsBuilder(), []
     for at, policy in enumerate(config.policies):
-        if policy.mode == "off":
+        if not policy.asked:
             continue
         place: Place = ("policies", at)
         test: Test = Always() if policy.when is None else trace_condition(policy.when, facts)
-        reached.append(_Reached(place, policy.name, test, _certain(policy)))
+        reached.append(_Reached(place, policy.name, test, _certain(policy, budget=config.budget is not None)))
         yield from _condition((*place, "when"), policy, test, facts.spec(), config.decision_wait)
         if policy.rate == NEVER and policy.otherwise == "pass" and policy.mode == "enforce":
             yield (*place, "rate"), "can never decide: it keeps nothing and passes on everything", "never-decides"
@@ -166,10 +170,15 @@ def _own(config: OrderedForm) -> Iterator[Lint]:
             yield ("policies", at, "retention"), "is never given: the policy can never decide", "retention-unreachable"
 
 
-def _certain(policy: OrderedPolicy) -> bool:
+def _certain(policy: OrderedPolicy, *, budget: bool) -> bool:
+    """Say whether a policy never passes a trace for which its condition holds."""
     if policy.mode != "enforce":
         return False
-    return policy.decision == "drop" or (policy.limit is None and (policy.otherwise == "drop" or policy.rate == ALWAYS))
+    if policy.decision == "drop":
+        return True
+    if policy.limit or policy.share or policy.custom or (budget and not policy.essential):
+        return False
+    return policy.otherwise == "drop" or (policy.rate == ALWAYS and policy.adaptive is None)
 
 
 def _condition(place: Place, policy: OrderedPolicy, test: Test, spec: FactsSpec, wait: int) -> Iterator[Lint]:
@@ -202,10 +211,10 @@ def fragments(config: TailSampling) -> Iterator[Lint]:
         tests: list[Test] = []
         place: Place = ("policies", at)
         if isinstance(policy, OrderedPolicy):
-            if policy.mode == "off" or policy.when is None:
+            if policy.mode != "enforce" or not policy.asked or policy.when is None:
                 continue
             tests, place = [trace_condition(policy.when, facts)], (*place, "when")
-        elif isinstance(policy, Policy):
+        elif isinstance(policy, Policy) and policy.enabled:
             before = len(facts.spec()["compare"])
             policy.vote(facts)
             tests = [Bit("compare", index) for index in range(before, len(facts.spec()["compare"]))]

@@ -54,7 +54,8 @@ def _rule(name: str, parts: _Parts) -> Rule:
 
 
 def _composite(name: str, vote: Composite) -> list[Rule]:
-    shares = Shares(vote.spans_per_second, [float(sub.spans_per_second) for sub in vote.subs])
+    parts_of = [TokenBucket(sub.spans_per_second, sub.spans_per_second) for sub in vote.subs]
+    shares = Shares(TokenBucket(vote.spans_per_second, vote.spans_per_second), parts_of)
     rules = []
     for at in vote.order:
         sub = vote.subs[at]

@@ -47,6 +47,13 @@ class PolicyCounts:
     """`now` of the last match, ns; 0: none."""
 
 
+def adopt_last_matches(counts: list[PolicyCounts], old: list[PolicyCounts]) -> None:
+    """Keep when a policy last matched, by its name; its counters are carried on elsewhere."""
+    last = {policy.name: policy.last_match for policy in old}
+    for policy in counts:
+        policy.last_match = last.get(policy.name, 0)
+
+
 def policy_samples(counts: list[PolicyCounts], origin: Origin) -> Iterator[Sample]:
     """Yield the metrics of policies."""
     for policy in counts:
@@ -54,7 +61,7 @@ def policy_samples(counts: list[PolicyCounts], origin: Origin) -> Iterator[Sampl
         for name, text, value in (
             ("matched", "Traces for which the policy was asked and its condition held.", policy.matched),
             ("kept", "Traces that the policy kept (in shadow: would have kept).", policy.kept),
-            ("over_limit", "Traces that matched when the policy was over its limit.", policy.over_limit),
+            ("over_limit", "Traces that matched when limit, share or budget had no room.", policy.over_limit),
         ):
             yield Sample(f"tailgate_policy_{name}", "counter", text, value, labels)
         text = "When the policy last matched, in seconds since the epoch; 0: not yet."

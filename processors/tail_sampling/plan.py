@@ -42,7 +42,7 @@ def _when(config: OrderedForm | CollectorForm) -> Iterator[str]:
 
 
 def _own(config: OrderedForm) -> Iterator[str]:
-    asked = [policy for policy in config.policies if policy.mode != "off"]
+    asked = [policy for policy in config.policies if policy.asked]
     enforced = [policy for policy in asked if policy.mode == "enforce"]
     number = 0
     for policy in asked:
@@ -54,12 +54,19 @@ def _own(config: OrderedForm) -> Iterator[str]:
         if policy.limit is not None:
             rest = enforced[number:]
             yield from _limit(policy.limit, _next(rest), config.max_keys)
+        if policy.share is not None:
+            yield f"     {percent(float(policy.share))} of the total is its own; over that {_next(enforced[number:])}"
+        if policy.essential:
+            yield "     it keeps when the budget is spent, too"
         if policy.retention is not None:
             yield f"     what it keeps is kept for {format_duration(policy.retention)}"
-    off = [policy.name for policy in config.policies if policy.mode == "off"]
+    off = [policy.name for policy in config.policies if not policy.asked]
     yield f"  {number + 1}. everything else: {_kept(config.default)}"
     if off:
         yield f"switched off, and not asked: {', '.join(off)}"
+    if config.budget is not None:
+        cost = f"all that is kept may cost {amount(config.budget.per_hour)} an hour"
+        yield f"{cost}; when that is spent, only essential policies keep"
     yield from _total(config.total)
 
 
@@ -81,9 +88,15 @@ def _does(policy: OrderedPolicy) -> str:
     where = f"where {policy.when}" if policy.when is not None else "every trace"
     if policy.decision == "drop":
         return f"{where}: drop"
+    rest = "ask the next policy about the rest" if policy.otherwise == "pass" else "drop the rest"
+    if policy.custom is not None:
+        return f"{where}: keep the share that a class written in Python says, {rest}"
+    if policy.adaptive_throughput is not None:
+        return f"{where}: keep a share that is learned, so that a number of spans a second is kept, {rest}"
+    if policy.adaptive_percentage is not None:
+        return f"{where}: keep a share that is learned key by key, {rest}"
     if policy.rate == ALWAYS:
         return f"{where}: keep"
-    rest = "ask the next policy about the rest" if policy.otherwise == "pass" else "drop the rest"
     if policy.rate == NEVER:
         return f"{where}: {'ask the next policy' if policy.otherwise == 'pass' else 'drop'}"
     return f"{where}: keep {percent(probability(policy.rate))}, {rest}"
@@ -112,7 +125,8 @@ def _limit(limit: Burst, over: str, max_keys: int) -> Iterator[str]:
 
 def _in_order(config: CollectorForm) -> Iterator[str]:
     facts = FactsBuilder()
-    rules = [rule for policy in config.policies for rule in lower(policy.name, policy.vote(facts))]
+    listed = [policy for policy in config.policies if policy.enabled]
+    rules = [rule for policy in listed for rule in lower(policy.name, policy.vote(facts))]
     yield "policies are asked in this order, and the first that decides, decides:"
     for number, rule in enumerate(rules, 1):
         yield f"  {number}. {rule.name}: {_rule(rule, facts)}"
@@ -134,7 +148,7 @@ def _rule(rule: Rule, facts: FactsBuilder) -> str:
 
 def _votes(config: CollectorForm) -> Iterator[str]:
     facts = FactsBuilder()
-    votes = [(policy.name, policy.vote(facts)) for policy in config.policies]
+    votes = [(policy.name, policy.vote(facts)) for policy in config.policies if policy.enabled]
     asked = "until one samples" if config.sample_on_first_match else "all of them, so that every limiter spends"
     drops = [(name, vote) for name, vote in votes if isinstance(vote, Dropping)]
     if drops:
@@ -154,6 +168,8 @@ def vote_text(vote: Vote, facts: FactsBuilder) -> str:
     match vote:
         case Condition(test):
             return trace_text(test, facts.spec())
+        case Allow():
+            return "every trace, while there is room"
         case AllOf(votes) | Dropping(AllOf(votes)):
             return " and ".join(vote_text(part, facts) for part in votes)
         case Negated(inner):
@@ -169,7 +185,8 @@ def _over(vote: Vote) -> Iterator[str]:
     """Yield what a limit means, and what becomes of a trace that is over it."""
     match vote:
         case Allow():
-            yield f"     {_rate(vote.unit, vote.rate)}; over that it does not sample, and the others' votes count"
+            rate = f"at most {_rate(vote.unit, vote.rate)}, {amount(vote.burst)} at once"
+            yield f"     {rate}; over that it does not sample, and the others' votes count"
         case AllOf(votes):
             for part in votes:
                 yield from _over(part)

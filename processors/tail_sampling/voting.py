@@ -54,6 +54,11 @@ class CompositeWindow:
         self._sampled = [0] * len(self._allocations)
         self._second = 0
 
+    def adopt(self, old: object) -> None:
+        """Go on from the counts of a window with the same total and allocations."""
+        if isinstance(old, CompositeWindow) and (old._total, old._allocations) == (self._total, self._allocations):
+            self._second, self._sampled = old._second, old._sampled
+
     def allow(self, now: int, sub: int, spans: int) -> bool:
         """Say whether a trace that a policy has sampled has room in this second, and count it."""
         if now // _SECOND != self._second:
@@ -67,12 +72,17 @@ class CompositeWindow:
 
 
 class VoteMaker:
-    """Makes ballots of votes; `limited` says afterwards whether one of them spends anything."""
+    """Makes ballots of votes; `spending` has afterwards what they spend from, in the order of the votes."""
 
     def __init__(self, facts: FactsBuilder) -> None:
         """`facts` must be complete."""
         self._facts = facts
-        self.limited = False
+        self.spending: list[TokenBucket | CompositeWindow] = []
+
+    @property
+    def limited(self) -> bool:
+        """Whether one of the votes spends anything."""
+        return bool(self.spending)
 
     def ballot(self, vote: Vote) -> Ballot:
         """Return how a vote is cast."""
@@ -97,15 +107,15 @@ class VoteMaker:
         return lambda mask: lambda view, row: view.hashes(salt)[row] <= most
 
     def _allow(self, vote: Allow) -> Ballot:
-        self.limited = True
         bucket = TokenBucket(vote.rate, vote.burst, debt=False)
+        self.spending.append(bucket)
         if vote.unit == "spans":
             return lambda mask: lambda view, row: bucket.allow(view.now, view.spans[row])
         return lambda mask: lambda view, row: bucket.allow(view.now, view.bytes[row])
 
     def _composite(self, vote: Composite) -> Ballot:
-        self.limited = True
         window = CompositeWindow(vote)
+        self.spending.append(window)
         ballots = [self.ballot(sub.vote) for sub in vote.subs]
 
         def under(mask: int) -> bool | Open:

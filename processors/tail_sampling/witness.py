@@ -25,6 +25,8 @@ _DAY = 86_400_000_000_000
 _MOST_CASES = 4096
 """Combinations of chance that are tried to find a probability."""
 
+_SPENT = {"total_limit": "the total", "over_budget": "the budget"}
+
 Says = Literal["keep", "drop", "pass"]
 
 
@@ -117,7 +119,7 @@ class Witnessed:
         processor: str,
         policies: Sequence[Described],
         votes: bool,
-        double: tuple[Evaluation, Labels, Mapping[str, Sequence[int]]],
+        double: tuple[Evaluation, Labels, Mapping[str, Sequence[int]] | None],
     ) -> None:
         """`policies`: in the order of the evaluation's counters; `votes`: they vote, as in the collector.
 
@@ -150,6 +152,10 @@ class Witnessed:
     def samples(self) -> Iterable[Sample]:
         """Return what the policies have counted."""
         return self._evaluation.samples()
+
+    def adopt(self, old: Evaluation) -> None:
+        """Go on from another evaluation's state."""
+        self._evaluation.adopt(old)
 
     def _tell(self, columns: Columns, row: int, label: int, did: list[Did], moment: Moment) -> None:
         why = self._labels.dropped.get(label)
@@ -207,18 +213,23 @@ class Witnessed:
         if did.dropped:
             return "drop", "it drops what it matches"
         if did.over_limit:
-            return "pass", f"over its limit of {' and '.join(policy.limits)}"
+            return (
+                "pass",
+                f"over its limit of {' and '.join(policy.limits)}" if policy.limits else "the budget is spent",
+            )
         if did.kept and policy.limits:
             return "keep", f"within its limit of {' and '.join(policy.limits)}"
         if did.kept or self._votes:
             return "keep", _share(policy, "is among") or "it matches"
-        if decides and reason == "total_limit":
-            return "drop", "it would keep the trace, but the total is used up"
-        chance = _share(policy, "is not among") or "it keeps nothing"
+        if decides and reason in _SPENT:
+            return "drop", f"it would keep the trace, but {_SPENT[reason]} is used up"
+        chance = _share(policy, "is not among") or ("chance is against it" if policy.learns else "it keeps nothing")
         return ("drop" if policy.otherwise == "drop" else "pass"), chance
 
     def _probability(self, columns: Columns, row: int, moment: Moment) -> float | None:
         """Ask the double about every way in which chance can fall, long enough apart for all limits to have room."""
+        if self._points is None:
+            return None
         spans: list[list[tuple[str, int, float]]] = []
         cases = 1
         for name, points in self._points.items():
@@ -255,6 +266,8 @@ def _would(policy: Described, mask: int, randomness: int) -> tuple[Says, str]:
         return "pass", "its condition would not hold"
     if policy.drops:
         return "drop", "it would drop what it matches"
+    if policy.learns:
+        return "pass", "its condition would hold; what share it keeps is found when it is asked"
     if randomness < policy.threshold:
         says: Says = "drop" if policy.otherwise == "drop" else "pass"
         return says, _share(policy, "would not be among") or "it keeps nothing"

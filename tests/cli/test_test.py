@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from recorded import line, span
 from tailgate.cli import main
 
 RULES = """\
@@ -298,3 +299,20 @@ def test_the_page(call: Call, tmp_path: Path) -> None:
     code, out, _ = call("sampling.yaml")
     assert code == 1
     assert textwrap.indent(out, "    ") in page
+
+
+def test_the_page_on_plan_and_explain(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], call: Call
+) -> None:
+    """Guarantees: what the page shows of the same rules is what is printed."""
+    page = PAGE.read_text(encoding="utf-8")
+    (tmp_path / "sampling.yaml").write_text(page.split("```yaml\n")[1].split("```")[0])
+    monkeypatch.setenv("COLUMNS", "110")
+    assert main(["plan", "--config", "sampling.yaml"]) == 0
+    out = capsys.readouterr().out
+    sampler = out[out.index("  4. tail_sampling") : out.index("  5. retention")]
+    assert textwrap.indent(sampler, "    ") in page
+    (tmp_path / "t.json").write_text(line(span(1, status=2), span(1, id=2, parent=1, service="db")))
+    assert main(["explain", "--config", "sampling.yaml", "t.json"]) == 0
+    out = capsys.readouterr().out
+    assert textwrap.indent(out.partition("\n\n2 spans go on")[0], "    ") in page

@@ -206,3 +206,14 @@ def test_what_the_loader_says_of_the_good_ones(tmp_path):
         file = tmp_path / f"{number}.yaml"
         file.write_text(text if kind == "sampling" else f"{text}\npolicies: [{{name: a, when: error, ttl: 1d}}]")
         assert load([file], REAL, {})
+
+
+def test_every_processor_can_be_switched_off():
+    """`enabled` is known in every form of every processor's block."""
+    for pattern, options in SCHEMA["properties"]["processors"]["patternProperties"].items():
+        (ref,) = [option["$ref"].rpartition("/")[2] for option in options["anyOf"] if "$ref" in option]
+        definition = SCHEMA["$defs"][ref]
+        forms = [SCHEMA["$defs"][form["$ref"].rpartition("/")[2]] for form in definition.get("anyOf", ())] or [
+            definition
+        ]
+        assert all("enabled" in form["properties"] for form in forms), pattern

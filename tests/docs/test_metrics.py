@@ -37,8 +37,10 @@ processors:
     decision_wait: 1ms
     policies:
       - {name: errors, when: error, limit: {traces_per_second: 10}}
-      - {name: tried, when: exists(card), mode: shadow}
+      - {name: tried, when: exists(card), mode: shadow, adaptive_percentage: {goal_percentage: 5}}
+      - {name: own, custom: {module: "my_policies:FirstOfEachUser"}, otherwise: pass}
     default: 0%
+    budget: {per_hour: 100, cost_per_gb: 0.1}
   tail_sampling/votes:
     decision_wait: 1ms
     policies: [{name: all, type: always_sample}]

@@ -64,6 +64,12 @@ def test_parts() -> None:
     assert [text for text, _ in trace_parts(test, facts)] == ["error", "a == 1", "duration > 1s", "not debug"]
 
 
+EITHER = [
+    ["go_str_in", ["attr", "resource", "k"], ["a"]],
+    ["and", ["not", ["go_str_in", ["attr", "span", "k"], [""]]], ["go_str_in", ["attr", "span", "k"], ["a"]]],
+]
+
+
 @pytest.mark.parametrize(
     ("expression", "text"),
     [
@@ -73,6 +79,12 @@ def test_parts() -> None:
         (["go_int_between", ["attr", "any", "k"], 1, 5], "k >= 1 and k <= 5"),
         (["go_int_between", ["attr", "any", "k"], None, 5], "k <= 5"),
         (["go_bool_is", ["attr", "any", "k"], False], "k == false"),
+        (["or", *EITHER], 'k in ["a"]'),
+        (["or", EITHER[0], EITHER[1][2]], 'k in ["a"]'),
+        (
+            ["or", EITHER[0], ["go_str_in", ["attr", "span", "j"], ["a"]]],
+            'resource["k"] in ["a"] or span["j"] in ["a"]',
+        ),
         (["of the future", 1], json.dumps(["of the future", 1])),
     ],
 )

@@ -79,7 +79,7 @@ impl Columns {
     }
 }
 
-fn own_randomness(id: &[u8; 16]) -> u64 {
+pub fn own_randomness(id: &[u8; 16]) -> u64 {
     let [.., a, b, c, d, e, f, g] = *id;
     u64::from_be_bytes([0, a, b, c, d, e, f, g])
 }

@@ -2,8 +2,10 @@
 
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
+use crate::columns::own_randomness;
+use crate::index::trace_id;
 use crate::splice::{change_values, Change, Splice};
-use crate::tracestate::{with_threshold, Mode};
+use crate::tracestate::{with_threshold, with_true_threshold, Mode};
 use crate::wire::{fields, put_field, Range};
 use crate::work::key_value_parts;
 
@@ -97,7 +99,7 @@ impl Label {
                 }
             } else if field.is(3) && self.threshold != Mode::Leave {
                 states = true;
-                if let Some(new) = with_threshold(body, self.threshold, threshold) {
+                if let Some(new) = with_true_threshold(body, self.threshold, threshold, || id_randomness(span)) {
                     splice.replace(&field, &new, out);
                 }
             }
@@ -121,6 +123,17 @@ impl Label {
         }
         header
     }
+}
+
+/// The randomness of a span's trace id.
+fn id_randomness(span: &[u8]) -> u64 {
+    let mut id = [0; 16];
+    fields(span, Range { start: 0, end: span.len() }, |field| {
+        if field.is(1) {
+            id = trace_id(field.body.of(span));
+        }
+    });
+    own_randomness(&id)
 }
 
 /// Writes a `KeyValue` with another value; false when it has that value already.

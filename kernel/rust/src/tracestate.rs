@@ -155,3 +155,11 @@ pub fn with_threshold(state: &[u8], mode: Mode, threshold: u64) -> Option<Vec<u8
     }
     Some(out)
 }
+
+/// The same, but for an incoming threshold above the trace's randomness: that one cannot be true, so `Set` erases.
+/// `by_id` is the randomness of the trace id, asked for when the trace state has none.
+pub fn with_true_threshold(state: &[u8], mode: Mode, threshold: u64, by_id: impl FnOnce() -> u64) -> Option<Vec<u8>> {
+    let incoming = if mode == Mode::Set { Parsed::new(state).value(b"th:").and_then(padded) } else { None };
+    let contradicted = incoming.is_some_and(|incoming| incoming > randomness(state).unwrap_or_else(by_id));
+    with_threshold(state, if contradicted { Mode::Erase } else { mode }, threshold)
+}

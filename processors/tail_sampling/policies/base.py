@@ -77,6 +77,8 @@ class Policy(BaseModel):
     name: str
     type: str
     options: Options
+    enabled: bool = True
+    """`false`: as if it were not written."""
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core_schema: Any, handler: Any) -> dict[str, Any]:
@@ -90,7 +92,12 @@ class Policy(BaseModel):
             "x-name": "policy",
             "type": "object",
             "required": ["name", "type"],
-            "properties": {"name": {"type": "string", "minLength": 1}, "type": {"enum": sorted(_types())}, **options},
+            "properties": {
+                "name": {"type": "string", "minLength": 1},
+                "type": {"enum": sorted(_types())},
+                "enabled": {"type": "boolean", "default": True},
+                **options,
+            },
             "additionalProperties": False,
             "allOf": [
                 {"if": {"properties": {"type": {"const": name}}}, "then": {"required": [name]}} for name in needed
@@ -121,6 +128,7 @@ def _entry_model(name: str) -> type[BaseModel]:
         "name": (str, Field(min_length=1)),
         "type": (str, ...),
         "options": (kind.options, Field(default, alias=name)),
+        "enabled": (bool, True),
     }
     return create_model(f"Policy_{name}", __config__=ConfigDict(extra="forbid", strict=True), **fields)
 
@@ -160,4 +168,12 @@ def read_policy(value: Any, inside: str | None = None) -> Any:
     if own.get(kind.name, ...) is None:
         own[kind.name] = {}
     entry: Any = _entry_model(kind.name).model_validate(own)
-    return Policy.model_construct(name=entry.name, type=kind.name, options=entry.options)
+    return Policy.model_construct(name=entry.name, type=kind.name, options=entry.options, enabled=entry.enabled)
+
+
+def some_enabled(policies: list[Policy]) -> list[Policy]:
+    """Return those of a container's policies that are enabled. Raises ValueError when there is none."""
+    enabled = [policy for policy in policies if policy.enabled]
+    if not enabled:
+        raise ValueError("none of these policies is enabled: expected one, or `enabled: false` on what contains them")
+    return enabled

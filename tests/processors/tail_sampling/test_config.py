@@ -139,6 +139,9 @@ def theirs(kind, options=None, more=""):
 ORDERED = ", evaluation: ordered"
 CHANCE = "{name: b, type: probabilistic, probabilistic: {}}"
 AT = ("policies", 0)
+THROUGHPUT, PERCENTAGE = (*AT, "adaptive_throughput"), (*AT, "adaptive_percentage")
+SUB = (*AT, "and", "and_sub_policy")
+TOTAL = ", total: {traces_per_second: 10}"
 MISTAKES = [
     # what is written, where it is wrong, a part of the message
     (own('{name: a, when: "error ("}'), (*AT, "when"), "column 8"),
@@ -148,6 +151,31 @@ MISTAKES = [
     (own("{name: a, limit: {burst: 3}}"), (*AT, "limit"), "one of traces_per"),
     (own("{name: a, limit: {spans_per_second: 1, traces_per_second: 1}}"), (*AT, "limit"), "one of traces_per"),
     (own("{name: a, limit: {spans_per_second: 0}}"), (*AT, "limit", "spans_per_second"), "greater than 0"),
+    (own("{name: a, rate: 5%, adaptive_percentage: {goal_percentage: 5}}"), AT, "both say what share"),
+    (own("{name: a, adaptive_throughput: {goal_throughput: 0}}"), (*THROUGHPUT, "goal_throughput"), "greater than 0"),
+    (
+        own("{name: a, adaptive_throughput: {goal_throughput: 1, lookback_frequency: 9s}}"),
+        THROUGHPUT,
+        "other algorithm",
+    ),
+    (
+        own("{name: a, adaptive_throughput: {goal_throughput: 1, adjustment_interval: 1ms}}"),
+        THROUGHPUT,
+        "100ms at most",
+    ),
+    (own("{name: a, adaptive_throughput: {goal_throughput: 1, max_keys: 99999}}"), (*THROUGHPUT, "max_keys"), "10000"),
+    (own("{name: a, adaptive_percentage: {goal_percentage: 101}}"), (*PERCENTAGE, "goal_percentage"), "100"),
+    (own("{name: a, decision: drop, adaptive_percentage: {goal_percentage: 1}}"), AT, "no adaptive_percentage"),
+    (own("{name: a, share: 10%}"), (*AT, "share"), "there is no total"),
+    (own("{name: a, share: 0%}", more=TOTAL), (*AT, "share"), "a share of nothing"),
+    (own("{name: a, share: 70%}", "{name: b, share: 40%}", more=TOTAL), ("policies", 1, "share"), "add up to 110%"),
+    (own("{name: a, essential: true}"), (*AT, "essential"), "there is no `budget`"),
+    (own("{name: a}", more=", budget: {per_hour: 1}"), ("budget",), "cost_per_span or cost_per_gb"),
+    (own("{name: a, custom: {module: nothing}}"), (*AT, "custom", "module"), "expected package.module:Class"),
+    (own("{name: a, custom: {module: 'no.such:Thing'}}"), (*AT, "custom", "module"), "cannot be imported"),
+    (own("{name: a, custom: {module: 'json:JSONDecoder'}}"), (*AT, "custom", "module"), "is no subclass of"),
+    (theirs("always_sample", more=", enabled: 1"), ("enabled",), "Extra inputs"),
+    (theirs("and", "{and_sub_policy: [{name: x, type: always_sample, enabled: false}]}"), SUB, "none of these"),
     (own("{name: a, limit: {spans_per_second: .inf}}"), (*AT, "limit", "spans_per_second"), "finite"),
     (own("{name: a, decision: drop, rate: 5%}"), AT, "no rate"),
     (own("{name: a, otherwise: pass}"), AT, "no rate"),

@@ -66,6 +66,12 @@ CASES = [
     ),
     (both(f"{ERROR}, {ERROR.replace('{name: e', '{name: f')}", ", evaluation: ordered"), [NEVER]),
     (both(f"{ERROR}, {ERROR.replace('{name: e', '{name: f')}"), []),
+    (own("{name: a}, {name: b, enabled: false}"), []),
+    (own("{name: a, enabled: false}, {name: b}"), []),
+    (own("{name: a, share: 10%}, {name: b}", ", total: {traces_per_second: 1}"), []),
+    (own("{name: a, adaptive_throughput: {goal_throughput: 1}}, {name: b}"), [NEVER]),
+    (own("{name: a}, {name: b}", ", budget: {per_hour: 1, cost_per_span: 1}"), []),
+    (own("{name: a, decision: drop}, {name: b}"), [NEVER]),
     # everything is kept
     (both(f"{{name: a, type: always_sample}}, {ERROR}"), [(("policies", 0), "keeps-everything")]),
     (both("{name: a, type: always_sample}"), []),

@@ -36,6 +36,9 @@ policies:
 FORMS = {
     "own": OWN,
     "own with a total": OWN + "total: {traces_per_second: 3}\n",
+    "shares": OWN.replace("rate: 50%, otherwise: pass", "share: 40%") + "total: {traces_per_second: 3}\n",
+    "budget": OWN.replace("when: error,", "when: error, essential: true,")
+    + "budget: {per_hour: 4, cost_per_span: 1}\n",
     "too large": OWN + "maximum_trace_size_bytes: 60\n",
     "collector": COLLECTORS,
     "first match": COLLECTORS + "sample_on_first_match: true\n",
@@ -162,6 +165,17 @@ def test_the_probability_is_the_share_that_is_kept(kernel, kit):
     shares = [judgement.probability for judgement in both.seen]
     sigma = sum(share * (1 - share) for share in shares) ** 0.5
     assert abs(sum(judgement.kept for judgement in both.seen) - sum(shares)) < 3 * sigma
+
+
+def test_a_rate_that_is_learned(kernel, kit):
+    """Guarantees: no probability is made up for it, and nobody says what it would have kept without asking it."""
+    text = "{policies: [{name: a, adaptive_throughput: {goal_throughput: 1}}, {name: b}], default: 10%}"
+    both = Looked(kit, kernel, text)
+    both.looked.offer(kit.T0, both.program.digest(kit.request_of([kit.Planted(kit.trace_id(1))])))
+    both.looked.tick(kit.T0 + 60 * kit.SECOND, kit.ROOM)
+    (judgement,) = both.seen
+    assert judgement.probability is None
+    assert judgement.policy == "a"
 
 
 def test_without_answers(kernel, kit):

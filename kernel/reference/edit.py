@@ -93,17 +93,17 @@ def _by_key(spec: Any) -> Action:
 
 def _hashed(payload: bytes) -> bytes:
     content = _hash_input(decode(payload))
-    return of_string(hashlib.sha256(content).hexdigest() if content else "")
+    return of_string(hashlib.sha256(content).hexdigest() if content is not None else "")
 
 
-def _hash_input(value: Value) -> bytes:
+def _hash_input(value: Value) -> bytes | None:
     if isinstance(value, str):
         return value.encode()
     if isinstance(value, bool):
         return bytes([value])
     if isinstance(value, int):
         return struct.pack("<q", value)
-    return struct.pack("<d", value) if isinstance(value, float) else b""
+    return struct.pack("<d", value) if isinstance(value, float) else None
 
 
 def put(level: Level, key: bytes, value: bytes, update: bool, insert: bytes | None) -> Level:

@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 RUST := $(shell find kernel/rust -name '*.rs' -o -name 'Cargo.*' | grep -v /target/)
 .DEFAULT_GOAL := help
 
-.PHONY: help install demo test lint types unit clippy bench fuzz clean image-lint
+.PHONY: help install demo test lint types unit clippy bench peers fuzz clean image-lint
 
 help: ## show this
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -46,6 +46,9 @@ clippy:
 
 bench: $(STAMP) ## CPU per span beside a bare gRPC server, and the decision tick
 	@$(BIN)/python -m benchmarks
+
+peers: $(STAMP) ## build the proxies to compare with, outside of this folder (Go; several minutes)
+	@$(BIN)/python -m benchmarks.peers
 
 fuzz: $(STAMP) ## compare the kernels under a fuzzer (needs the extra package atheris)
 	@$(BIN)/python -m pip install -q atheris

@@ -1,0 +1,1 @@
+"""The proxies that Tailgate is measured against, built or installed outside of the repository."""

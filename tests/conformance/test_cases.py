@@ -14,6 +14,7 @@ NOT_YET: dict[str, str] = {
     "filter": "there is no filter processor",
     "transform": "there is no transform processor",
     "span": "there is no span processor",
+    "groupbytrace": "there is no groupbytrace processor",
     "probabilistic_sampler": "there is no probabilistic_sampler processor",
     "tail_sampling/ottl_condition": "there is no such policy",
     "tail_sampling/trace_state": "there is no such policy",

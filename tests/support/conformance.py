@@ -144,9 +144,12 @@ class Result:
     out: list[tuple[int, bytes]] = field(default_factory=list)
     """(ns from the first step, request)"""
     base: int = T0
+    in_order: bool = True
+    """Spans came out in the order in which they went in; otherwise they are taken by their ids."""
 
     def spans(self) -> list[Words]:
-        return list(spans((data for _, data in self.out), self.base))
+        found = list(spans((data for _, data in self.out), self.base))
+        return found if self.in_order else sorted(found, key=lambda span: span["id"])
 
     def kept(self) -> Counter[int | str]:
         """Spans that left, by trace."""

@@ -3,8 +3,8 @@
 A step is one request: `at`, `resource`, `resource_schema`, `scope`, `scope_schema`, `metadata`, `spans`. A span has
 `trace` (a number or 32 hex digits), `id`, `parent` (left out: a root), `name`, `kind` (CLIENT), `start` and `duration`
 (`10ms`), `attributes`, `status` (ERROR, or `{code, message}`), `events` and `links` (`{name, attributes}`,
-`{trace, id, attributes}`), `state`, `flags`. Attributes are a mapping, or a list of pairs where a key stands twice;
-their values keep their YAML type (`!!binary` is bytes, null the empty value).
+`{trace, id, attributes}`), `state`, `flags`, `dropped` (how many attributes). Attributes are a mapping, or a list of
+pairs where a key stands twice; their values keep their YAML type (`!!binary` is bytes, null the empty value).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Pairs = list[tuple[str, Any]]
 STEP = {"at", "resource", "resource_schema", "scope", "scope_schema", "metadata", "spans"}
 SPAN = {
     *("trace", "id", "parent", "name", "kind", "start", "duration", "attributes", "status", "events", "links"),
-    *("state", "flags"),
+    *("state", "flags", "dropped"),
 }
 
 
@@ -84,6 +84,7 @@ def _span(words: Words, base: int, number: int) -> Span:
         end_time_unix_nano=start + nanoseconds(words.get("duration", "1ms")),
         trace_state=words.get("state", ""),
         flags=words.get("flags", 0),
+        dropped_attributes_count=words.get("dropped", 0),
     )
     status = words.get("status", {})
     status = {"code": status} if isinstance(status, str) else status
@@ -148,7 +149,10 @@ def _words(span: Span, base: int) -> Words:
         "duration": span.end_time_unix_nano - span.start_time_unix_nano,
         "attributes": _plain_pairs(span.attributes),
         "status": {"code": code, "message": span.status.message},
-        "events": [{"name": e.name, "attributes": _plain_pairs(e.attributes)} for e in span.events],
+        "events": [
+            {"name": e.name, "start": e.time_unix_nano - base, "attributes": _plain_pairs(e.attributes)}
+            for e in span.events
+        ],
         "links": [
             {
                 "trace": _number(link.trace_id),
@@ -160,6 +164,7 @@ def _words(span: Span, base: int) -> Words:
         ],
         "state": span.trace_state,
         "flags": span.flags,
+        "dropped": span.dropped_attributes_count,
     }
 
 

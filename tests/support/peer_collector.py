@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import os
 import re
 import signal
 import socket
@@ -133,6 +134,54 @@ def post(port: int, body: bytes, headers: dict[str, str] | None = None) -> None:
         connection.close()
 
 
+def whole(rows: dict[str, Words]) -> Words:
+    """Return one configuration with a pipeline for each row of processors, by name.
+
+    Ports come from the environment (`PORT_<name>`, `UPSTREAM`, `METRICS`, `HEALTH`), so that one file does for several
+    processes; what a row lets out goes to the path `/<name>` of the upstream.
+    """
+    out: Words = {
+        "extensions": {"health_check": {"endpoint": "127.0.0.1:${env:HEALTH}"}},
+        "receivers": {},
+        "processors": {},
+        "exporters": {},
+        "service": {"extensions": ["health_check"], "telemetry": _telemetry(), "pipelines": {}},
+    }
+    for name, row in rows.items():
+        ids = {key: f"{key.partition('/')[0]}/{name}_{at}" for at, key in enumerate(row)}
+        http_ = {"endpoint": f"127.0.0.1:${{env:PORT_{name}}}", "include_metadata": True}
+        out["receivers"][f"otlp/{name}"] = {"protocols": {"http": http_}}
+        out["processors"] |= {ids[key]: options for key, options in row.items()}
+        out["exporters"][f"otlp_http/{name}"] = {
+            "traces_endpoint": f"http://127.0.0.1:${{env:UPSTREAM}}/{name}",
+            "compression": "none",
+            "retry_on_failure": {"initial_interval": "100ms"},
+        }
+        out["service"]["pipelines"][f"traces/{name}"] = {
+            "receivers": [f"otlp/{name}"],
+            "processors": list(ids.values()),
+            "exporters": [f"otlp_http/{name}"],
+        }
+    return out
+
+
+def _telemetry() -> Words:
+    prometheus = {"host": "127.0.0.1", "port": "${env:METRICS}"}
+    return {"metrics": {"readers": [{"pull": {"exporter": {"prometheus": prometheus}}}]}}
+
+
+def launch(
+    command: Sequence[str | Path], names: Sequence[str], upstream: int, log: Path
+) -> tuple[Process, dict[str, int]]:
+    """Start a proxy on such a configuration; return it and its ports by name once they listen. Raises `Ended`."""
+    metrics, health, *ports = free_ports(2 + len(names))
+    by_name = dict(zip(names, ports, strict=True))
+    given = {"UPSTREAM": upstream, "METRICS": metrics, "HEALTH": health} | {f"PORT_{n}": p for n, p in by_name.items()}
+    process = start(command, log, {**os.environ, **{key: str(value) for key, value in given.items()}})
+    process.wait_for(ports)
+    return process, by_name
+
+
 class CollectorRun:
     """Many cases at once in one collector: each has a receiver, a row of processors and an exporter of its own."""
 
@@ -141,53 +190,51 @@ class CollectorRun:
 
     def run(self, cases: Sequence[Case]) -> dict[str, Result]:
         """Return what comes of each case, in real time."""
-        results = {case.id: Result() for case in cases}
+        results = {case.id: Result(in_order=False) for case in cases}
         with capture() as upstream:
-            left = {number: case for number, case in enumerate(cases) if not case.panics}
+            left = {f"case_{number}": case for number, case in enumerate(cases) if not case.panics}
             process, ports = self._start(left, results, upstream.port)
             try:
                 base = self._play(left, ports)
             finally:
                 process.stop()
-            for number, case in left.items():
-                came = upstream.requests.get(f"/case/{number}", [])
+            for name, case in left.items():
+                came = upstream.requests.get(f"/{name}", [])
                 results[case.id].out = [(at - base, body) for at, body in came]
                 results[case.id].base = base
         return results
 
     def _start(
-        self, left: dict[int, Case], results: dict[str, Result], upstream: int
-    ) -> tuple[Process, dict[int, int]]:
+        self, left: dict[str, Case], results: dict[str, Result], upstream: int
+    ) -> tuple[Process, dict[str, int]]:
         """Start; cases that the collector refuses are taken out of `left`, one after the other."""
         while True:
-            ports = dict(zip(left, free_ports(len(left)), strict=True))
             file = self.folder / "collector.yaml"
-            file.write_text(yaml.safe_dump(_whole(left, ports, upstream), sort_keys=False), encoding="utf-8")
-            process = start([self.binary, f"--config={file}"], self.folder / "collector.log")
+            rows = {name: case.words["processors"] for name, case in left.items()}
+            file.write_text(yaml.safe_dump(whole(rows), sort_keys=False), encoding="utf-8")
+            command = [self.binary, f"--config={file}"]
             try:
-                process.wait_for(list(ports.values()))
+                return launch(command, list(left), upstream, self.folder / "collector.log")
             except Ended as ended:
                 why = re.split(r"(?m)^Error: ", str(ended))[-1]
-                refused = {int(found) for found in re.findall(r"case_(\d+)", why)} & set(left)
+                refused = set(re.findall(r"case_\d+", why)) & set(left)
                 if not refused:
                     raise
-                for number in refused:
-                    results[left.pop(number).id].error = why
-            else:
-                return process, ports
+                for name in refused:
+                    results[left.pop(name).id].error = why
 
-    def _play(self, left: dict[int, Case], ports: dict[int, int]) -> int:
+    def _play(self, left: dict[str, Case], ports: dict[str, int]) -> int:
         """Send every request at its time, then wait until all is over; return when it began."""
         base = (time.time_ns() // SECOND + 1) * SECOND
         plan = sorted(
-            ((at, number, order, body, headers)
-             for number, case in left.items()
+            ((at, name, order, body, headers)
+             for name, case in left.items()
              for order, (at, body, headers) in enumerate(case.requests(base))),
             key=lambda item: item[:3],
         )  # fmt: skip
-        for at, number, _, body, headers in plan:
+        for at, name, _, body, headers in plan:
             time.sleep(max(0.0, (base + at - time.time_ns()) / SECOND))
-            post(ports[number], body, headers)
+            post(ports[name], body, headers)
         time.sleep(max(0.0, (base + max(map(_over, left.values())) - time.time_ns()) / SECOND))
         return base
 
@@ -201,32 +248,6 @@ def _over(case: Case) -> int:
     waits = [nanoseconds(sampler.get("decision_wait", "15s")) for sampler in samplers]
     groups = [3 * SECOND for k in case.words["processors"] if k.partition("/")[0] == "groupbytrace"]
     return last + 2 * sum(waits) + sum(groups) + (3 * SECOND if waits else 0)
-
-
-def _whole(cases: dict[int, Case], ports: dict[int, int], upstream: int) -> Words:
-    whole: Words = {
-        "receivers": {},
-        "processors": {},
-        "exporters": {},
-        "service": {"pipelines": {}, "telemetry": {"metrics": {"level": "none"}}},
-    }
-    for number, case in cases.items():
-        rename = {key: f"{key.partition('/')[0]}/case_{number}_{at}" for at, key in enumerate(case.words["processors"])}
-        http_ = {"endpoint": f"127.0.0.1:{ports[number]}", "include_metadata": True}
-        whole["receivers"][f"otlp/case_{number}"] = {"protocols": {"http": http_}}
-        whole["processors"] |= {rename[key]: value for key, value in case.words["processors"].items()}
-        whole["exporters"][f"otlp_http/case_{number}"] = {
-            "traces_endpoint": f"http://127.0.0.1:{upstream}/case/{number}",
-            "compression": "none",
-            "sending_queue": {"enabled": False},
-            "retry_on_failure": {"initial_interval": "100ms"},
-        }
-        whole["service"]["pipelines"][f"traces/case_{number}"] = {
-            "receivers": [f"otlp/case_{number}"],
-            "processors": list(rename.values()),
-            "exporters": [f"otlp_http/case_{number}"],
-        }
-    return whole
 
 
 def differences(case: Case, result: Result) -> list[str]:

@@ -32,6 +32,7 @@ from tailgate.pipeline import Intake, Pipeline, Service
 from tailgate.processors import PROCESSORS
 from tailgate.receivers import RECEIVERS
 from tailgate.receivers.base import Refused
+from tailgate.receivers.otlp.metadata import lookup
 from tailgate.telemetry.samples import Sample
 
 FOLDER = Path(__file__).parents[1] / "conformance"
@@ -39,6 +40,9 @@ SECOND = 1_000_000_000
 T0 = 1_700_000_000 * SECOND
 """When the first step of a case comes in."""
 EXPECTATIONS = {"spans", "kept", "kept_spans", "kept_at", "error", "warns"}
+
+
+Headers = dict[str, list[str]]
 
 
 @dataclass(frozen=True)
@@ -61,11 +65,12 @@ class Case:
         """Whether the collector does not survive it: it cannot be asked."""
         return bool(self.words.get("collector", {}).get("panics"))
 
-    def requests(self, base: int = T0) -> Iterator[tuple[int, bytes, dict[str, str]]]:
-        """Yield when each request comes in (ns from the first), the request, and its headers."""
+    def requests(self, base: int = T0) -> Iterator[tuple[int, bytes, Headers]]:
+        """Yield when each request comes in (ns from the first), the request, and its headers with all their values."""
         first = 1
         for step in self.steps:
-            yield nanoseconds(step.get("at", 0)), request(step, base, first), step.get("metadata", {})
+            headers = {k: v if isinstance(v, list) else [v] for k, v in step.get("metadata", {}).items()}
+            yield nanoseconds(step.get("at", 0)), request(step, base, first), headers
             first += len(step["spans"])
 
 
@@ -195,8 +200,7 @@ def run(case: Case, kernel: Kernel, folder: Path) -> Result:
     intake = Intake([pipeline], service.governor, service.clock)
     for at, data, headers in case.requests():
         _wait(pipeline, clock, T0 + at)
-        values = {f"metadata.{name.lower()}": value for name, value in headers.items()}
-        _give(intake, pipeline, clock, data, values)
+        _give(intake, pipeline, clock, data, headers)
     if case.words.get("end") == "shutdown":
         pipeline.judge(clock.now, "drain")
     else:
@@ -205,11 +209,12 @@ def run(case: Case, kernel: Kernel, folder: Path) -> Result:
     return Result(warnings="\n".join(map(str, config.warnings)), out=exporter.requests)
 
 
-def _give(intake: Intake, pipeline: Pipeline, clock: Clock, data: bytes, values: dict[str, str]) -> None:
+def _give(intake: Intake, pipeline: Pipeline, clock: Clock, data: bytes, headers: Headers) -> None:
     """Send one request; who is refused comes again when something has fallen due."""
+    given = {name.lower(): values for name, values in headers.items()}
     while True:
         try:
-            intake.consume(data, values.get)
+            intake.consume(data, lookup(lambda name: given.get(name, ()), lambda: "127.0.0.1"))
         except Refused:
             due = pipeline.row.next_deadline()
             if due is None or due <= clock.now:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from conformance import Case, Result, failures
+from conformance import Case, Headers, Result, failures
 from otlp_words import Words, nanoseconds
 
 SECOND = 1_000_000_000
@@ -122,11 +122,16 @@ def _listens(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def post(port: int, body: bytes, headers: dict[str, str] | None = None) -> None:
-    """Send one OTLP/HTTP request."""
+def post(port: int, body: bytes, headers: Headers | None = None) -> None:
+    """Send one OTLP/HTTP request; headers may have several values."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     try:
-        connection.request("POST", "/v1/traces", body, {"Content-Type": "application/x-protobuf", **(headers or {})})
+        connection.putrequest("POST", "/v1/traces")
+        for name, values in {"Content-Type": ["application/x-protobuf"], **(headers or {})}.items():
+            for value in values:
+                connection.putheader(name, value)
+        connection.putheader("Content-Length", str(len(body)))
+        connection.endheaders(body)
         answer = connection.getresponse()
         assert answer.status == 200, (answer.status, answer.read())
         answer.read()

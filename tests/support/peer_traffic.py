@@ -132,7 +132,7 @@ class Traffic:
         version = self._random.choice(("", "1"))
         scope = {"name": "lib" if version else "", "version": version, "attributes": {"n": 3, "secret.scope": "x"}}
         schema = f"https://schemas.example/{version}" if version else ""
-        headers = {"x-tenant": self._random.choice(("acme", "umbrella"))} if version else {}
+        headers = {"x-tenant": self._random.choice((["acme"], ["umbrella", "sub"]))} if version else {}
         words = {"at": at, "resource": resource, "scope": scope, "spans": spans, "metadata": headers}
         return {**words, "resource_schema": schema, "scope_schema": schema}
 

@@ -56,7 +56,7 @@ class Pipeline:
 
     def digest(self, request: bytes, metadata: Callable[[str], str | None]) -> Records:
         """Walk the request. Raises `Malformed` or `OverLimit`; nothing is taken yet."""
-        return self.row.digest(request, [metadata(name) for name in self.context])
+        return self.row.digest(request, [metadata(name) for name in self.context] if self.context else ())
 
     def check_room(self, records: Records) -> None:
         """Raise `Refused` when a row that holds nothing has nowhere to send this."""
@@ -215,8 +215,12 @@ class Service:
         ]
 
     def _held_bytes(self) -> int:
-        held = sum(pipeline.row.held()[2] for pipeline in self.pipelines.values())
-        return held + sum(exporter.held_bytes() for exporter in self.exporters.values())
+        held = 0  # plain loops: this is asked several times a request
+        for pipeline in self.pipelines.values():
+            held += pipeline.row.held_bytes()
+        for exporter in self.exporters.values():
+            held += exporter.held_bytes()
+        return held
 
     def _announce_room(self) -> None:
         self._room.set()

@@ -243,6 +243,10 @@ class Table(Protocol):
     def next_due(self) -> tuple[int | None, int | None]:
         """`first_seen` of the oldest trace held, and the earliest `now` at which a held trace's root came."""
 
+    @property
+    def held_bytes(self) -> int:
+        """As in `stats`, which costs more to ask."""
+
     def stats(self) -> TableStats:
         """What is held now."""
 

@@ -86,6 +86,9 @@ class Sampler(Protocol):
     def held(self) -> tuple[int, int, int]:
         """Traces, spans and bytes held."""
 
+    def held_bytes(self) -> int:
+        """The bytes alone, which is asked several times a request."""
+
     def samples(self) -> Iterable[Sample]:
         """Its metrics, read at scrape time."""
 

@@ -135,6 +135,13 @@ class Row:
         held = [sampler.held() for sampler in self.samplers]
         return sum(h[0] for h in held), sum(h[1] for h in held), sum(h[2] for h in held)
 
+    def held_bytes(self) -> int:
+        """Bytes held."""
+        held = 0
+        for sampler in self.samplers:
+            held += sampler.held_bytes()
+        return held
+
     def next_deadline(self) -> int | None:
         """The `now` at which a tick has something to do."""
         return min((d for s in self.samplers if (d := s.next_deadline()) is not None), default=None)

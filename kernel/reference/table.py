@@ -244,6 +244,11 @@ class ReferenceTable:
             root = next((seen for trace_id, seen in self._roots.items() if not self._held[trace_id].is_out), None)
             return first, root
 
+    @property
+    def held_bytes(self) -> int:
+        """As in `stats`."""
+        return self.stats().held_bytes
+
     def stats(self) -> TableStats:
         """Return what the table holds now."""
         with self._lock:

@@ -77,7 +77,7 @@ class TailSampler:
 
     def relieve(self, now: int, wanted: int, room: int) -> Outcome:
         """Judge early the heaviest and oldest traces until `wanted` bytes are free (one slice a call)."""
-        before = self._table.stats().held_bytes
+        before = self._table.held_bytes
         outcome = self._judge(self._table.heaviest(now, wanted, SLICE), room, Moment(now, "pressure"))
         stats = self._table.stats()
         freed = before - stats.held_bytes
@@ -114,6 +114,10 @@ class TailSampler:
         """Return the traces, spans and bytes that are held."""
         stats = self._table.stats()
         return stats.traces, stats.spans, stats.held_bytes
+
+    def held_bytes(self) -> int:
+        """Return the bytes that are held."""
+        return self._table.held_bytes
 
     def samples(self) -> Iterable[Sample]:
         """Return its metrics and those of its policies."""

@@ -75,7 +75,7 @@ class GrpcServer:
         self._where = f"receivers::{receiver}::protocols::grpc"
         self._consumer = consumer
         self._counters = Counters(receiver, "grpc")
-        self._gate = Gate(config.max_concurrent_reads)
+        self._gate = Gate(config.max_concurrent_reads, config.read_timeout / SECOND or None)
         self._running = 0
         self._server: Any = None
         self.endpoint = ""
@@ -137,8 +137,10 @@ class GrpcServer:
         self._consumer.admit(0)
 
     async def _read(self, context: Any) -> bytes:
-        async with self._gate.enter(self._config.read_timeout / SECOND or None):
-            self._consumer.admit(0)
+        waited = self._gate.full
+        async with self._gate.enter():
+            if waited:
+                self._consumer.admit(0)
             message = await context.read()
         if message is grpc.aio.EOF:
             raise NoMessage(f"the call came without a message of at most {self._config.max_message_bytes} bytes")

@@ -118,7 +118,8 @@ class Life:
 
     def state(self) -> Any:
         """Return what the table says of itself."""
-        return tuple(self.table.stats()), self.table.next_due(), self.program.counters(), self.later.counters()
+        counters = self.program.counters(), self.later.counters()
+        return tuple(self.table.stats()), self.table.held_bytes, self.table.next_due(), *counters
 
 
 steps = st.tuples(

@@ -261,6 +261,7 @@ def test_held_bytes(desk):
     held = sum(len(one(number).SerializeToString()) for number in (1, 2, 1, 3)) + 4 * 24 + 3 * 128
     desk.table.file(records, 1)
     assert desk.table.stats() == TableStats(3, 4, held + resources + scopes, 4, 0, 0)
+    assert desk.table.held_bytes == held + resources + scopes
     desk.table.file(records, 2)
     assert desk.table.stats()[:4] == (3, 8, 2 * held - 3 * 128 + resources + scopes, 4)
     desk.settle(desk.due(5), desk.keep, 0, desk.drop)

@@ -19,11 +19,11 @@ def test_places_are_bounded() -> None:
     """Scenario: 50 tasks, three places. Guarantees: never more than three inside, all get through."""
 
     async def main() -> None:
-        gate, inside, peak = Gate(3), 0, 0
+        gate, inside, peak = Gate(3, 5), 0, 0
 
         async def one() -> None:
             nonlocal inside, peak
-            async with gate.enter(5):
+            async with gate.enter():
                 inside += 1
                 peak = max(peak, inside)
                 await asyncio.sleep(0.001)
@@ -39,12 +39,33 @@ def test_time_runs_out() -> None:
     """Guarantees: `TooSlow` after the seconds given; the place is free again."""
 
     async def main() -> None:
-        gate = Gate(1)
+        gate = Gate(1, 0.02)
         with pytest.raises(TooSlow):
-            async with gate.enter(0.02):
+            async with gate.enter():
                 await asyncio.sleep(5)
-        async with gate.enter(1):
+        async with gate.enter():
             pass
+
+    run(main())
+
+
+def test_one_timer_watches_all() -> None:
+    """Scenario: stays one after the other, some over in time. Guarantees: each of the others ends when it is due."""
+
+    async def main() -> None:
+        gate, ends = Gate(9, 0.1), dict[float, float]()
+        start = asyncio.get_running_loop().time()
+
+        async def hold(after: float, seconds: float) -> None:
+            await asyncio.sleep(after)
+            try:
+                async with gate.enter():
+                    await asyncio.sleep(seconds)
+            except TooSlow:
+                ends[after] = asyncio.get_running_loop().time() - start
+
+        await asyncio.gather(hold(0, 5), hold(0.02, 0.01), hold(0.05, 5), hold(0.3, 5))
+        assert [round(end - after, 1) for after, end in sorted(ends.items())] == [0.1, 0.1, 0.1]
 
     run(main())
 
@@ -53,11 +74,11 @@ def test_own_timeouts_are_not_taken_for_ours() -> None:
     """Scenario: something inside times out by itself. Guarantees: that error passes as it is."""
 
     async def main() -> None:
-        gate = Gate(1)
+        gate = Gate(1, 5)
         with pytest.raises(TimeoutError):
-            async with gate.enter(5):
+            async with gate.enter():
                 raise TimeoutError
-        async with gate.enter(1):
+        async with gate.enter():
             pass
 
     run(main())
@@ -67,11 +88,11 @@ def test_the_slowest_makes_way() -> None:
     """Scenario: two places taken for long, a third waits. Guarantees: only the one that came first is sent away."""
 
     async def main() -> None:
-        gate, fates = Gate(2, patience=0.05), {}
+        gate, fates = Gate(2, None, patience=0.05), {}
 
         async def hold(name: str) -> None:
             try:
-                async with gate.enter(None):
+                async with gate.enter():
                     await asyncio.sleep(0.25)
                 fates[name] = "done"
             except TooSlow:
@@ -81,7 +102,7 @@ def test_the_slowest_makes_way() -> None:
         await asyncio.sleep(0.01)
         second = asyncio.ensure_future(hold("second"))
         await asyncio.sleep(0.08)
-        async with gate.enter(1):
+        async with gate.enter():
             fates["third"] = "in"
             await first
             assert not second.done()
@@ -95,11 +116,11 @@ def test_the_quick_are_not_sent_away() -> None:
     """Scenario: the one inside has not had its time yet. Guarantees: who waits keeps waiting."""
 
     async def main() -> None:
-        gate, gone = Gate(1, patience=0.1), []
+        gate, gone = Gate(1, None, patience=0.1), []
 
         async def hold(seconds: float) -> None:
             try:
-                async with gate.enter(None):
+                async with gate.enter():
                     await asyncio.sleep(seconds)
             except TooSlow:
                 gone.append(seconds)
@@ -114,10 +135,10 @@ def test_cancelled_waiters_leave_no_trace() -> None:
     """Scenario: a waiting task is cancelled, and one inside. Guarantees: the place is usable afterwards."""
 
     async def main() -> None:
-        gate = Gate(1)
+        gate = Gate(1, 5)
 
         async def hold() -> None:
-            async with gate.enter(None):
+            async with gate.enter():
                 await asyncio.sleep(5)
 
         tasks = [asyncio.ensure_future(hold()) for _ in range(3)]
@@ -125,7 +146,7 @@ def test_cancelled_waiters_leave_no_trace() -> None:
         for task in reversed(tasks):
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        async with gate.enter(1):
+        async with gate.enter():
             pass
 
     run(main())

@@ -104,6 +104,11 @@ impl PyTable {
         py.detach(|| self.table.next_due())
     }
 
+    #[getter]
+    fn held_bytes(&self) -> u64 {
+        self.table.held_bytes()
+    }
+
     fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let stats = py.detach(|| self.table.stats());
         let decisions = (stats.kept_decisions, stats.dropped_decisions);

@@ -3,20 +3,31 @@
 //! A rule counts only matches in which its group takes part, so branches of the pattern without the group are left out
 //! here: what remains is found wherever the rule finds something (and, rarely, elsewhere).
 
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
 use regex_automata::hybrid::dfa;
-use regex_automata::nfa::thompson::{self, WhichCaptures};
+use regex_automata::nfa::thompson::{self, WhichCaptures, NFA};
 use regex_automata::{Input, MatchKind, PatternSet};
 use regex_syntax::hir::{Capture, Hir, HirKind, Repetition};
 
+use super::sieve::Sieve;
+use super::symbols::Window;
+use super::windows::windows;
+use crate::program::lock;
 use crate::regex;
 
 /// For each lazily built automaton, two in each scratch.
 const CACHE_BYTES: usize = 4 << 20;
 const NFA_BYTES: usize = 16 << 20;
+/// Windows of so many patterns are remembered.
+const MOST_KNOWN: usize = 1024;
 
 pub struct Matcher {
     /// None when the patterns are too large together: every text is taken through all the rules then.
     automata: Option<Automata>,
+    /// Catches every text in which a rule finds something, apart from those of `rest`.
+    sieve: Sieve,
     rules: usize,
     shortest: usize,
 }
@@ -26,12 +37,20 @@ struct Automata {
     any: dfa::DFA,
     /// Tells all patterns that match.
     each: dfa::DFA,
+    /// As `any`, of the patterns that are beyond the sieve.
+    rest: Option<dfa::DFA>,
 }
 
 pub struct Cache {
-    automata: Option<(dfa::Cache, dfa::Cache)>,
+    automata: Option<Caches>,
     /// The rules that `search` found.
     found: PatternSet,
+}
+
+struct Caches {
+    any: dfa::Cache,
+    each: dfa::Cache,
+    rest: Option<dfa::Cache>,
 }
 
 impl Cache {
@@ -50,8 +69,11 @@ impl Matcher {
         let least =
             |hir: &Option<Hir>| hir.as_ref().map_or(0, |hir| hir.properties().minimum_len().unwrap_or(usize::MAX));
         let shortest = hirs.iter().map(least).min().unwrap_or(usize::MAX);
-        let automata = hirs.into_iter().collect::<Option<Vec<Hir>>>().and_then(|hirs| build(&hirs));
-        Matcher { automata, rules, shortest }
+        let sets: Vec<_> = hirs.iter().map(|hir| hir.as_ref().and_then(known_windows)).collect();
+        let beyond: Vec<bool> = sets.iter().map(Option::is_none).collect();
+        let sieve = Sieve::new(sets.into_iter().flatten().flatten().collect());
+        let automata = hirs.into_iter().collect::<Option<Vec<Hir>>>().and_then(|hirs| Automata::build(&hirs, &beyond));
+        Matcher { automata, sieve, rules, shortest }
     }
 
     /// No rule finds anything in a text of fewer bytes.
@@ -61,39 +83,79 @@ impl Matcher {
     }
 
     pub fn cache(&self) -> Cache {
-        let automata = self.automata.as_ref().map(|all| (all.any.create_cache(), all.each.create_cache()));
+        let automata = self.automata.as_ref().map(|all| Caches {
+            any: all.any.create_cache(),
+            each: all.each.create_cache(),
+            rest: all.rest.as_ref().map(dfa::DFA::create_cache),
+        });
         Cache { automata, found: PatternSet::new(self.rules) }
     }
 
     /// False only when no rule finds anything in the text; `Cache::has` tells which may.
     #[inline]
     pub fn search(&self, cache: &mut Cache, text: &[u8]) -> bool {
-        let (Some(all), Some((any, each))) = (&self.automata, &mut cache.automata) else {
+        let (Some(all), Some(caches)) = (&self.automata, &mut cache.automata) else {
             return true;
         };
-        if matches!(all.any.try_search_fwd(any, &Input::new(text).earliest(true)), Ok(None)) {
+        if !self.sieve.catches(text) {
+            let rest = all.rest.as_ref().zip(caches.rest.as_mut());
+            if rest.is_none_or(|(rest, cache)| finds_nothing(rest, cache, text)) {
+                return false;
+            }
+        }
+        if finds_nothing(&all.any, &mut caches.any, text) {
             return false;
         }
         cache.found.clear();
-        if all.each.try_which_overlapping_matches(each, &Input::new(text), &mut cache.found).is_err() {
+        if all.each.try_which_overlapping_matches(&mut caches.each, &Input::new(text), &mut cache.found).is_err() {
             cache.automata = None;
         }
         true
     }
 }
 
-fn build(hirs: &[Hir]) -> Option<Automata> {
+/// The windows of a pattern; those of the last patterns are remembered, for the same ones are compiled again and again.
+fn known_windows(hir: &Hir) -> Option<Vec<Window>> {
+    static KNOWN: Mutex<BTreeMap<String, Option<Vec<Window>>>> = Mutex::new(BTreeMap::new());
+    let name = format!("{hir:?}");
+    if let Some(known) = lock(&KNOWN).get(&name) {
+        return known.clone();
+    }
+    let new = windows(hir);
+    let mut known = lock(&KNOWN);
+    if known.len() >= MOST_KNOWN {
+        known.clear();
+    }
+    known.insert(name, new.clone());
+    new
+}
+
+fn finds_nothing(any: &dfa::DFA, cache: &mut dfa::Cache, text: &[u8]) -> bool {
+    matches!(any.try_search_fwd(cache, &Input::new(text).earliest(true)), Ok(None))
+}
+
+impl Automata {
+    fn build(hirs: &[Hir], beyond: &[bool]) -> Option<Automata> {
+        let nfa = nfa(hirs)?;
+        let rest: Vec<Hir> =
+            hirs.iter().zip(beyond).filter(|(_, beyond)| **beyond).map(|(hir, _)| hir.clone()).collect();
+        let rest = if rest.is_empty() { None } else { Some(lazy(&self::nfa(&rest)?, MatchKind::LeftmostFirst)?) };
+        Some(Automata { any: lazy(&nfa, MatchKind::LeftmostFirst)?, each: lazy(&nfa, MatchKind::All)?, rest })
+    }
+}
+
+fn nfa(hirs: &[Hir]) -> Option<NFA> {
     if hirs.is_empty() {
         return None;
     }
     let config =
         thompson::Config::new().utf8(false).which_captures(WhichCaptures::None).nfa_size_limit(Some(NFA_BYTES));
-    let nfa = thompson::Compiler::new().configure(config).build_many_from_hir(hirs).ok()?;
-    let automaton = |kind| {
-        let config = dfa::Config::new().match_kind(kind).cache_capacity(CACHE_BYTES).skip_cache_capacity_check(true);
-        dfa::Builder::new().configure(config).build_from_nfa(nfa.clone()).ok()
-    };
-    Some(Automata { any: automaton(MatchKind::LeftmostFirst)?, each: automaton(MatchKind::All)? })
+    thompson::Compiler::new().configure(config).build_many_from_hir(hirs).ok()
+}
+
+fn lazy(nfa: &NFA, kind: MatchKind) -> Option<dfa::DFA> {
+    let config = dfa::Config::new().match_kind(kind).cache_capacity(CACHE_BYTES).skip_cache_capacity_check(true);
+    dfa::Builder::new().configure(config).build_from_nfa(nfa.clone()).ok()
 }
 
 /// The pattern without the alternatives in which `group` takes no part.

@@ -2,9 +2,14 @@
 
 mod action;
 mod cache;
+mod coarse;
 mod matcher;
 mod pass;
 mod rule;
+mod sets;
+mod sieve;
+mod symbols;
+mod windows;
 
 use serde_json::Value as Json;
 

@@ -210,13 +210,17 @@ impl Table {
         (first, root)
     }
 
+    pub fn held_bytes(&self) -> u64 {
+        lock(&self.inner).held_bytes()
+    }
+
     pub fn stats(&self) -> Stats {
         let inner = lock(&self.inner);
         let traces = inner.slots.len();
         Stats {
             traces,
             spans: inner.spans,
-            held_bytes: inner.bytes + SPAN_COST * inner.spans + TRACE_COST * traces as u64 + inner.headers.bytes,
+            held_bytes: inner.held_bytes(),
             headers: inner.headers.len(),
             kept_decisions: inner.kept.len(),
             dropped_decisions: inner.dropped.len(),
@@ -254,6 +258,10 @@ impl Inner {
         let slots = &self.slots;
         self.arrivals.sweep(|ticket| slots.by_ticket(ticket).is_some());
         self.roots.sweep(|rooted| slots.by_ticket(rooted.ticket).is_some());
+    }
+
+    fn held_bytes(&self) -> u64 {
+        self.bytes + SPAN_COST * self.spans + TRACE_COST * self.slots.len() as u64 + self.headers.bytes
     }
 
     /// Held bytes of a trace without its headers.

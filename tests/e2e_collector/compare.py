@@ -25,6 +25,7 @@ from conformance import Case, cases  # noqa: E402
 from otlp_words import Words, nanoseconds, request  # noqa: E402
 from peer_collector import SECOND, CollectorRun, capture, differences, launch, post, whole  # noqa: E402
 from peer_compare import DIFFERENCES, Comparison, compare, of_traffic  # noqa: E402
+from peer_ottl import OTTL_DIFFERENCES, answer, asked, table  # noqa: E402
 from peer_traffic import BASE, LATE, Traffic, features  # noqa: E402
 from tailgate.processors import PROCESSORS  # noqa: E402
 
@@ -110,6 +111,7 @@ def main() -> int:
         fine = _scenarios(args.collector, Path(folder))
         if not args.no_cases:
             fine &= _cases(args.collector, Path(folder))
+            fine &= _ottl(args.collector, Path(folder))
     print("equal, apart from what is written down" if fine else "NOT EQUAL")
     return 0 if fine else 1
 
@@ -160,6 +162,20 @@ def _cases(binary: Path, folder: Path) -> bool:
 def _unlike(binary: Path, folder: Path, asked: list[Case]) -> dict[str, list[str]]:
     results = CollectorRun(binary, folder).run(asked)
     return {case.id: found for case in asked if (found := differences(case, results[case.id]))}
+
+
+def _ottl(binary: Path, folder: Path) -> bool:
+    """Ask the collector about every row of the table of conditions in docs/ottl.md."""
+    rows = table()
+    listed = [asked(number, condition) for number, (condition, _) in enumerate(rows)]
+    (folder / "ottl").mkdir()
+    results = CollectorRun(binary, folder / "ottl").run(listed) if listed else {}
+    said = [answer(results[case.id]) for case in listed]
+    unlike = {text: (ours, theirs) for (text, ours), theirs in zip(rows, said, strict=True) if ours != theirs}
+    print(f"{len(rows)} conditions of docs/ottl.md: the collector answers {len(rows) - len(unlike)} alike")
+    for text, (ours, theirs) in unlike.items():
+        print(f"  {text}: {ours} here, {theirs} there{' (as written)' if text in OTTL_DIFFERENCES else ''}")
+    return set(unlike) <= OTTL_DIFFERENCES
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 RUST := $(shell find kernel/rust -name '*.rs' -o -name 'Cargo.*' | grep -v /target/)
 .DEFAULT_GOAL := help
 
-.PHONY: help install demo test lint types unit clippy bench peers e2e-collector fuzz clean image-lint
+.PHONY: help install demo test lint types unit clippy bench bench-peers flamegraph peers e2e-collector fuzz clean image-lint
 
 help: ## show this
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -44,8 +44,15 @@ clippy:
 	  cargo fmt --manifest-path kernel/rust/Cargo.toml --check; \
 	else echo "clippy: skipped, there is no cargo"; fi
 
-bench: $(STAMP) ## CPU per span beside a bare gRPC server, and the decision tick
-	@$(BIN)/python -m benchmarks
+bench: $(STAMP) ## the daily benchmark: ratios to bare servers, compared with the committed ones
+	@$(BIN)/python -m benchmarks daily
+
+bench-peers: peers ## everything beside the collector and rotel, and docs/benchmarks.md (ONLY='jobs/*': a part)
+	@$(BIN)/python -m benchmarks peers $(foreach cell,$(ONLY),--only '$(cell)')
+
+flamegraph: $(STAMP) ## where the full job spends its time: docs/charts/flame-full-job.svg
+	@test -x $(BIN)/py-spy || $(BIN)/python -m pip install -q py-spy
+	@$(BIN)/python -m benchmarks.flame
 
 peers: $(STAMP) ## build the proxies to compare with, outside of this folder (Go; several minutes)
 	@$(BIN)/python -m benchmarks.peers

@@ -34,6 +34,11 @@ MAX_REQUEST_SPANS, MAX_REQUEST_BYTES = 8192, 3 << 20
 log = RateLimited(get_logger("tailgate.pipeline"))
 
 
+def received(records: Records) -> int:
+    """Return how many spans a digested request had, with those that were dropped on the walk."""
+    return records.spans + sum(records.dropped)
+
+
 class Clock:
     """Wall-clock nanoseconds that never go back."""
 
@@ -65,12 +70,13 @@ class Pipeline:
 
     def take(self, now: int, records: Records) -> None:
         """Take a digested request for good."""
-        self.accepted += records.spans
+        self.accepted += received(records)
         if self.row.holds:
             self._pass_on(self.row.offer(now, records))
         else:
             passed = self.row.offer(now, records)
-            self._send([(r.request(), r.spans) for r in passed.records])
+            self.dropped.update(passed.dropped)
+            self._send([(r.request(), r.spans) for r in passed.records if r.spans or not passed.dropped])
 
     def judge(self, now: int, method: str = "tick", wanted: int = 0) -> bool:
         """Judge one slice of what is held; True when another slice is due at once."""
@@ -139,7 +145,7 @@ class Intake:
         now = self.clock()
         for pipeline, records in digested:
             pipeline.take(now, records)
-        return digested[0][1].spans
+        return received(digested[0][1])
 
 
 class Service:

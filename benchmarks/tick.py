@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import random
 import time
+from typing import Any
 
 from tailgate.kernel import load
 from tailgate.processors import PROCESSORS
@@ -40,7 +41,7 @@ def row() -> Row:
     return Row(build_segments([("tail_sampling", part)], kernel, []))
 
 
-def tick(traces: int = 100_000) -> dict[str, object]:
+def tick(traces: int = 100_000) -> dict[str, Any]:
     """File the traces, let them all fall due, and time each slice of judging them, requests written."""
     sampler, now = row(), SECOND * random.Random(1).randrange(10**6)
     for request in build(traces // 500, Shape(spans_per_request=500, spans_per_trace=1)):

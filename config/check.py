@@ -72,7 +72,19 @@ def _flat(invalid: ValidationError, above: tuple[object, ...] = ()) -> Iterator[
         within = getattr(inner, "loc", ())
         if isinstance(within, tuple) and within:
             entry["loc"] = (*entry["loc"], *within)
+            entry["input"] = _inside(entry["input"], within)
         yield entry
+
+
+def _inside(value: Any, loc: tuple[object, ...]) -> Any:
+    """Return what stands at a location inside a value; the value itself where that is not there."""
+    found = value
+    for step in loc:
+        try:
+            found = found[step]
+        except (KeyError, IndexError, TypeError):
+            return value
+    return found
 
 
 def _locate(root: Node, error: dict[str, Any]) -> Finding:

@@ -35,7 +35,7 @@ class Edit(TypedDict):
     """A stage that edits attributes."""
 
     kind: Literal["edit"]
-    on: Literal["span", "resource", "scope"]
+    on: Literal["span", "resource", "scope", "event"]
     actions: list[dict[str, Any]]
 
 
@@ -58,8 +58,27 @@ class Scrub(TypedDict):
     values: list[ScrubRule]
 
 
+class Filter(TypedDict):
+    """A stage that drops the spans or events for which its condition is true."""
+
+    kind: Literal["filter"]
+    on: Literal["span", "event"]
+
+
+class Sample(TypedDict):
+    """A stage that keeps spans by the probability of their trace."""
+
+    kind: Literal["sample"]
+    mode: Literal["hash_seed", "proportional", "equalizing"]
+    seed: int
+    buckets: int
+    ratio: float
+    precision: int
+    fail_closed: bool
+
+
 Stage = Mapping[str, Any]
-"""An `Edit` or a `Scrub` (an edit's condition stands under the key `if`)."""
+"""An `Edit`, `Scrub`, `Filter` or `Sample` (conditions stand under the key `if`)."""
 
 
 class FactsSpec(TypedDict):
@@ -187,6 +206,10 @@ class Records(Protocol):
     @property
     def bytes(self) -> int:
         """Of span messages."""
+
+    @property
+    def dropped(self) -> list[int]:
+        """Spans that each `filter` on spans and each `sample` dropped on this walk, in the order of the stages."""
 
     def request(self) -> _Bytes:
         """Of `digest`: the whole request after the stages; the very object that came in if nothing changed."""

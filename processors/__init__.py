@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
-from . import batch, enrich, memory_limiter, retention, scrub, tail_sampling
+from . import (
+    batch,
+    enrich,
+    groupbytrace,
+    memory_limiter,
+    probabilistic_sampler,
+    retention,
+    scrub,
+    span,
+    tail_sampling,
+    transform,
+)
+from . import filter as filter_spans
 from .base import ProcessorSpec
 
 PROCESSORS: tuple[ProcessorSpec, ...] = (
     memory_limiter.SPEC,
     *enrich.SPECS,
     *scrub.SPECS,
+    filter_spans.SPEC,
+    transform.SPEC,
+    span.SPEC,
+    probabilistic_sampler.SPEC,
+    groupbytrace.SPEC,
     tail_sampling.SPEC,
     retention.SPEC,
     batch.SPEC,

@@ -46,6 +46,8 @@ class Fused:
     stages: list[Stage]
     counters: list[tuple[str, str]] = field(default_factory=list)
     """For each scrub rule, in the order the kernel counts them: (processor id, rule name)."""
+    reasons: list[str] = field(default_factory=list)
+    """For each stage that may drop spans, in order: why it does, as the ledger names it."""
 
 
 @dataclass

@@ -29,6 +29,8 @@ class Segment:
 
     program: Program
     counters: list[tuple[str, str]]
+    reasons: list[str] = field(default_factory=list)
+    """Why each stage that may drop spans does so."""
     sampler: Sampler | None = None
     decider: Decider | None = None
 
@@ -39,17 +41,19 @@ class _Draft:
 
     stages: list[Stage] = field(default_factory=list)
     counters: list[tuple[str, str]] = field(default_factory=list)
+    reasons: list[str] = field(default_factory=list)
     facts: FactsSpec = field(default_factory=lambda: NO_FACTS)
     end: Holding | Deciding | None = None
 
     def add(self, part: Fused) -> None:
         self.stages.extend(part.stages)
         self.counters.extend(part.counters)
+        self.reasons.extend(part.reasons)
 
     def segment(self, kernel: Kernel, context: int) -> Segment:
         spec = {"stages": self.stages, "facts": self.facts, "limits": LIMITS, "context": context}
         program = kernel.compile(spec)  # type: ignore[arg-type]
-        segment = Segment(program, self.counters)
+        segment = Segment(program, self.counters, self.reasons)
         if isinstance(self.end, Holding):
             segment.sampler = self.end.start(program)
         elif isinstance(self.end, Deciding):
@@ -91,6 +95,11 @@ class Passed:
     records: list[Records] = field(default_factory=list)
     dropped: dict[str, int] = field(default_factory=dict)
     more: bool = False
+
+    def drop(self, reason: str, spans: int) -> None:
+        """Count spans that were dropped."""
+        if spans:
+            self.dropped[reason] = self.dropped.get(reason, 0) + spans
 
 
 class Row:
@@ -159,6 +168,8 @@ class Row:
 
     def _end_segment(self, now: int, index: int, records: Records, passed: Passed, late: bool) -> None:
         segment = self.segments[index]
+        for reason, spans in zip(segment.reasons, records.dropped, strict=True):
+            passed.drop(reason, spans)
         if segment.sampler:
             self._leave_sampler(now, index, segment.sampler.offer(now, records), passed)
             return
@@ -169,7 +180,7 @@ class Row:
     def _leave_sampler(self, now: int, index: int, outcome: Outcome, passed: Passed) -> None:
         passed.more = passed.more or outcome.more
         for reason, spans in outcome.dropped.items():
-            passed.dropped[reason] = passed.dropped.get(reason, 0) + spans
+            passed.drop(reason, spans)
         if outcome.kept is not None:
             self._next_segment(now, index, outcome.kept, passed, late=False)
         if outcome.late is not None:

@@ -295,3 +295,60 @@ def test_no_python_runs_once_a_span(build: Build) -> None:
         return count
 
     assert calls(1) == calls(1000) > 0
+
+
+FILTERS = """
+processors:
+  filter: {traces: {span: ['name == "noise"']}}
+  filter/late: {error_mode: propagate, traces: {span: ['attributes["tier"] == "gold" and Len(attributes["gone"]) > 1']}}
+  transform: {error_mode: ignore, trace_statements: ['set(span.name, "noise") where span.name == "loud"']}
+  probabilistic_sampler: {sampling_percentage: 0}
+  tail_sampling: {evaluation: ordered, decision_wait: 1s, policies: [{name: gold, when: tier == "gold"}], default: 100%}
+  retention: {default: {name: short, ttl: 1d}, policies: [{name: long, when: name == "keep long", ttl: 9d}]}
+exporters: {memory: }
+"""
+DROPS = [
+    # the row, what is left, what was dropped
+    ("filter", ["loud", "good", "good"], {"filter": 1}),
+    ("filter, transform", ["noise", "good", "good"], {"filter": 1}),
+    ("transform, filter", ["good", "good"], {"filter": 2}),
+    ("filter, tail_sampling", ["loud", "good", "good"], {"filter": 1}),
+    ("tail_sampling, filter", ["loud", "good", "good"], {"filter": 1}),
+    ("tail_sampling, transform, filter, retention", ["good", "good"], {"filter": 2}),
+    ("filter/late", ["noise", "loud", "good"], {"filter/late:error": 1}),
+    ("tail_sampling, filter/late", ["noise", "loud", "good"], {"filter/late:error": 1}),
+    ("filter, probabilistic_sampler", [], {"filter": 1, "probabilistic_sampler": 3}),
+    ("tail_sampling, probabilistic_sampler", [], {"probabilistic_sampler": 4}),
+]
+
+
+@pytest.mark.parametrize(("row", "left", "dropped"), DROPS)
+def test_what_filters_drop_is_in_the_ledger(build: Build, row: str, left: list[str], dropped: dict[str, int]) -> None:
+    """Scenario: filters around what holds. Guarantees: the order written counts; accepted = out + dropped."""
+    service, intake, clock = build(FILTERS + pipelines(row))
+    (pipeline,) = service.pipelines.values()
+    gold = {"tier": "gold"}
+    data = request((1, "noise", {}), (1, "loud", {}), (2, "good", gold), (2, "good", {}))
+    assert intake.consume(data, nothing) == 4
+    assert balanced(pipeline)
+    clock.now += 2 * SECOND
+    pipeline.judge(clock.now)
+    assert balanced(pipeline)
+    assert (pipeline.accepted, pipeline.dropped, pipeline.row.held()[1]) == (4, dropped, 0)
+    assert sorted(names(service)) == sorted(left)
+    assert all(message.resource_spans for message in arrived(service)), "an empty request is not sent"
+
+
+def test_late_spans_are_filtered_too(build: Build) -> None:
+    """Scenario: a span comes after its trace was kept. Guarantees: what stands behind the sampler filters it too."""
+    service, intake, clock = build(
+        FILTERS.replace("decision_wait: 1s", "decision_wait: 1s, decision_cache: {sampled_cache_size: 10}")
+        + pipelines("tail_sampling, filter")
+    )
+    (pipeline,) = service.pipelines.values()
+    intake.consume(request((1, "good", {})), nothing)
+    clock.now += 2 * SECOND
+    pipeline.judge(clock.now)
+    intake.consume(request((1, "noise", {}), (1, "late", {})), nothing)
+    assert (names(service), dict(pipeline.dropped)) == (["good", "late"], {"filter": 1})
+    assert balanced(pipeline)

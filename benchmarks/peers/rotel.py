@@ -29,3 +29,8 @@ def install(again: bool = False) -> Path:
         subprocess.run(command, check=True)
         done.touch()
     return _environment()
+
+
+def agent() -> Path:
+    """Return rotel's binary."""
+    return next(_environment().glob("lib/python*/site-packages/rotel/rotel-agent"))

@@ -13,12 +13,14 @@ from google.protobuf.message import DecodeError
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 
 from ..contract import BadProgram
-from .expressions import compile_if
-from .levels import SHAPES, Level, Shape, View, change_values
-from .operands import raw_attribute
+from . import rewrite
+from .expressions import compile_condition, compile_if
+from .levels import EVENT, SHAPES, SPAN, Level, Shape, View, change_values, put
+from .operands import EVENTS, raw_attribute
 from .patterns import compile_pattern
 from .spec import choice, listed, natural, need, only, text
 from .values import Value, convert, decode, key_value, of_string
+from .wire import is_len, replaced, split
 
 Context = Sequence[str | None]
 Source = Callable[[View, Context], bytes | None]
@@ -35,22 +37,66 @@ class Edit:
         only(stage, {"kind", "on", "if", "actions"}, "edit")
         self._shape = SHAPES[choice(stage.get("on"), SHAPES, "edit: on")]
         self._holds = compile_if(stage.get("if"), self._shape)
-        self._actions = [_action(one, self._shape, contexts) for one in listed(stage.get("actions"), "actions")]
+        self._actions = [_conditional(one, self._shape, contexts) for one in listed(stage.get("actions"), "actions")]
+        self.drops = any("drop_if" in one for one in stage["actions"])
 
-    def bind(self, context: Context, counters: list[int], first: int) -> Callable[[View, Level], Level]:
-        """Return the stage for one request; it leaves levels alone that it is not on."""
+    def bind(self, context: Context, counters: list[int], first: int) -> Callable[[View, Level], Level | None]:
+        """Return the stage for one request; it leaves levels alone that it is not on. None: the span goes."""
 
-        def apply(view: View, level: Level) -> Level:
-            if level.shape is self._shape and self._holds(view):
+        def edited(view: View, level: Level) -> Level:
+            if self._holds(view):
                 for action in self._actions:
                     level = action(view._replace(**{level.shape.name: level}), level, context)
             return level
 
+        def apply(view: View, level: Level) -> Level | None:
+            try:
+                return changed(view, level)
+            except _Dropped:
+                return None
+
+        def changed(view: View, level: Level) -> Level:
+            if self._shape is EVENT and level.shape is SPAN:
+                return _on_events(level, lambda event: edited(view._replace(event=event), event))
+            return edited(view, level) if level.shape is self._shape else level
+
         return apply
 
 
+class _Dropped(Exception):
+    """The condition `drop_if` of an action is true."""
+
+
+def _conditional(spec: Any, shape: Shape, contexts: int) -> Action:
+    """Return an action with its own conditions, asked right before it."""
+    if not isinstance(spec, dict) or not spec.keys() & {"if", "drop_if"}:
+        return _action(spec, shape, contexts)
+    need("drop_if" not in spec or shape.rank >= SPAN.rank, f"drop_if is not there on a {shape.name}")
+    inner = _action({name: value for name, value in spec.items() if name not in ("if", "drop_if")}, shape, contexts)
+    holds, drops = compile_if(spec.get("if"), shape), compile_condition(spec.get("drop_if", ["false"]), shape)
+
+    def action(view: View, level: Level, context: Context) -> Level:
+        if drops(view):
+            raise _Dropped
+        return inner(view, level, context) if holds(view) else level
+
+    return action
+
+
+def _on_events(span: Level, change: Callable[[Level], Level]) -> Level:
+    fields = []
+    for one in span.fields:
+        if is_len(one, EVENTS):
+            one = replaced(one, change(Level(EVENT, split(one.payload))).header)
+        fields.append(one)
+    return span.with_fields(fields)
+
+
 def _action(spec: Any, shape: Shape, contexts: int) -> Action:
-    do = only(spec, {"do", "key", "pattern", "to", "value", "from", "context"}, "action").get("do")
+    do = only(spec, _KEYS, "action").get("do")
+    if isinstance(do, str) and do in _REWRITES:
+        change = _REWRITES[do](spec, shape)
+        return lambda view, level, context: change(view, level)
     if do in ("insert", "update", "upsert"):
         return _write(spec, shape, contexts)
     if do in ("delete", "hash"):
@@ -62,6 +108,19 @@ def _action(spec: Any, shape: Shape, contexts: int) -> Action:
         to = choice(spec.get("to"), ("int", "double", "string"), "convert: to")
         return _each(_is_key(spec), lambda value: convert(value, to))
     raise BadProgram(f"unknown action {do!r}")
+
+
+_REWRITES: dict[str, Callable[[Any, Shape], rewrite.Change]] = {
+    "set": rewrite.set_field,
+    "keep": rewrite.keep,
+    "replace": rewrite.replace_text,
+    "rename": rewrite.rename_keys,
+    "truncate": rewrite.truncate,
+    "limit": rewrite.limit_count,
+    "parse_name": rewrite.parse_name,
+}
+_KEYS = {"do", "key", "pattern", "to", "value", "from", "context", "of", "field", "keys", "with", "limit", "count"}
+_KEYS |= {"patterns", "rename", "first"}
 
 
 def _is_key(spec: Any) -> Callable[[bytes], bool]:
@@ -106,17 +165,8 @@ def _hash_input(value: Value) -> bytes | None:
     return struct.pack("<d", value) if isinstance(value, float) else None
 
 
-def put(level: Level, key: bytes, value: bytes, update: bool, insert: bytes | None) -> Level:
-    """Return the level with the attribute updated where it stands, or the `KeyValue` `insert` appended where not."""
-    if key not in level.attributes:
-        return level if insert is None else level.appended(insert)
-    if not update:
-        return level
-    return level.changed(lambda found, pair: change_values(pair, lambda _: value) if found == key else pair)
-
-
 def _write(spec: Any, shape: Shape, contexts: int) -> Action:
-    only(spec, {"do", "key", "value", "from", "context"}, spec["do"])
+    only(spec, {"do", "key", "value", "from", "context", "of"}, spec["do"])
     key, source = text(spec.get("key"), f"{spec['do']}: key").encode(), _source(spec, shape, contexts)
     update, insert = spec["do"] != "insert", spec["do"] != "update"
 
@@ -128,13 +178,15 @@ def _write(spec: Any, shape: Shape, contexts: int) -> Action:
 
 
 def _source(spec: Any, shape: Shape, contexts: int) -> Source:
-    given = [name for name in ("value", "from", "context") if spec.get(name) is not None]
-    need(len(given) == 1, f"{spec['do']}: expected one of value, from and context")
+    given = [name for name in ("value", "from", "context", "of") if spec.get(name) is not None]
+    need(len(given) == 1, f"{spec['do']}: expected one of value, from, context and of")
     if given == ["value"]:
         value = _any_value(spec["value"])
         return lambda view, context: value
     if given == ["from"]:
         return _from(spec["from"], shape)
+    if given == ["of"]:
+        return rewrite.computed_bytes(spec["of"], shape)
     index = natural(spec["context"], "context")
     need(index < contexts, f"context {index}: the program has {contexts}")
 

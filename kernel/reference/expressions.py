@@ -7,8 +7,9 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
-from .levels import Shape, View
+from .levels import SPAN, Shape, View
 from .operands import Read, compile_operand, is_root
+from .ottl import compile_fails, compile_holds
 from .patterns import compile_pattern
 from .spec import choice, listed, need, text
 from .values import Array, Value, text_of
@@ -48,7 +49,7 @@ def _not(shape: Shape, inner: Any) -> Test:
 
 
 def _root(shape: Shape) -> Test:
-    need(shape.name == "span", f"root is not there on a {shape.name}")
+    need(shape.rank >= SPAN.rank, f"root is not there on a {shape.name}")
     return is_root
 
 
@@ -190,4 +191,6 @@ _FORMS: dict[tuple[str, int], Callable[..., Test]] = {
     ("go_str_matches", 2): _go_str_matches,
     ("go_int_between", 3): _go_int_between,
     ("go_bool_is", 2): _go_bool_is,
+    ("ottl", 1): lambda shape, spec: compile_holds(spec, shape, compile_condition),
+    ("ottl_fails", 1): lambda shape, spec: compile_fails(spec, shape, compile_condition),
 }

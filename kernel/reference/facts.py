@@ -120,6 +120,10 @@ class FactsProgram:
         self.keys = [compile_operand(key, SPAN) for key in listed(spec.get("keys"), "keys")]
         self.compare = [_comparison(one, len(self.numbers)) for one in listed(spec.get("compare"), "compare")]
 
+    def nothing(self) -> Facts:
+        """Return the facts of a trace without spans."""
+        return Facts(numbers=[None] * len(self.numbers), keys=[None] * len(self.keys))
+
     def of_span(self, view: View, size: int) -> Facts:
         """Return the facts of one span, whose message has `size` bytes."""
         span = view.span

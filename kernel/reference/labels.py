@@ -9,8 +9,7 @@ from google.protobuf.message import DecodeError
 from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 
 from ..contract import LabelSpec
-from .edit import put
-from .levels import Level
+from .levels import Level, put
 from .operands import TRACE_STATE
 from .spec import choice, listed, only, text
 from .tracestate import with_threshold

@@ -1,4 +1,4 @@
-"""The three levels that have attributes: resource, scope and span, each with its fields and what is read of them."""
+"""The levels that have attributes: resource, scope, span and event, each with its fields and what is read of them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ class Shape(NamedTuple):
 RESOURCE = Shape("resource", 0, 1, 1, 2)
 SCOPE = Shape("scope", 1, 1, 3, 2)
 SPAN = Shape("span", 2, None, 9, None)
-SHAPES = {shape.name: shape for shape in (RESOURCE, SCOPE, SPAN)}
+EVENT = Shape("event", 3, None, 3, None)
+SHAPES = {shape.name: shape for shape in (RESOURCE, SCOPE, SPAN, EVENT)}
 
 Messages = Sequence[Sequence[Field]]
 Change = Callable[[bytes, bytes], bytes | None]
@@ -48,7 +49,7 @@ _short_pair = lru_cache(8192)(_pair)
 
 @dataclass(frozen=True)
 class Level:
-    """A `ResourceSpans`, a `ScopeSpans` (both without looking at their children) or a `Span`; immutable."""
+    """A `ResourceSpans`, a `ScopeSpans` (both without looking at their children), a `Span` or an event; immutable."""
 
     shape: Shape
     fields: Sequence[Field]
@@ -102,10 +103,22 @@ class Level:
         same = len(fields) == len(self.fields) and all(map(operator.is_, fields, self.fields))
         return self if same else Level(self.shape, fields)
 
-    def with_children(self, payloads: Sequence[bytes]) -> bytes:
-        """Return the whole message, its children replaced in their places."""
-        rest = iter(payloads)
-        return join(replaced(one, next(rest)) if self._is_child(one) else one for one in self.fields)
+    def with_children(self, payloads: Sequence[bytes | None]) -> bytes | None:
+        """Return the whole message, its children replaced in their places; None for a child: it goes.
+
+        None when there were children and all of them went.
+        """
+        if payloads and all(payload is None for payload in payloads):
+            return None
+        rest, out = iter(payloads), []
+        for one in self.fields:
+            if self._is_child(one):
+                new = next(rest)
+                if new is None:
+                    continue
+                one = replaced(one, new)
+            out.append(one)
+        return join(out)
 
     def changed(self, change: Change) -> Level:
         """Return the level with `change` applied to each of its attributes."""
@@ -152,9 +165,19 @@ def change_values(key_value: bytes, change: Callable[[bytes], bytes | None]) -> 
     return join(out)
 
 
+def put(level: Level, key: bytes, value: bytes, update: bool, insert: bytes | None) -> Level:
+    """Return the level with the attribute updated where it stands, or the `KeyValue` `insert` appended where not."""
+    if key not in level.attributes:
+        return level if insert is None else level.appended(insert)
+    if not update:
+        return level
+    return level.changed(lambda found, pair: change_values(pair, lambda _: value) if found == key else pair)
+
+
 class View(NamedTuple):
-    """What a condition sees: a span with its scope and resource, or fewer of them."""
+    """What a condition sees: a span with its scope and resource, or fewer of them; or one of its events, too."""
 
     resource: Level
     scope: Level | None = None
     span: Level | None = None
+    event: Level | None = None

@@ -18,22 +18,28 @@ TRACE_ID, SPAN_ID, TRACE_STATE, PARENT_SPAN_ID, NAME, KIND, START, END = range(1
 EVENTS, LINKS, STATUS = 11, 13, 15
 
 
-def compile_operand(spec: Any, shape: Shape) -> Read:
-    """Return how to read an operand where a condition stands on `shape`. Raises `BadProgram`."""
+def compile_operand(spec: Any, shape: Shape, events: bool = False) -> Read:
+    """Return how to read an operand where a condition stands on `shape`. Raises `BadProgram`.
+
+    Those of an event only when `events` is set.
+    """
     parts = listed(spec, "operand")
     kind = parts[0] if parts else None
+    place = parts[1] if len(parts) > 1 else None
+    of_event = place == "event" if kind == "attr" else place in ("event.name", "event.time")
+    need(events or not of_event, f"{spec} cannot stand here")
     if kind == "attr" and len(parts) == 3:
         return _attribute(parts[1], text(parts[2], "operand").encode(), shape)
     if kind == "field" and len(parts) == 2:
         name = choice(parts[1], _FIELDS, "field")
-        needed = SHAPES["scope" if name.startswith("scope.") else "span"]
+        needed = SHAPES[name.split(".")[0] if name.startswith(("scope.", "event.")) else "span"]
         need(needed.rank <= shape.rank, f"{spec} is not there on a {shape.name}")
         return _FIELDS[name]
     raise BadProgram(f"unknown operand {spec!r}")
 
 
 def _attribute(where: Any, key: bytes, shape: Shape) -> Read:
-    place = choice(where, ("span", "scope", "resource", "any"), "attr")
+    place = choice(where, (*SHAPES, "any"), "attr")
     needed = SHAPES["span" if place == "any" else place]
     need(needed.rank <= shape.rank, f"an attribute of {where!r} is not there on a {shape.name}")
     if place == "any":
@@ -47,7 +53,7 @@ def _attribute(where: Any, key: bytes, shape: Shape) -> Read:
 
 
 def raw_attribute(view: View, where: str, key: bytes) -> bytes | None:
-    """Return the `AnyValue` of an attribute of the span, scope or resource."""
+    """Return the `AnyValue` of an attribute of the event, span, scope or resource."""
     return level_of(view, where).attributes.get(key)
 
 
@@ -103,9 +109,13 @@ _FIELDS: dict[str, Read] = {
     "status.code": lambda view: _enum(_status(view), 3),
     "kind": lambda view: _enum(_fields(view), KIND),
     "duration": _duration,
+    "start": lambda view: signed(times(_fields(view))[0], 64),
+    "end": lambda view: signed(times(_fields(view))[1], 64),
     "trace_id": lambda view: _hex(_fields(view), TRACE_ID),
     "span_id": lambda view: _hex(_fields(view), SPAN_ID),
     "parent_span_id": lambda view: _hex(_fields(view), PARENT_SPAN_ID),
     "scope.name": lambda view: _text(_fields(view, "scope"), 1),
     "scope.version": lambda view: _text(_fields(view, "scope"), 2),
+    "event.name": lambda view: _text(_fields(view, "event"), 2),
+    "event.time": lambda view: signed(last_integer(_fields(view, "event"), 1, I64), 64),
 }

@@ -12,6 +12,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from ..contract import BadProgram, Malformed, ProgramSpec, Records
 from .diagnosis import diagnose
+from .drop import Filter, Sample
 from .edit import Edit
 from .facts import FactsProgram
 from .levels import RESOURCE, SCOPE, SPAN, Level
@@ -31,6 +32,7 @@ class ReferenceProgram:
         contexts = natural(spec.get("context"), "context")
         self.stages = [_stage(stage, contexts) for stage in listed(spec.get("stages"), "stages")]
         self.rules = sum(stage.rules for stage in self.stages)
+        self.drops = sum(stage.drops for stage in self.stages)
         self.facts = FactsProgram(spec.get("facts"))
         self.limits = Limits(spec.get("limits"))
         self._counters = [0] * self.rules
@@ -46,13 +48,16 @@ class ReferenceProgram:
         walk = Walk(self, context)
         whole = walk.request(request)
         self._count(walk)
-        return ReferenceRecords(self, walk.traces(), walk.entries, None, request if whole == request else whole)
+        return ReferenceRecords(
+            self, walk.traces(), walk.entries, None, request if whole == request else whole, walk.dropped
+        )
 
     def refine(self, records: Records) -> ReferenceRecords:
         """The same for held spans; labels stay."""
         if not isinstance(records, ReferenceRecords):
             raise TypeError(f"no records of this kernel: {records!r}")
         walk, held = Walk(self, ()), records.current_rows()
+        walk.expect(row.trace_id for row in held)
         resources: dict[bytes, Versions] = {}
         scopes: dict[tuple[bytes, bytes], Versions] = {}
         for entry in records.entries:
@@ -66,7 +71,11 @@ class ReferenceProgram:
         self._count(walk)
         before = {row.trace_id: row for row in held}
         rows = [replace(before[trace.trace_id], facts=trace.facts) for trace in walk.traces()]
-        return ReferenceRecords(self, rows, walk.entries, records.book)
+        return ReferenceRecords(self, rows, walk.entries, records.book, None, walk.dropped)
+
+    def drop_index(self, number: int) -> int:
+        """Return which of the stages that drop spans stage `number` is."""
+        return sum(stage.drops for stage in self.stages[:number])
 
     def counters(self) -> list[int]:
         """Replacements since the start by scrub rule: stage by stage, `keys` before `values`."""
@@ -78,10 +87,14 @@ class ReferenceProgram:
             self._counters = [mine + its for mine, its in zip(self._counters, walk.counters, strict=True)]
 
 
-def _stage(stage: Any, contexts: int) -> Edit | Scrub:
+def _stage(stage: Any, contexts: int) -> Edit | Scrub | Filter | Sample:
     kind = stage.get("kind") if isinstance(stage, dict) else None
     if kind == "edit":
         return Edit(stage, contexts)
     if kind == "scrub":
         return Scrub(stage)
+    if kind == "filter":
+        return Filter(stage)
+    if kind == "sample":
+        return Sample(stage)
     raise BadProgram(f"unknown stage {kind!r}")

@@ -52,12 +52,15 @@ class ReferenceRecords:
         entries: Sequence[Entry],
         book: ReferenceLabels | None = None,
         whole: builtins.bytes | None = None,
+        dropped: Sequence[int] = (),
     ) -> None:
         self.program = program
         self.rows = rows
         self.entries = entries
         self.book = book
         self._whole = whole
+        self.dropped = list(dropped)
+        """Spans dropped, by stage that may drop them."""
         self._labels = [array("I", [row.labels[slot] for row in rows]) for slot in range(_SLOTS)]
 
     @property

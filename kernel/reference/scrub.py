@@ -39,6 +39,7 @@ class Scrub:
         self.skip = None if stage.get("skip") is None else compile_pattern(stage["skip"], "skip")
         self.keys = [compile_key_rule(rule) for rule in listed(stage.get("keys"), "keys")]
         self.values = [compile_value_rule(rule) for rule in listed(stage.get("values"), "values")]
+        self.drops = False
         self.rules = len(self.keys) + len(self.values)
         self._key_rule = lru_cache(4096)(self._find_key_rule)
         self._short = lru_cache(4096)(self._through_rules)

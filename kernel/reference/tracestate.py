@@ -45,6 +45,35 @@ def _incoming(parsed: _Parsed) -> int:
     return int(value.ljust(14, "0"), 16) if value is not None and re.fullmatch("[0-9a-f]{1,14}", value) else 0
 
 
+class Sampling(NamedTuple):
+    """What a trace state says of sampling."""
+
+    valid: bool
+    """The `ot` member, its `rv` and its `th` are well formed, as far as they are there."""
+    rv: int | None
+    threshold: int | None
+
+
+def sampling_of(state: str) -> Sampling:
+    """Return what a trace state says of sampling."""
+    parsed = _parse(state)
+    rv, th = parsed.value("rv"), parsed.value("th")
+    valid = all(":" in sub for sub in parsed.subs)
+    valid = valid and (rv is None or randomness(state) is not None)
+    valid = valid and (th is None or re.fullmatch("[0-9a-f]{1,14}", th) is not None)
+    return Sampling(valid, randomness(state), int(th.ljust(14, "0"), 16) if valid and th is not None else None)
+
+
+def with_sampling(state: str, rv: int | None, threshold: int | None) -> str:
+    """Return the trace state with the threshold (None: erased), and with `rv` first where one is given."""
+    new = with_threshold(state, "erase" if threshold is None else "set", threshold or 0)
+    if rv is None or new == state:
+        return new
+    parsed = _parse(new)
+    member = ";".join([f"rv:{rv:014x}", *parsed.subs])
+    return state if len(member) > _MAX_OT else ",".join([f"ot={member}", *parsed.others])
+
+
 def with_threshold(state: str, mode: str, threshold: int) -> str:
     """Return the trace state after `leave`, `set` (56-bit threshold; the larger of both stays) or `erase`."""
     if mode == "leave" or len(state.encode()) > _MAX_TRACE_STATE:

@@ -26,7 +26,7 @@ class Array(NamedTuple):
 
 
 class Map(NamedTuple):
-    """A map value; conditions do not look into it."""
+    """A map value, not decoded yet."""
 
     payload: bytes
 
@@ -69,6 +69,23 @@ def _of_int(number: int) -> bytes:
 
 def _of_double(number: float) -> bytes:
     return varint(DOUBLE << 3 | I64) + struct.pack("<d", number)
+
+
+def of_value(value: Value) -> bytes:
+    """Return the `AnyValue` that holds this value."""
+    if isinstance(value, str):
+        return of_string(value)
+    if isinstance(value, bool):
+        return varint(BOOL << 3 | VARINT) + varint(value)
+    if isinstance(value, int):
+        return _of_int(value)
+    if isinstance(value, float):
+        return _of_double(value)
+    if isinstance(value, bytes):
+        return tagged(BYTES, value)
+    if isinstance(value, Empty):
+        return b""
+    return tagged(ARRAY if isinstance(value, Array) else KVLIST, value.payload)
 
 
 def key_value(key: bytes, value: bytes) -> bytes:

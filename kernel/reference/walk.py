@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from .facts import Facts
@@ -23,11 +23,13 @@ class Walk:
 
     def __init__(self, program: ReferenceProgram, context: Sequence[str | None]) -> None:
         self.counters = [0] * program.rules
+        self.dropped = [0] * program.drops
         self.entries: list[Entry] = []
         self._program = program
         self._rows: dict[bytes, int] = {}
         self._facts: list[Facts] = []
-        self._stages: list[Callable[[View, Level], Level]] = []
+        self._stages: list[Callable[[View, Level], Level | None]] = []
+        self._seen = 0
         first = 0
         for stage in program.stages:
             self._stages.append(stage.bind(context, self.counters, first))
@@ -35,46 +37,63 @@ class Walk:
 
     def request(self, request: bytes) -> bytes:
         """Walk a whole request; return it after the stages."""
-        return join(
-            replaced(one, self._resource_spans(one.payload)) if is_len(one, 1) else one for one in split(request)
-        )
+        out = []
+        for one in split(request):
+            if is_len(one, 1):
+                new = self._resource_spans(one.payload)
+                if new is None:
+                    continue
+                one = replaced(one, new)
+            out.append(one)
+        return join(out)
 
-    def _resource_spans(self, payload: bytes) -> bytes:
+    def _resource_spans(self, payload: bytes) -> bytes | None:
         level = Level(RESOURCE, split(payload))
         self._program.limits.check_level(level)
         resources = self.resource(level)
         return resources[-1].with_children([self._scope_spans(resources, one.payload) for one in level.children])
 
-    def _scope_spans(self, resources: Versions, payload: bytes) -> bytes:
+    def _scope_spans(self, resources: Versions, payload: bytes) -> bytes | None:
         level = Level(SCOPE, split(payload))
         self._program.limits.check_level(level)
         scopes = self.scope(resources, level)
         return scopes[-1].with_children([self._span(resources, scopes, one.payload) for one in level.children])
 
-    def _span(self, resources: Versions, scopes: Versions, payload: bytes) -> bytes:
+    def _span(self, resources: Versions, scopes: Versions, payload: bytes) -> bytes | None:
         level = Level(SPAN, split(payload))
         self._program.limits.check_level(level)
-        self._program.limits.check_spans(len(self.entries) + 1)
+        self._seen += 1
+        self._program.limits.check_spans(self._seen)
         return self.span(resources, scopes, level)
 
     def resource(self, level: Level) -> Versions:
         """Return the resource before each stage and after the last."""
         versions = [level]
         for stage in self._stages:
-            versions.append(stage(View(versions[-1]), versions[-1]))
+            versions.append(stage(View(versions[-1]), versions[-1]) or versions[-1])
         return versions
 
     def scope(self, resources: Versions, level: Level) -> Versions:
         """Return the scope before each stage and after the last."""
         versions = [level]
         for stage, resource in zip(self._stages, resources[:-1], strict=True):
-            versions.append(stage(View(resource, versions[-1]), versions[-1]))
+            versions.append(stage(View(resource, versions[-1]), versions[-1]) or versions[-1])
         return versions
 
-    def span(self, resources: Versions, scopes: Versions, level: Level, trace_id: bytes | None = None) -> bytes:
-        """Walk a span, which is filed under `trace_id` (default: its own); return it after the stages."""
-        for stage, resource, scope in zip(self._stages, resources[:-1], scopes[:-1], strict=True):
-            level = stage(View(resource, scope, level), level)
+    def expect(self, trace_ids: Iterable[bytes]) -> None:
+        """Have a row for each of these traces, whatever becomes of their spans."""
+        for trace_id in trace_ids:
+            self._rows[trace_id] = len(self._rows)
+            self._facts.append(self._program.facts.nothing())
+
+    def span(self, resources: Versions, scopes: Versions, level: Level, trace_id: bytes | None = None) -> bytes | None:
+        """Walk a span, filed under `trace_id` (default: its own); return it after the stages, None: it goes."""
+        for number, stage in enumerate(self._stages):
+            new = stage(View(resources[number], scopes[number], level), level)
+            if new is None:
+                self.dropped[self._program.drop_index(number)] += 1
+                return None
+            level = new
         span = join(level.fields)
         if trace_id is None:
             trace_id = (last_payload(level.fields, TRACE_ID) or b"")[:16].ljust(16, b"\0")

@@ -11,11 +11,6 @@ from tailgate.kernel import load, why_not_rust
 from tailgate.kernel.contract import Kernel
 
 NOT_YET: dict[str, str] = {
-    "filter": "there is no filter processor",
-    "transform": "there is no transform processor",
-    "span": "there is no span processor",
-    "groupbytrace": "there is no groupbytrace processor",
-    "probabilistic_sampler": "there is no probabilistic_sampler processor",
     "tail_sampling/ottl_condition": "there is no such policy",
     "tail_sampling/trace_state": "there is no such policy",
     "tail_sampling/trace_flags": "there is no such policy",

@@ -8,6 +8,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 from kernel_helpers import EVERYWHERE, field
+from ottl_strategies import SETTABLE, ottl_conditions, ottl_values
 from wire_strategies import KEYS, TEXTS, any_values, keys, plain_pairs
 
 Draw = Callable[[st.SearchStrategy[Any]], Any]
@@ -37,7 +38,7 @@ PATTERNS = [
 GROUPED = ["(a)|(e)", "(?P<x>[a-z]+)(?P<n>=)?", r"(?P<k>\S+)@(\S+)", r"(\d{1,3}\.){3}\d{1,3}", "s(.*?)t"]
 BROKEN = ["(", r"\C", "(?=a)", "a{1001}"]
 FIELDS = ["name", "kind", "status.message", "status.code", "trace_state", "duration", "trace_id", "span_id"]
-FIELDS += ["parent_span_id", "scope.name", "scope.version"]
+FIELDS += ["parent_span_id", "start", "end", "scope.name", "scope.version"]
 CHECKS = [
     None,
     None,
@@ -53,7 +54,7 @@ CHECKS = [
     "public_ipv6",
 ]
 CHECKS += ["basic_credentials"]
-RANK = {"resource": 0, "scope": 1, "span": 2}
+RANK = {"resource": 0, "scope": 1, "span": 2, "event": 3}
 
 names = st.sampled_from(KEYS)
 literal_texts = st.sampled_from([*TEXTS, "true", "0"])
@@ -67,6 +68,7 @@ def patterns(valid: bool) -> st.SearchStrategy[str]:
 
 
 def operands(on: str) -> st.SearchStrategy[list[str]]:
+    on = "span" if on == "event" else on
     places = [place for place, rank in RANK.items() if rank <= RANK[on]] + (["any"] if on == "span" else [])
     fields = FIELDS if on == "span" else FIELDS[-2:] if on == "scope" else []
     attributes = st.tuples(st.just("attr"), st.sampled_from(places), names)
@@ -98,7 +100,8 @@ def conditions(draw: Draw, on: str = "span", valid: bool = True, depth: int = 2)
         lambda: ["go_str_matches", operand, draw(pattern)],
         lambda: ["go_int_between", operand, draw(bound), draw(bound)],
         lambda: ["go_bool_is", operand, draw(st.booleans())],
-        lambda: ["root"] if on == "span" else ["true"],
+        lambda: ["root"] if on in ("span", "event") else ["true"],
+        lambda: [draw(st.sampled_from(["ottl", "ottl_fails"])), draw(ottl_conditions(on, valid))],
     ]
     return draw(st.sampled_from(forms))()
 
@@ -106,7 +109,9 @@ def conditions(draw: Draw, on: str = "span", valid: bool = True, depth: int = 2)
 @st.composite
 def sources(draw: Draw, on: str) -> dict[str, Any]:
     """Return where an action takes its value from."""
-    kind = draw(st.sampled_from(["value", "value", "from", "context"]))
+    kind = draw(st.sampled_from(["value", "value", "from", "context", "of"]))
+    if kind == "of":
+        return {"of": draw(ottl_values(on, True))}
     if kind == "value":
         return {"value": base64.b64encode(draw(any_values)).decode()}
     if kind == "context":
@@ -117,7 +122,9 @@ def sources(draw: Draw, on: str) -> dict[str, Any]:
 @st.composite
 def actions(draw: Draw, on: str, valid: bool) -> dict[str, Any]:
     """Return an action of an edit."""
-    do = draw(st.sampled_from(["insert", "update", "upsert", "delete", "hash", "extract", "convert"]))
+    do = draw(st.sampled_from(["insert", "update", "upsert", "delete", "hash", "extract", "convert", *["rewrite"] * 4]))
+    if do == "rewrite":
+        return draw(rewrites(on, valid))
     if do in ("insert", "update", "upsert"):
         return {"do": do, "key": draw(names), **draw(sources(on))}
     if do in ("delete", "hash"):
@@ -133,7 +140,57 @@ def edits(draw: Draw, valid: bool) -> dict[str, Any]:
     """Return an edit stage."""
     on = draw(st.sampled_from(list(RANK)))
     when = draw(st.one_of(st.none(), st.none(), conditions(on, valid)))
-    return {"kind": "edit", "on": on, "if": when, "actions": draw(st.lists(actions(on, valid), min_size=1, max_size=4))}
+    own = st.fixed_dictionaries({}, optional={"if": conditions(on, valid, 0)})
+    if on in ("span", "event"):
+        own = st.one_of(own, own, st.builds(dict, drop_if=conditions(on, valid, 0)))
+    steps = st.tuples(actions(on, valid), own).map(lambda pair: pair[0] | pair[1])
+    return {"kind": "edit", "on": on, "if": when, "actions": draw(st.lists(steps, min_size=1, max_size=4))}
+
+
+@st.composite
+def rewrites(draw: Draw, on: str, valid: bool) -> dict[str, Any]:
+    """Return one of the actions that set fields, replace texts, or keep and cut attributes."""
+    do = draw(st.sampled_from(["set", "keep", "replace", "rename", "truncate", "limit", "parse_name"]))
+    chosen = draw(st.sampled_from(["field", "key", "all"]))
+    if do == "set" and SETTABLE.get(on):
+        return {"do": do, "field": draw(st.sampled_from(SETTABLE[on])), "of": draw(ottl_values(on, valid))}
+    if do == "keep":
+        return {"do": do} | draw(
+            st.one_of(st.builds(dict, keys=st.lists(names, max_size=3)), st.builds(dict, pattern=patterns(valid)))
+        )
+    if do == "truncate":
+        return {"do": do, "limit": draw(st.integers(0, 6))}
+    if do == "limit":
+        return {"do": do, "count": draw(st.integers(0, 3)), "keys": draw(st.lists(names, max_size=3))}
+    if do == "parse_name" and on == "span":
+        named = st.sampled_from(["(?P<x>[a-z]+)(?P<n>=)?", "(?P<k>o)r", "(?P<k>.)", "^(?P<a>(?P<e>.)*)$", "é|w"])
+        rules = draw(st.lists(named, max_size=3))
+        return {"do": do, "patterns": rules, "rename": draw(st.booleans()), "first": draw(st.booleans())}
+    what = {"key": draw(names)} if chosen == "key" else {}
+    if chosen == "field" and SETTABLE.get(on):
+        what = {"field": draw(st.sampled_from([name for name in SETTABLE[on] if name not in ("kind", "status.code")]))}
+    parts = st.lists(st.one_of(st.sampled_from(["", "X", "é"]), st.just(0)), max_size=3)
+    what = {} if do == "rename" else what
+    do = "rename" if do == "rename" else "replace"
+    return {"do": do, "pattern": draw(patterns(valid)), "with": draw(parts), **what}
+
+
+@st.composite
+def drops(draw: Draw, valid: bool) -> dict[str, Any]:
+    """Return a filter of spans or events, or a sampler."""
+    on = draw(st.sampled_from(["span", "event", "sample"]))
+    if on != "sample":
+        return {"kind": "filter", "on": on, "if": draw(conditions(on, valid))}
+    ratio = draw(st.sampled_from([0, 1, 0.5, 0.25, 0.1, 1e-3, 1e-17, 0.999999]))
+    return {
+        "kind": "sample",
+        "mode": draw(st.sampled_from(["hash_seed", "proportional", "equalizing"])),
+        "seed": draw(st.sampled_from([0, 22, 2**32 - 1])),
+        "buckets": draw(st.sampled_from([0, 1, 8192, 16384])),
+        "ratio": ratio,
+        "precision": draw(st.sampled_from([1, 4, 14])),
+        "fail_closed": draw(st.booleans()),
+    }
 
 
 _naturals = st.sampled_from([0, 0, 1, 2, 4, 9])
@@ -187,7 +244,7 @@ def programs(draw: Draw, stages: int = 3, valid: bool = False) -> Any:
         {"value": st.one_of(st.none(), operands("span")), "if": st.one_of(st.none(), conditions(valid=valid))}
     )
     return {
-        "stages": draw(st.lists(st.one_of(edits(valid), scrubs(valid)), min_size=1, max_size=stages)),
+        "stages": draw(st.lists(st.one_of(edits(valid), scrubs(valid), drops(valid)), min_size=1, max_size=stages)),
         "facts": {
             "leaves": draw(st.lists(conditions(valid=valid), max_size=3)),
             "numbers": draw(st.lists(number, min_size=2, max_size=2)),

@@ -48,7 +48,14 @@ def records_of(records, bounds) -> Any:
     """Return everything that records say, sent within these bounds."""
     if records is None:
         return None
-    counts = (records.traces, records.spans, records.bytes, list(records.labels(0)), list(records.labels(1)))
+    counts = (
+        records.traces,
+        records.spans,
+        records.bytes,
+        records.dropped,
+        list(records.labels(0)),
+        list(records.labels(1)),
+    )
     return counts, columns_of(records.columns()), records.requests(*bounds)
 
 

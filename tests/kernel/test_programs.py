@@ -184,7 +184,7 @@ STAGES = [
     {},
     {"kind": "nope"},
     {"kind": "edit"},
-    edit(PUT, on="event"),
+    edit(PUT, on="link"),
     edit(PUT, on=["span"]),
     {"kind": "edit", "on": "span", "if": None},
     {"kind": "edit", "on": "span", "if": None, "actions": PUT},

@@ -40,7 +40,7 @@ INPUT: Words = {
 """The span that the page describes."""
 
 
-OTTL_DIFFERENCES = {'IsMatch(attributes["m"], "")'}
+OTTL_DIFFERENCES = {'IsMatch(attributes["m"], "")', 'parent_span_id.string == ""'}
 """Rows that the page names under "What differs from the collector"."""
 
 

@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use crate::edit::Around;
-use crate::env::{Env, SpanView, Where};
+use crate::edit::{Around, Edit};
+use crate::env::{Env, SpanFields, SpanView, Where};
 use crate::header::{compute, memo_key, Header};
 use crate::index::{trace_id, TraceIndex};
 use crate::program::{Program, Scratch, Stage};
 use crate::rows::Rows;
 use crate::walk::{self, check_attributes, owner, Limit, Limits, Refusal, Walked, RESOURCE_SPANS, SCOPE_SPANS};
 use crate::wire::{Bad, Range, Reader, What, LEN};
+use crate::work::State;
 
 /// A span after the stages.
 #[derive(Debug, Clone, Copy)]
@@ -36,6 +37,9 @@ pub struct Digested {
     /// For each `ScopeSpans` that has spans: its resource and itself.
     pub pairs: Vec<(Arc<Header>, Arc<Header>)>,
     pub is_changed: bool,
+    /// Spans that were dropped: by stage that may do so, and their places in the request.
+    pub dropped: Vec<u64>,
+    pub gone: Vec<u32>,
 }
 
 /// The parts of a `ResourceSpans` or `ScopeSpans`.
@@ -135,6 +139,8 @@ struct Walk<'a> {
     scratch: &'a mut Scratch,
     limits: &'a Limits,
     index: TraceIndex,
+    /// Spans so far, with those that were dropped.
+    seen: usize,
     out: Digested,
 }
 
@@ -148,6 +154,7 @@ impl<'a> Walk<'a> {
             scratch,
             limits: &program.limits,
             index: TraceIndex::default(),
+            seen: 0,
             out: Digested { rows: Rows::new(program.facts.shape()), ..Digested::default() },
         }
     }
@@ -174,6 +181,7 @@ impl<'a> Walk<'a> {
                 self.spans(&reader, &inner.children, &resource, &scope)?;
             }
         }
+        self.out.dropped = std::mem::take(&mut self.scratch.dropped);
         Ok(self.out)
     }
 
@@ -203,7 +211,7 @@ impl<'a> Walk<'a> {
         resource: &Arc<Header>,
         scope: &Arc<Header>,
     ) -> Walked<()> {
-        if spans.len() > self.limits.max_spans.saturating_sub(self.out.spans.len()) {
+        if spans.len() > self.limits.max_spans.saturating_sub(self.seen) {
             return Err(Refusal::OverLimit(Limit::Spans));
         }
         if spans.is_empty() {
@@ -215,7 +223,12 @@ impl<'a> Walk<'a> {
         self.index.reserve(self.request.len() / 256);
         for &range in spans {
             let place = Place { resource, scope, context: self.context };
-            let done = one_span(self.program, reader.sub(range), self.limits, place, self.scratch)?;
+            self.seen += 1;
+            let Some(done) = one_span(self.program, reader.sub(range), self.limits, place, self.scratch)? else {
+                self.out.gone.push(self.seen as u32 - 1);
+                self.out.is_changed = true;
+                continue;
+            };
             let start = self.out.changed.len();
             let work = &self.scratch.work;
             if work.changed {
@@ -251,38 +264,93 @@ pub struct Place<'a> {
 }
 
 /// What conditions see after the last stage.
-pub fn env<'a>(
-    place: Place<'a>,
-    work: &'a crate::work::Work,
-    base: &'a [u8],
-    fields: &'a crate::env::SpanFields,
-) -> Env<'a> {
-    Env { resource: place.resource.last(), scope: place.scope.last(), span: Some(SpanView { work, base, fields }) }
+pub fn env<'a>(place: Place<'a>, work: &'a crate::work::Work, base: &'a [u8], fields: &'a SpanFields) -> Env<'a> {
+    Env {
+        resource: place.resource.last(),
+        scope: place.scope.last(),
+        span: Some(SpanView { work, base, fields }),
+        event: None,
+    }
 }
 
-/// Walks one span and takes it through the stages; it is left in the scratch's work.
+/// Walks one span and takes it through the stages; it is left in the scratch's work. None: it was dropped, and counted.
 pub fn one_span(
     program: &Program,
     reader: Reader<'_>,
     limits: &Limits,
     place: Place<'_>,
     scratch: &mut Scratch,
-) -> Walked<crate::env::SpanFields> {
+) -> Walked<Option<SpanFields>> {
     let base = reader.buf;
     let mut fields = walk::span(reader, &program.keys, limits, program.notes, &mut scratch.work)?;
+    let mut dropping = 0;
     for &index in &program.span_stages {
+        let (resource, scope) = (place.resource.level(index), place.scope.level(index));
+        let mut kept = true;
         match program.stages.get(index) {
             Some(Stage::Edit(edit)) if edit.on == Where::Span => {
-                let (resource, scope) = (place.resource.level(index), place.scope.level(index));
                 let span = Some(SpanView { work: &scratch.work, base, fields: &fields });
-                if edit.when.holds(&Env { resource, scope, span }) {
-                    let around = Around { resource, scope, context: place.context, keys: &program.keys };
-                    edit.apply(&mut scratch.work, base, &around, &mut scratch.text);
+                if edit.when.holds(&Env { resource, scope, span, event: None }) {
+                    let around = Around { resource, scope, span: None, context: place.context, keys: &program.keys };
+                    kept = edit.apply(&mut scratch.work, base, &mut fields, &around, &mut scratch.text);
                 }
+                dropping += usize::from(edit.drops());
+            }
+            Some(Stage::Edit(edit)) => {
+                kept = edit_events(program, edit, (place, index), base, &fields, scratch);
+                dropping += usize::from(edit.drops());
             }
             Some(Stage::Scrub(scrub)) => scrub.span(base, &mut fields, index, scratch),
-            _ => {}
+            Some(Stage::Filter(filter)) if filter.on == Where::Event => {
+                filter.events(&mut scratch.work, (resource, scope, base, &fields), &mut scratch.todo);
+            }
+            Some(Stage::Filter(filter)) => {
+                let span = Some(SpanView { work: &scratch.work, base, fields: &fields });
+                kept = !filter.drops(&Env { resource, scope, span, event: None });
+                dropping += 1;
+            }
+            Some(Stage::Sample(sample)) => {
+                kept = sample.keeps(&mut scratch.work, base, &mut fields);
+                dropping += 1;
+            }
+            None => {}
+        }
+        if !kept {
+            if let Some(count) = scratch.dropped.get_mut(dropping - 1) {
+                *count += 1;
+            }
+            return Ok(None);
         }
     }
-    Ok(fields)
+    Ok(Some(fields))
+}
+
+/// Applies an edit to each event of a span; false when the span is dropped.
+fn edit_events(
+    program: &Program,
+    edit: &Edit,
+    (place, stage): (Place<'_>, usize),
+    base: &[u8],
+    fields: &SpanFields,
+    scratch: &mut Scratch,
+) -> bool {
+    let (resource, scope) = (place.resource.level(stage), place.scope.level(stage));
+    let Scratch { work, event_work, text, .. } = scratch;
+    for index in 0..work.items.len() {
+        let item = work.items.get(index).filter(|item| item.number == 11 && !item.attribute);
+        let Some(item) = item.filter(|item| item.state != State::Gone) else { continue };
+        let mut event = work.bytes(base, item.body).to_vec();
+        let span = Some(SpanView { work, base, fields });
+        if !edit.when.holds(&Env { resource, scope, span, event: Some(&event) }) {
+            continue;
+        }
+        let around = Around { resource, scope, span, context: place.context, keys: &program.keys };
+        if !edit.apply_to_event(&mut event, event_work, &around, text) {
+            return false;
+        }
+        if event != work.bytes(base, item.body) {
+            work.replace(index, &event);
+        }
+    }
+    true
 }

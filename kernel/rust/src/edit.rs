@@ -1,46 +1,44 @@
 //! Stage `edit`: actions on the attributes of spans, resources or scopes.
 
 use serde_json::{Map, Value as Json};
-use sha2::{Digest, Sha256};
 
-use crate::env::{Side, Where};
+use crate::convert::To;
+use crate::env::{Env, Side, SpanFields, SpanView, Where};
 use crate::expr::Expr;
 use crate::keys::{KeyId, Keys};
+use crate::ottl::Site;
 use crate::regex::Pattern;
-use crate::spec::{base64, given, listed, natural, need, only, put_hex, shown, text, Outcome};
-use crate::value::{put_double, put_int, put_string, read, value_text, Value};
+use crate::rewrite::Rewrite;
+use crate::scrub::reread;
+use crate::source::Source;
+use crate::spec::{given, listed, need, only, shown, text, Outcome};
+use crate::splice::{change_values, Change};
+use crate::value::{put_string, read, Value};
 use crate::walk::Pair;
-use crate::work::{change_values, put_key_value, Change, State, Work};
+use crate::wire::{fields, Range};
+use crate::work::{put_key_value, Owner, State, Work};
 
 /// A compiled edit stage.
 pub struct Edit {
     pub on: Where,
     pub when: Expr,
-    actions: Vec<Action>,
+    actions: Vec<Step>,
     /// Whether the result depends on the values that come with a request.
     pub uses_context: bool,
+}
+
+/// An action with its own conditions, asked right before it.
+struct Step {
+    when: Option<Expr>,
+    drop_if: Option<Expr>,
+    action: Action,
 }
 
 enum Action {
     Write { key: KeyId, source: Source, update: bool, insert: bool },
     Each { key: Option<KeyId>, pattern: Option<Box<Pattern>>, change: To },
     Extract { key: KeyId, pattern: Box<Pattern>, names: Vec<(usize, KeyId)> },
-}
-
-enum Source {
-    /// The `AnyValue`, and the `KeyValue` that holds it with its parts.
-    Value(Vec<u8>, Vec<u8>, Pair),
-    From(Where, KeyId),
-    Context(usize),
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum To {
-    Gone,
-    Hash,
-    Int,
-    Double,
-    Text,
+    Rewrite(Box<Rewrite>),
 }
 
 /// What an edit may look at besides the level it works on.
@@ -48,6 +46,8 @@ enum To {
 pub struct Around<'a> {
     pub resource: Side<'a>,
     pub scope: Side<'a>,
+    /// Of an event.
+    pub span: Option<SpanView<'a>>,
     pub context: &'a [Option<String>],
     pub keys: &'a Keys,
 }
@@ -58,40 +58,131 @@ impl Edit {
         let on = stage.get("on").and_then(Json::as_str).and_then(Where::parse);
         let on = on.ok_or_else(|| format!("edit: on {}", shown(stage.get("on"))))?;
         let when = Expr::compile_if(stage.get("if"), on, keys)?;
-        let actions =
-            listed(stage.get("actions"), "actions")?.iter().map(|one| Action::compile(one, on, contexts, keys));
+        let actions = listed(stage.get("actions"), "actions")?.iter().map(|one| Step::compile(one, on, contexts, keys));
         let actions = actions.collect::<Outcome<Vec<_>>>()?;
-        let uses_context = actions.iter().any(|one| matches!(one, Action::Write { source: Source::Context(_), .. }));
+        let uses_context =
+            actions.iter().any(|one| matches!(one.action, Action::Write { source: Source::Context(_), .. }));
         Ok(Edit { on, when, actions, uses_context })
     }
 
-    /// Whether an action chooses keys by a pattern.
-    pub fn uses_patterns(&self) -> bool {
-        self.actions.iter().any(|one| matches!(one, Action::Each { pattern: Some(_), .. }))
+    /// Whether an action may look at every attribute.
+    pub fn uses_all(&self) -> bool {
+        self.actions.iter().any(|one| match &one.action {
+            Action::Each { pattern, .. } => pattern.is_some(),
+            Action::Rewrite(rewrite) => rewrite.uses_all(),
+            _ => false,
+        })
     }
 
-    /// Applies the actions, whatever the condition says.
-    pub fn apply(&self, work: &mut Work, base: &[u8], around: &Around<'_>, scratch: &mut Vec<u8>) {
-        for action in &self.actions {
-            match action {
-                Action::Write { key, source, update, insert } => {
-                    self.write(work, base, around, scratch, (*key, source, *update, *insert));
-                }
-                Action::Each { key, pattern, change } => {
-                    for index in 0..work.items.len() {
-                        let Some(item) = work.items.get(index).filter(|item| item.attribute) else {
-                            continue;
-                        };
-                        let chosen = item.state != State::Gone
-                            && (*key == Some(item.key_id)
-                                || pattern.as_ref().is_some_and(|one| one.is_match(work.bytes(base, item.key))));
-                        if chosen {
-                            change_item(work, base, index, scratch, |old, new| change.apply(old, new));
-                        }
+    /// Whether an action changes fields that are no attributes.
+    pub fn uses_fields(&self) -> bool {
+        self.actions.iter().any(|one| matches!(&one.action, Action::Rewrite(rewrite) if rewrite.uses_fields()))
+    }
+
+    /// Whether an action sets a field that is a varint.
+    pub fn uses_kind(&self) -> bool {
+        self.actions.iter().any(|one| matches!(&one.action, Action::Rewrite(rewrite) if rewrite.uses_kind()))
+    }
+
+    /// Whether an action may drop the span.
+    pub fn drops(&self) -> bool {
+        self.actions.iter().any(|one| one.drop_if.is_some())
+    }
+
+    /// What a value sees: the level itself as the actions before have left it.
+    fn env<'e>(&self, work: &'e Work, base: &'e [u8], fields: &'e SpanFields, around: &Around<'e>) -> Env<'e> {
+        let here = Side::Work(work, base);
+        let (resource, scope, span) = (around.resource, around.scope, around.span);
+        match self.on {
+            Where::Resource => Env { resource: here, scope: Side::None, span: None, event: None },
+            Where::Scope => Env { resource, scope: here, span: None, event: None },
+            Where::Span => Env { resource, scope, span: Some(SpanView { work, base, fields }), event: None },
+            // An event is written after every action, so that its bytes are what it is.
+            Where::Event => Env { resource, scope, span, event: Some(base) },
+        }
+    }
+
+    /// Applies the actions to an event, whatever the condition says, into `event`; false when the span is dropped.
+    pub fn apply_to_event(
+        &self,
+        event: &mut Vec<u8>,
+        work: &mut Work,
+        around: &Around<'_>,
+        scratch: &mut Vec<u8>,
+    ) -> bool {
+        for step in &self.actions {
+            note_event(work, event, around.keys);
+            let mut fields = SpanFields::default();
+            match step.goes(&self.env(work, event, &fields, around)) {
+                None => return false,
+                Some(false) => continue,
+                Some(true) => self.act(&step.action, work, event, &mut fields, around, scratch),
+            }
+            if work.changed {
+                let mut new = Vec::with_capacity(event.len() + 32);
+                work.write_owner(event, 0, &mut new);
+                *event = new;
+            }
+        }
+        true
+    }
+
+    /// Applies the actions, whatever the condition says; false when the span is dropped.
+    pub fn apply(
+        &self,
+        work: &mut Work,
+        base: &[u8],
+        fields: &mut SpanFields,
+        around: &Around<'_>,
+        scratch: &mut Vec<u8>,
+    ) -> bool {
+        for step in &self.actions {
+            match step.goes(&self.env(work, base, fields, around)) {
+                None => return false,
+                Some(false) => {}
+                Some(true) => self.act(&step.action, work, base, fields, around, scratch),
+            }
+        }
+        true
+    }
+
+    fn act(
+        &self,
+        action: &Action,
+        work: &mut Work,
+        base: &[u8],
+        fields: &mut SpanFields,
+        around: &Around<'_>,
+        scratch: &mut Vec<u8>,
+    ) {
+        match action {
+            Action::Write { key, source, update, insert } => {
+                self.write(work, base, (fields, around), scratch, (*key, source, *update, *insert));
+            }
+            Action::Each { key, pattern, change } => {
+                for index in 0..work.items.len() {
+                    let Some(item) = work.items.get(index).filter(|item| item.attribute) else {
+                        continue;
+                    };
+                    let chosen = item.state != State::Gone
+                        && (*key == Some(item.key_id)
+                            || pattern.as_ref().is_some_and(|one| one.is_match(work.bytes(base, item.key))));
+                    if chosen {
+                        change_item(work, base, index, scratch, |old, new| change.apply(old, new));
                     }
-                    work.refresh();
                 }
-                Action::Extract { key, pattern, names } => extract(work, base, around, scratch, (*key, pattern, names)),
+                work.refresh();
+            }
+            Action::Extract { key, pattern, names } => extract(work, base, around, scratch, (*key, pattern, names)),
+            Action::Rewrite(rewrite) => {
+                let wanted = rewrite.wanted(&self.env(work, base, fields, around));
+                if let Some((field, value)) = wanted {
+                    field.set(work, base, &value);
+                }
+                rewrite.apply(work, base, around, scratch);
+                if self.on == Where::Span && rewrite.uses_fields() && work.changed {
+                    reread(work, base, fields);
+                }
             }
         }
     }
@@ -100,7 +191,7 @@ impl Edit {
         &self,
         work: &mut Work,
         base: &[u8],
-        around: &Around<'_>,
+        (fields, around): (&SpanFields, &Around<'_>),
         scratch: &mut Vec<u8>,
         (key, source, update, insert): (KeyId, &Source, bool, bool),
     ) {
@@ -119,10 +210,16 @@ impl Edit {
                 let found = match place {
                     _ if *place == self.on => work.attr(base, *from),
                     Where::Resource => around.resource.attr(*from),
+                    Where::Span => around.span.and_then(|span| span.work.attr(span.base, *from)),
                     _ => around.scope.attr(*from),
                 };
                 let Some(found) = found else { return };
                 copy.extend_from_slice(found);
+                &copy
+            }
+            Source::Of(compute) => {
+                let Ok(found) = compute.eval(&self.env(work, base, fields, around)) else { return };
+                found.put(&mut copy); // nothing for nil: the empty value
                 &copy
             }
             Source::Context(index) => {
@@ -137,8 +234,22 @@ impl Edit {
     }
 }
 
+/// Notes what stands in an event.
+fn note_event(work: &mut Work, event: &[u8], keys: &Keys) {
+    work.reset(3, keys.len());
+    let range = Range { start: 0, end: event.len() };
+    work.owners.push(Owner { range, items: (0, usize::MAX), changed: false, added: false });
+    fields(event, range, |field| {
+        if field.is(3) {
+            work.note(keys, event, 0, &field);
+        } else if field.is(2) {
+            work.field(0, 2, field.start, field.body);
+        }
+    });
+}
+
 /// Updates the attribute where it stands, or appends it.
-fn put(work: &mut Work, base: &[u8], keys: &Keys, scratch: &mut Vec<u8>, (key, value): (KeyId, &[u8])) {
+pub fn put(work: &mut Work, base: &[u8], keys: &Keys, scratch: &mut Vec<u8>, (key, value): (KeyId, &[u8])) {
     if work.attr(base, key).is_none() {
         scratch.clear();
         put_key_value(scratch, keys.get(key), value);
@@ -156,7 +267,7 @@ fn put(work: &mut Work, base: &[u8], keys: &Keys, scratch: &mut Vec<u8>, (key, v
     }
 }
 
-fn change_item(
+pub fn change_item(
     work: &mut Work,
     base: &[u8],
     index: usize,
@@ -196,14 +307,37 @@ fn extract(
     }
 }
 
+impl Step {
+    fn compile(spec: &Json, on: Where, contexts: usize, keys: &mut Keys) -> Outcome<Step> {
+        let map = spec.as_object().ok_or_else(|| format!("action: expected a mapping, not {spec}"))?;
+        let drop_if = map.get("drop_if").map(|drop_if| {
+            need(on >= Where::Span, || format!("drop_if is not there on a {on}"))?;
+            Expr::compile(Some(drop_if), on, keys)
+        });
+        let drop_if = drop_if.transpose()?;
+        let when = given(map, "if").map(|when| Expr::compile(Some(when), on, keys)).transpose()?;
+        let mut rest = map.clone();
+        rest.retain(|name, _| name != "if" && name != "drop_if");
+        Ok(Step { when, drop_if, action: Action::compile(&rest, on, contexts, keys)? })
+    }
+
+    /// Whether the action is to be done; None: the span is dropped.
+    #[inline]
+    fn goes(&self, env: &Env<'_>) -> Option<bool> {
+        if self.drop_if.as_ref().is_some_and(|drop_if| drop_if.holds(env)) {
+            return None;
+        }
+        Some(self.when.as_ref().is_none_or(|when| when.holds(env)))
+    }
+}
+
 impl Action {
-    fn compile(spec: &Json, on: Where, contexts: usize, keys: &mut Keys) -> Outcome<Action> {
-        let spec = only(Some(spec), &["do", "key", "pattern", "to", "value", "from", "context"], "action")?;
+    fn compile(spec: &Map<String, Json>, on: Where, contexts: usize, keys: &mut Keys) -> Outcome<Action> {
         let action = spec.get("do").and_then(Json::as_str).unwrap_or("");
         let allow = |allowed: &[&str]| only_of(spec, allowed, action);
         match action {
             "insert" | "update" | "upsert" => {
-                allow(&["do", "key", "value", "from", "context"])?;
+                allow(&["do", "key", "value", "from", "context", "of"])?;
                 let key = key(spec, action, keys)?;
                 let source = Source::compile(spec, (action, on, contexts), key, keys)?;
                 Ok(Action::Write { key, source, update: action != "insert", insert: action != "update" })
@@ -234,121 +368,26 @@ impl Action {
                 };
                 Ok(Action::Each { key: Some(key(spec, action, keys)?), pattern: None, change })
             }
-            _ => Err(format!("unknown action {}", shown(spec.get("do")))),
+            _ => {
+                let rewrite = Rewrite::compile(action, spec, &mut Site { on, keys, depth: 0 })?;
+                let rewrite = rewrite.ok_or_else(|| format!("unknown action {}", shown(spec.get("do"))))?;
+                Ok(Action::Rewrite(Box::new(rewrite)))
+            }
         }
     }
 }
 
-fn only_of(spec: &Map<String, Json>, allowed: &[&str], what: &str) -> Outcome<()> {
+pub fn only_of(spec: &Map<String, Json>, allowed: &[&str], what: &str) -> Outcome<()> {
     match spec.keys().find(|key| !allowed.contains(&key.as_str())) {
         Some(key) => Err(format!("{what}: unknown key {key}")),
         None => Ok(()),
     }
 }
 
-fn add(key: &str, keys: &mut Keys) -> Outcome<KeyId> {
+pub fn add(key: &str, keys: &mut Keys) -> Outcome<KeyId> {
     keys.add(key.as_bytes()).ok_or_else(|| "too many keys".into())
 }
 
 fn key(spec: &Map<String, Json>, action: &str, keys: &mut Keys) -> Outcome<KeyId> {
     add(text(spec.get("key"), &format!("{action}: key"))?, keys)
-}
-
-impl Source {
-    fn compile(
-        spec: &Map<String, Json>,
-        (action, on, contexts): (&str, Where, usize),
-        key: KeyId,
-        keys: &mut Keys,
-    ) -> Outcome<Source> {
-        match (given(spec, "value"), given(spec, "from"), given(spec, "context")) {
-            (Some(value), None, None) => {
-                let value = base64(text(Some(value), "value")?.as_bytes(), true);
-                let value = value.filter(|value| crate::walk::is_any_value(value));
-                let value = value.ok_or_else(|| "value: no base64 of an AnyValue".to_owned())?;
-                let mut pair = Vec::new();
-                put_key_value(&mut pair, keys.get(key), &value);
-                let parts = Pair::of(&pair);
-                Ok(Source::Value(value, pair, parts))
-            }
-            (None, Some(from), None) => {
-                let parts = listed(Some(from), "from")?;
-                let place = parts.first().and_then(Json::as_str).and_then(Where::parse);
-                let place = place.filter(|_| parts.len() == 2).ok_or_else(|| format!("from: {from}"))?;
-                need(place <= on, || format!("from: a {place} is not there on a {on}"))?;
-                Ok(Source::From(place, add(text(parts.get(1), "from")?, keys)?))
-            }
-            (None, None, Some(context)) => {
-                let index = natural(Some(context), "context")?;
-                need(index < contexts, || format!("context {index}: the program has {contexts}"))?;
-                Ok(Source::Context(index))
-            }
-            _ => Err(format!("{action}: expected one of value, from and context")),
-        }
-    }
-}
-
-impl To {
-    fn apply(self, old: &[u8], new: &mut Vec<u8>) -> Change {
-        let value = read(old);
-        let written = match self {
-            To::Gone => return Change::Drop,
-            To::Hash => hash(value, new),
-            To::Int => to_int(value).map(|number| put_int(new, number)),
-            To::Double => to_double(value).map(|number| put_double(new, number)),
-            To::Text if matches!(value, Value::Str(_)) => None,
-            To::Text => value_text(value).map(|text| put_string(new, &text)),
-        };
-        written.map_or(Change::Same, |()| Change::New)
-    }
-}
-
-fn hash(value: Value<'_>, new: &mut Vec<u8>) -> Option<()> {
-    let digest = match value {
-        Value::Str(text) => Sha256::digest(text),
-        Value::Int(number) => Sha256::digest((number as i64).to_le_bytes()),
-        Value::Double(number) => Sha256::digest(number.to_le_bytes()),
-        Value::Bool(flag) => Sha256::digest([u8::from(flag)]),
-        _ => {
-            put_string(new, b"");
-            return Some(());
-        }
-    };
-    let mut hex = Vec::with_capacity(64);
-    put_hex(&mut hex, &digest);
-    put_string(new, &hex);
-    Some(())
-}
-
-fn to_int(value: Value<'_>) -> Option<i64> {
-    match value {
-        Value::Bool(flag) => Some(flag.into()),
-        // 2^63 is exact as a double, and the first one out of range.
-        Value::Double(number) if (-9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0).contains(&number) => {
-            Some(number as i64)
-        }
-        Value::Str(text) => {
-            let text = std::str::from_utf8(text).ok()?;
-            let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
-            if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-                return None;
-            }
-            text.parse().ok()
-        }
-        _ => None,
-    }
-}
-
-fn to_double(value: Value<'_>) -> Option<f64> {
-    match value {
-        Value::Int(number) => Some(number as f64),
-        Value::Bool(flag) => Some(f64::from(u8::from(flag))),
-        Value::Str(text) => {
-            let text = std::str::from_utf8(text).ok()?;
-            // Rust also reads `inf` and `nan`, and otherwise the same numbers.
-            let numeric = |byte: u8| byte.is_ascii_digit() || b"+-.eE".contains(&byte);
-            text.bytes().all(numeric).then(|| text.parse().ok()).flatten()
-        }
-        _ => None,
-    }
 }

@@ -11,6 +11,7 @@ pub enum Where {
     Resource,
     Scope,
     Span,
+    Event,
 }
 
 impl Where {
@@ -19,6 +20,7 @@ impl Where {
             "resource" => Where::Resource,
             "scope" => Where::Scope,
             "span" => Where::Span,
+            "event" => Where::Event,
             _ => return None,
         })
     }
@@ -30,6 +32,7 @@ impl fmt::Display for Where {
             Where::Resource => "resource",
             Where::Scope => "scope",
             Where::Span => "span",
+            Where::Event => "event",
         })
     }
 }
@@ -148,6 +151,8 @@ pub struct Env<'a> {
     pub resource: Side<'a>,
     pub scope: Side<'a>,
     pub span: Option<SpanView<'a>>,
+    /// The message of one of its events.
+    pub event: Option<&'a [u8]>,
 }
 
 impl<'a> Env<'a> {
@@ -158,6 +163,7 @@ impl<'a> Env<'a> {
             Where::Resource => self.resource.attr(key),
             Where::Scope => self.scope.attr(key),
             Where::Span => self.span.and_then(|span| span.work.attr(span.base, key)),
+            Where::Event => None,
         }
     }
 }

@@ -6,6 +6,7 @@ use serde_json::Value as Json;
 
 use crate::env::{Env, Where};
 use crate::keys::{KeyId, Keys};
+use crate::ottl::{Cond, Site};
 use crate::regex::Pattern;
 use crate::spec::{listed, need, put_hex, shown, text, Outcome};
 use crate::value::{any_element, compare_int_double, value_text, Value};
@@ -21,6 +22,8 @@ pub enum FieldName {
     Kind,
     StatusCode,
     Duration,
+    Start,
+    End,
     TraceId,
     SpanId,
     ParentSpanId,
@@ -66,7 +69,9 @@ fn attribute(parts: &[Json], on: Where, keys: &mut Keys) -> Outcome<Operand> {
     let (needed, operand) = match place {
         "any" => (Where::Span, Operand::Any(key)),
         _ => {
-            let place = Where::parse(place).ok_or_else(|| format!("unknown place of an attribute {place:?}"))?;
+            // Those of events stand in values only.
+            let place = Where::parse(place).filter(|one| *one != Where::Event);
+            let place = place.ok_or_else(|| format!("unknown place of an attribute {:?}", parts.get(1)))?;
             (place, Operand::Attribute(place, key))
         }
     };
@@ -84,6 +89,8 @@ fn field(name: &str, on: Where) -> Outcome<Operand> {
         "kind" => FieldName::Kind,
         "status.code" => FieldName::StatusCode,
         "duration" => FieldName::Duration,
+        "start" => FieldName::Start,
+        "end" => FieldName::End,
         "trace_id" => FieldName::TraceId,
         "span_id" => FieldName::SpanId,
         "parent_span_id" => FieldName::ParentSpanId,
@@ -114,6 +121,8 @@ impl FieldName {
             FieldName::Kind => return then(number(fields.kind.into())),
             FieldName::StatusCode => return then(number(fields.status_code.into())),
             FieldName::Duration => return then(number(fields.duration().into())),
+            FieldName::Start => return then(number((fields.start as i64).into())),
+            FieldName::End => return then(number((fields.end as i64).into())),
             FieldName::SpanId => fields.span_id,
             FieldName::ParentSpanId => fields.parent,
             _ => fields.trace_id,
@@ -134,7 +143,7 @@ pub enum Literal {
 }
 
 impl Literal {
-    fn compile(spec: Option<&Json>) -> Outcome<Literal> {
+    pub fn compile(spec: Option<&Json>) -> Outcome<Literal> {
         let bad = || format!("no literal: {}", shown(spec));
         Ok(match spec {
             Some(Json::String(text)) => Literal::Str(text.as_bytes().to_vec()),
@@ -230,10 +239,12 @@ pub enum Expr {
     GoStrMatches(Operand, Box<Pattern>),
     GoIntBetween(Operand, i128, i128),
     GoBoolIs(Operand, bool),
+    /// True: it is answered with yes. False: it cannot be answered.
+    Ottl(Box<Cond>, bool),
 }
 
 /// How deep conditions may be nested: evaluating them is recursive.
-const MAX_NESTING: usize = 200;
+pub const MAX_NESTING: usize = 200;
 
 impl Expr {
     /// Compiles a condition that is asked on the level `on`.
@@ -249,7 +260,7 @@ impl Expr {
         }
     }
 
-    fn nested(spec: Option<&Json>, on: Where, keys: &mut Keys, depth: usize) -> Outcome<Expr> {
+    pub fn nested(spec: Option<&Json>, on: Where, keys: &mut Keys, depth: usize) -> Outcome<Expr> {
         need(depth < MAX_NESTING, || "condition: nested too deep".into())?;
         let parts = listed(spec, "condition")?;
         let unknown = || format!("no condition: {}", shown(spec));
@@ -263,7 +274,7 @@ impl Expr {
             ("true", []) => Expr::Const(true),
             ("false", []) => Expr::Const(false),
             ("root", []) => {
-                need(on == Where::Span, || format!("root is not there on a {on}"))?;
+                need(on >= Where::Span, || format!("root is not there on a {on}"))?;
                 Expr::Root
             }
             ("exists", [operand]) => Expr::Exists(Operand::compile(Some(operand), on, keys)?),
@@ -271,6 +282,10 @@ impl Expr {
                 let op = Op::compile(Some(op))?;
                 let literal = Literal::compile(Some(literal))?;
                 Expr::Cmp(op, Operand::compile(Some(operand), on, keys)?, literal)
+            }
+            ("ottl" | "ottl_fails", [one]) => {
+                let cond = Cond::compile(Some(one), &mut Site { on, keys, depth: depth + 1 })?;
+                Expr::Ottl(Box::new(cond), name == "ottl")
             }
             _ => Expr::leaf(name, rest, on, keys)?.ok_or_else(unknown)?,
         })
@@ -351,6 +366,8 @@ impl Expr {
                 *min <= number && number <= *max
             }),
             Expr::GoBoolIs(operand, wanted) => whole(*operand, env, |value| (value == Value::Bool(true)) == *wanted),
+            Expr::Ottl(cond, true) => cond.test(env).unwrap_or(false),
+            Expr::Ottl(cond, false) => cond.test(env).is_err(),
         }
     }
 }

@@ -3,11 +3,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::env::{Env, Level, Side, Where};
+use crate::env::{Env, Level, Side, SpanFields, Where};
 use crate::program::{Program, Scratch, Stage};
-use crate::walk::{Form, Pair};
 use crate::wire::{fields, put_field, Range};
-use crate::work::{key_value_parts, Owner, State, Work, TOP};
+use crate::work::{Owner, State, Work, TOP};
 
 /// A resource's or scope's header after the stages.
 pub struct Header {
@@ -134,12 +133,7 @@ pub fn parse(program: &Program, base: &[u8], on: Where, work: &mut Work) {
         work.owners.push(Owner { range: field.body, items: (first, first), changed: false, added: false });
         fields(base, field.body, |inner| {
             if inner.is(attribute) {
-                let (key, value) = key_value_parts(inner.body.of(base));
-                let moved =
-                    |part: Range| Range { start: inner.body.start + part.start, end: inner.body.start + part.end };
-                let pair = Pair { key: moved(key), value: moved(value), form: Form::Other };
-                let id = program.keys.find(pair.key.of(base));
-                work.attribute(owner, inner.whole(), inner.body, pair, id);
+                work.note(&program.keys, base, owner, &inner);
             } else if scope && (inner.is(1) || inner.is(2)) {
                 work.field(owner, inner.tag >> 3, inner.start, inner.body);
             }
@@ -166,15 +160,16 @@ fn run(
         Stage::Edit(edit) if edit.on == on => {
             let here = Side::Work(work, base);
             let env = match on {
-                Where::Scope => Env { resource, scope: here, span: None },
-                _ => Env { resource: here, scope: Side::None, span: None },
+                Where::Scope => Env { resource, scope: here, span: None, event: None },
+                _ => Env { resource: here, scope: Side::None, span: None, event: None },
             };
             if edit.when.holds(&env) {
-                let around = crate::edit::Around { resource, scope: Side::None, context, keys: &program.keys };
-                edit.apply(work, base, &around, &mut scratch.text);
+                let around =
+                    crate::edit::Around { resource, scope: Side::None, span: None, context, keys: &program.keys };
+                edit.apply(work, base, &mut SpanFields::default(), &around, &mut scratch.text);
             }
         }
-        Stage::Edit(_) => {}
+        Stage::Edit(_) | Stage::Filter(_) | Stage::Sample(_) => {}
         Stage::Scrub(scrub) => {
             scrub.header(work, base, on, scratch, index);
             work.refresh();

@@ -2,9 +2,10 @@
 
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
+use crate::splice::{change_values, Change, Splice};
 use crate::tracestate::{with_threshold, Mode};
 use crate::wire::{fields, put_field, Range};
-use crate::work::{change_values, key_value_parts, Change, Splice};
+use crate::work::key_value_parts;
 
 /// Numbers of labels fit 16 bits; 0 means none.
 pub type LabelId = u16;

@@ -5,6 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde_json::Value as Json;
 
+use crate::drop::{Filter, Sample};
 use crate::edit::Edit;
 use crate::env::Where;
 use crate::facts::Facts;
@@ -18,6 +19,20 @@ use crate::work::Work;
 pub enum Stage {
     Edit(Edit),
     Scrub(Box<Scrub>),
+    Filter(Filter),
+    Sample(Sample),
+}
+
+impl Stage {
+    /// Whether it may drop spans.
+    fn drops(&self) -> bool {
+        match self {
+            Stage::Sample(_) => true,
+            Stage::Filter(filter) => filter.on == Where::Span,
+            Stage::Edit(edit) => edit.drops(),
+            Stage::Scrub(_) => false,
+        }
+    }
 }
 
 pub struct Program {
@@ -26,6 +41,8 @@ pub struct Program {
     pub facts: Facts,
     pub limits: Limits,
     pub notes: Notes,
+    /// How many stages may drop spans.
+    pub drops: usize,
     /// The stages that touch spans, by their place.
     pub span_stages: Vec<usize>,
     /// Whether headers depend on the values that come with a request.
@@ -41,6 +58,9 @@ pub struct Program {
 pub struct Scratch {
     pub work: Work,
     pub header_work: Work,
+    pub event_work: Work,
+    /// Spans of this request that were dropped, by stage that may do so.
+    pub dropped: Vec<u64>,
     pub text: Vec<u8>,
     pub key: Vec<u8>,
     /// Replacements of this request by scrub rule.
@@ -74,6 +94,8 @@ impl Program {
                     rules += scrub.rules();
                     Stage::Scrub(Box::new(scrub))
                 }
+                Some("filter") => Stage::Filter(Filter::compile(stage, &mut keys)?),
+                Some("sample") => Stage::Sample(Sample::compile(stage, &mut keys)?),
                 _ => return Err(format!("unknown stage {}", shown(stage.get("kind")))),
             });
         }
@@ -81,10 +103,11 @@ impl Program {
         let limits = limits(spec.get("limits"))?;
         Ok(Program {
             notes: notes(&stages),
+            drops: stages.iter().filter(|stage| stage.drops()).count(),
             span_stages: span_stages(&stages),
             headers_use_context: stages
                 .iter()
-                .any(|stage| matches!(stage, Stage::Edit(edit) if edit.uses_context && edit.on != Where::Span)),
+                .any(|stage| matches!(stage, Stage::Edit(edit) if edit.uses_context && edit.on < Where::Span)),
             counters: (0..rules).map(|_| AtomicU64::new(0)).collect(),
             memo: Mutex::default(),
             pool: Mutex::default(),
@@ -105,13 +128,15 @@ impl Program {
         let mut scratch = pooled.unwrap_or_default();
         scratch.counts.clear();
         scratch.counts.resize(self.counters.len(), 0);
+        scratch.dropped.clear();
+        scratch.dropped.resize(self.drops, 0);
         if scratch.scrub.len() != self.stages.len() {
             scratch.scrub = self
                 .stages
                 .iter()
                 .map(|stage| match stage {
                     Stage::Scrub(scrub) => scrub.cache(),
-                    Stage::Edit(_) => scrub::Cache::default(),
+                    _ => scrub::Cache::default(),
                 })
                 .collect();
         }
@@ -147,15 +172,27 @@ fn limits(spec: Option<&Json>) -> Outcome<Limits> {
 
 fn on_spans(stage: &Stage) -> bool {
     match stage {
-        Stage::Edit(edit) => edit.on == Where::Span,
+        Stage::Edit(edit) => edit.on >= Where::Span,
         Stage::Scrub(scrub) => scrub.on_spans(),
+        Stage::Filter(_) | Stage::Sample(_) => true,
     }
 }
 
 fn notes(stages: &[Stage]) -> Notes {
     let scrubs = stages.iter().any(|stage| matches!(stage, Stage::Scrub(_)) && on_spans(stage));
-    let edits = |stage: &Stage| matches!(stage, Stage::Edit(edit) if edit.on == Where::Span && edit.uses_patterns());
-    Notes { attributes: scrubs || stages.iter().any(edits), fields: scrubs }
+    let edits = |test: &dyn Fn(&Edit) -> bool| {
+        stages.iter().any(|stage| matches!(stage, Stage::Edit(edit) if edit.on >= Where::Span && test(edit)))
+    };
+    let fields = stages.iter().any(|stage| match stage {
+        Stage::Sample(_) => true,
+        Stage::Filter(filter) => filter.on == Where::Event,
+        _ => false,
+    });
+    Notes {
+        attributes: scrubs || edits(&|edit| edit.on == Where::Span && edit.uses_all()),
+        fields: scrubs || fields || edits(&|edit| edit.on == Where::Event || edit.uses_fields()),
+        kind: edits(&|edit| edit.on == Where::Span && edit.uses_kind()),
+    }
 }
 
 fn span_stages(stages: &[Stage]) -> Vec<usize> {

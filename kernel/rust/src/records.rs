@@ -11,9 +11,10 @@ use crate::env::Env;
 use crate::header::{compute, memo_key, Header};
 use crate::labels::{Book, LabelId};
 use crate::program::{lock, Program, Scratch};
+use crate::rebuild::Rebuild;
 use crate::rows::Rows;
 use crate::walk::{Limits, Walked};
-use crate::wire::{put_field, put_head, Range, Reader, LEN};
+use crate::wire::Reader;
 
 /// Bytes that spans stand in.
 pub enum Buffer {
@@ -48,9 +49,11 @@ pub type Pair = (Arc<[u8]>, Arc<[u8]>);
 
 /// What `digest` keeps to write the whole request again.
 pub struct Origin {
-    resources: Vec<(Arc<Header>, u32)>,
-    scopes: Vec<(Arc<Header>, u32)>,
+    pub resources: Vec<(Arc<Header>, u32)>,
+    pub scopes: Vec<(Arc<Header>, u32)>,
     is_changed: bool,
+    /// Places of spans that were dropped.
+    pub gone: Vec<u32>,
 }
 
 pub struct Records {
@@ -65,6 +68,8 @@ pub struct Records {
     pub labels: Mutex<Vec<[LabelId; 2]>>,
     pub book: Option<Arc<Book>>,
     pub origin: Option<Origin>,
+    /// Spans that were dropped, by stage that may do so.
+    pub dropped: Vec<u64>,
 }
 
 impl Records {
@@ -92,7 +97,9 @@ impl Records {
                 resources: digested.resources,
                 scopes: digested.scopes,
                 is_changed: digested.is_changed,
+                gone: digested.gone,
             }),
+            dropped: digested.dropped,
         }
     }
 
@@ -125,7 +132,7 @@ impl Records {
         if !origin.is_changed {
             return (None, true);
         }
-        let new = Rebuild { records: self, origin, original, resource: 0, scope: 0, span: 0 }.run();
+        let new = Rebuild::new(self, origin, original).run();
         ((new != original).then_some(new), true)
     }
 
@@ -151,7 +158,7 @@ impl Records {
             };
             let place = Place { resource, scope, context: &[] };
             let base = self.span(span);
-            let fields = one_span(program, Reader::new(base), &Limits::NONE, place, scratch)?;
+            let Some(fields) = one_span(program, Reader::new(base), &Limits::NONE, place, scratch)? else { continue };
             let (work, start) = (&scratch.work, changed.len());
             let mut new = *span;
             if work.changed {
@@ -175,6 +182,7 @@ impl Records {
             labels: Mutex::new(self.labels_now()),
             book: self.book.clone(),
             origin: None,
+            dropped: std::mem::take(&mut scratch.dropped),
         })
     }
 }
@@ -202,97 +210,4 @@ fn refined_header(program: &Program, base: &[u8], resource: Option<&Header>, scr
     scratch.key = key;
     header.count(&mut scratch.counts);
     header
-}
-
-/// Writes a request again: what did not change keeps its bytes and its place.
-struct Rebuild<'a> {
-    records: &'a Records,
-    origin: &'a Origin,
-    original: &'a [u8],
-    resource: usize,
-    scope: usize,
-    span: usize,
-}
-
-impl Rebuild<'_> {
-    fn run(mut self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(self.original.len() + self.original.len() / 4);
-        let whole = Reader::new(self.original);
-        crate::wire::fields(self.original, Range { start: 0, end: self.original.len() }, |field| {
-            if !field.is(1) {
-                out.extend_from_slice(field.whole().of(self.original));
-                return;
-            }
-            let mut payload = Vec::with_capacity(field.body.end - field.body.start);
-            if self.resource_spans(whole.sub(field.body), &mut payload) {
-                put_field(&mut out, 1, &payload);
-            } else {
-                out.extend_from_slice(field.whole().of(self.original));
-            }
-        });
-        out
-    }
-
-    /// Writes a `ResourceSpans`; true when it differs.
-    fn resource_spans(&mut self, reader: Reader<'_>, out: &mut Vec<u8>) -> bool {
-        let Some((header, _)) = self.origin.resources.get(self.resource) else {
-            return false;
-        };
-        self.resource += 1;
-        let header = Arc::clone(header);
-        self.level(reader, &header, out, |this, child, out| {
-            let Some((scope, _)) = this.origin.scopes.get(this.scope) else {
-                return false;
-            };
-            this.scope += 1;
-            let scope = Arc::clone(scope);
-            let whole = Reader::new(this.original);
-            this.level(whole.sub(child), &scope, out, |this, _, out| {
-                let Some(span) = this.records.spans.get(this.span) else {
-                    return false;
-                };
-                this.span += 1;
-                let changed = span.buffer > 0;
-                if changed {
-                    out.extend_from_slice(this.records.span(span));
-                }
-                changed
-            })
-        })
-    }
-
-    /// Writes a message of a header and children. `child` writes a child and says whether it differs.
-    fn level(
-        &mut self,
-        mut reader: Reader<'_>,
-        header: &Header,
-        out: &mut Vec<u8>,
-        mut child: impl FnMut(&mut Self, Range, &mut Vec<u8>) -> bool,
-    ) -> bool {
-        let (mut index, mut changed, mut payload) = (0, header.changed, Vec::new());
-        while !reader.done() {
-            let start = reader.pos;
-            let Ok(tag) = reader.tag() else { break };
-            let body =
-                if tag & 7 == LEN { reader.len().ok() } else { reader.skip(tag, 0).ok().map(|()| Range::default()) };
-            let Some(body) = body else { break };
-            let whole = Range { start, end: reader.pos };
-            if tag != 0x12 {
-                let new = header.fields.get(index).and_then(Option::as_ref);
-                out.extend_from_slice(new.map_or(whole.of(reader.buf), |new| new));
-                index += 1;
-                continue;
-            }
-            payload.clear();
-            if child(self, body, &mut payload) && payload != body.of(reader.buf) {
-                changed = true;
-                put_head(out, 2, payload.len());
-                out.extend_from_slice(&payload);
-            } else {
-                out.extend_from_slice(whole.of(reader.buf));
-            }
-        }
-        out.extend_from_slice(&header.appended);
-        changed
-    }
 }

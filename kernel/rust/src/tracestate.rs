@@ -49,7 +49,8 @@ impl<'a> Parsed<'a> {
     }
 }
 
-fn trimmed(mut member: &[u8]) -> &[u8] {
+/// Without the spaces and tabs around it.
+pub fn trimmed(mut member: &[u8]) -> &[u8] {
     while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = member {
         member = rest;
     }
@@ -77,6 +78,48 @@ pub fn randomness(state: &[u8]) -> Option<u64> {
     }
 }
 
+/// What a trace state says of sampling.
+#[derive(Debug, Clone, Copy)]
+pub struct Sampling {
+    /// The `ot` member, its `rv` and its `th` are well formed, as far as they are there.
+    pub valid: bool,
+    pub rv: Option<u64>,
+    pub threshold: Option<u64>,
+}
+
+/// What a trace state says of sampling.
+pub fn sampling(state: &[u8]) -> Sampling {
+    let parsed = Parsed::new(state);
+    let formed = parsed.subs.iter().all(|sub| sub.contains(&b':'));
+    let threshold = parsed.value(b"th:").map(padded);
+    let rv = randomness(state);
+    let valid = formed && (rv.is_some() || parsed.value(b"rv:").is_none()) && threshold != Some(None);
+    Sampling { valid, rv, threshold: threshold.flatten().filter(|_| valid) }
+}
+
+/// A threshold of 1 to 14 hex digits in 56 bits.
+fn padded(digits: &[u8]) -> Option<u64> {
+    if !(1..=14).contains(&digits.len()) {
+        return None;
+    }
+    Some(hex(digits)? << (4 * (14 - digits.len())))
+}
+
+/// The trace state with the threshold (None: erased), and with `rv` first where one is given; None when it stays.
+pub fn with_sampling(state: &[u8], rv: Option<u64>, threshold: Option<u64>) -> Option<Vec<u8>> {
+    let mode = if threshold.is_some() { Mode::Set } else { Mode::Erase };
+    let new = with_threshold(state, mode, threshold.unwrap_or(0)).filter(|new| new != state)?;
+    let Some(rv) = rv else { return Some(new) };
+    let parsed = Parsed::new(&new);
+    let rv = format!("rv:{rv:014x}").into_bytes();
+    let member = [&[rv.as_slice()], parsed.subs.as_slice()].concat().join(&b';');
+    if String::from_utf8_lossy(&member).chars().count() > MAX_OT {
+        return None;
+    }
+    let written = [b"ot=".as_slice(), &member].concat();
+    Some([&[written.as_slice()], parsed.others.as_slice()].concat().join(&b','))
+}
+
 /// The trace state with its threshold set (the larger of both stays) or erased; None when it stays as it is.
 pub fn with_threshold(state: &[u8], mode: Mode, threshold: u64) -> Option<Vec<u8>> {
     if mode == Mode::Leave || state.len() > MAX_TRACE_STATE {
@@ -88,8 +131,7 @@ pub fn with_threshold(state: &[u8], mode: Mode, threshold: u64) -> Option<Vec<u8
         return None;
     }
     let mut subs: Vec<&[u8]> = parsed.subs.iter().copied().filter(|sub| !sub.starts_with(b"th:")).collect();
-    let incoming = parsed.value(b"th:").filter(|value| (1..=14).contains(&value.len()));
-    let incoming = incoming.and_then(|value| Some(hex(value)? << (4 * (14 - value.len()))));
+    let incoming = parsed.value(b"th:").and_then(padded);
     let digits = format!("th:{:014x}", threshold.max(incoming.unwrap_or(0)));
     let significant = digits.trim_end_matches('0');
     let written = if significant == "th:" { "th:0" } else { significant };

@@ -15,7 +15,8 @@ pub enum Value<'a> {
     Bytes(&'a [u8]),
     /// The payload of the `ArrayValue`.
     Array(&'a [u8]),
-    Map,
+    /// The payload of the `KeyValueList`.
+    Map(&'a [u8]),
     Empty,
 }
 
@@ -32,7 +33,7 @@ pub fn read(payload: &[u8]) -> Value<'_> {
             0x18 => reader.varint().map(|bits| Value::Int(i128::from(bits as i64))),
             0x21 => reader.fixed64().map(|bits| Value::Double(f64::from_bits(bits))),
             0x2a => reader.len().map(|at| Value::Array(at.of(payload))),
-            0x32 => reader.len().map(|_| Value::Map),
+            0x32 => reader.len().map(|at| Value::Map(at.of(payload))),
             0x3a => reader.len().map(|at| Value::Bytes(at.of(payload))),
             _ => reader.skip(tag, 0).map(|()| value),
         };
@@ -65,7 +66,7 @@ pub fn value_text(value: Value<'_>) -> Option<Cow<'_, [u8]>> {
         Value::Bool(false) => b"false".into(),
         Value::Int(number) => number.to_string().into_bytes().into(),
         Value::Double(number) => double_text(number).into_bytes().into(),
-        Value::Bytes(_) | Value::Array(_) | Value::Map | Value::Empty => return None,
+        Value::Bytes(_) | Value::Array(_) | Value::Map(_) | Value::Empty => return None,
     })
 }
 

@@ -3,7 +3,7 @@
 use crate::env::SpanFields;
 use crate::keys::Keys;
 use crate::wire::{is_ascii, Bad, Range, Reader, LEN, MAX_LEVELS};
-use crate::work::{Loc, Owner, Work};
+use crate::work::{Loc, Owner, Work, KIND};
 
 /// Why a request is refused.
 #[derive(Debug, Clone, Copy)]
@@ -78,6 +78,8 @@ pub struct Notes {
     pub attributes: bool,
     /// Strings, events and links as well.
     pub fields: bool,
+    /// The kind as well.
+    pub kind: bool,
 }
 
 /// Validates a span and notes what stages and facts need.
@@ -85,6 +87,7 @@ pub fn span(mut reader: Reader<'_>, keys: &Keys, limits: &Limits, notes: Notes, 
     let mut fields = SpanFields::default();
     let mut attributes = 0usize;
     work.reset(9, keys.len());
+    work.noted = notes.fields;
     let range = Range { start: reader.pos, end: reader.buf.len() };
     work.owners.push(Owner { range, items: (0, usize::MAX), changed: false, added: false });
     while !reader.done() {
@@ -111,7 +114,13 @@ pub fn span(mut reader: Reader<'_>, keys: &Keys, limits: &Limits, notes: Notes, 
                     work.field(0, tag_read >> 3, start, body);
                 }
             }
-            0x30 => fields.kind = reader.varint()? as i32,
+            0x30 => {
+                let from = reader.pos;
+                fields.kind = reader.varint()? as i32;
+                if notes.kind {
+                    work.field(0, KIND, start, Range { start: from, end: reader.pos });
+                }
+            }
             0x39 => fields.start = reader.fixed64()?,
             0x41 => fields.end = reader.fixed64()?,
             0x5a | 0x6a | 0x7a => {

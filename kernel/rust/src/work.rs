@@ -3,9 +3,14 @@
 //! The original bytes (`base`) stay where they are. Each field that stages may touch is an `Item`; what a stage writes
 //! goes to an arena. Nothing is put together before the last stage is done.
 
-use crate::keys::{KeyId, UNKNOWN};
+use crate::keys::{KeyId, Keys, UNKNOWN};
 use crate::walk::{Form, Pair};
-use crate::wire::{fields, put_field, put_head, Field, Range};
+use crate::wire::{fields, put_field, Field, Range};
+
+/// The field of a span that is a varint and may be an item: its body is the varint.
+pub const KIND: u32 = 6;
+/// The field of a span that holds its status.
+pub const STATUS: u32 = 15;
 
 /// Stands where an item has no place in the original bytes.
 pub const NOWHERE: u32 = u32::MAX;
@@ -87,6 +92,8 @@ pub struct Work {
     added: usize,
     /// Whether the slots must be found again.
     stale: bool,
+    /// Whether all fields that stages may touch stand among the items, not only attributes.
+    pub noted: bool,
 }
 
 impl Work {
@@ -206,6 +213,15 @@ impl Work {
         self.touched(owner, added);
     }
 
+    /// Gives an attribute another key; `payload` is the new `KeyValue`.
+    pub fn rename(&mut self, index: usize, payload: &[u8], key_id: KeyId) {
+        self.replace(index, payload);
+        if let Some(item) = self.items.get_mut(index) {
+            item.key_id = key_id;
+            self.stale = true;
+        }
+    }
+
     /// Appends an attribute with these parts to the last owner; with none, an empty one is added first.
     pub fn append(&mut self, key_id: KeyId, pair: &[u8], parts: Pair) {
         if self.owners.is_empty() {
@@ -231,6 +247,30 @@ impl Work {
         });
         self.added = self.added.min(self.items.len() - 1);
         self.touched(owner, true);
+    }
+
+    /// Appends a field that is no attribute to the last owner; with none, an empty one is added first.
+    pub fn append_field(&mut self, number: u32, payload: &[u8]) {
+        if self.owners.is_empty() {
+            self.owners.push(Owner { range: Range::default(), items: (0, 0), changed: true, added: true });
+        }
+        let owner = self.owners.len() as u32 - 1;
+        let body = self.store(payload);
+        self.field(owner, number, 0, Range::default());
+        if let Some(item) = self.items.last_mut() {
+            *item = Item { start: NOWHERE, end: NOWHERE, body, state: State::Changed, ..*item };
+        }
+        self.added = self.added.min(self.items.len() - 1);
+        self.touched(owner, true);
+    }
+
+    /// Notes an attribute of a message that is known to be valid.
+    pub fn note(&mut self, keys: &Keys, base: &[u8], owner: u32, field: &Field) {
+        let (key, value) = key_value_parts(field.body.of(base));
+        let moved = |part: Range| Range { start: field.body.start + part.start, end: field.body.start + part.end };
+        let pair = Pair { key: moved(key), value: moved(value), form: Form::Other };
+        let id = keys.find(pair.key.of(base));
+        self.attribute(owner, field.whole(), field.body, pair, id);
     }
 
     fn store(&mut self, payload: &[u8]) -> Loc {
@@ -263,6 +303,11 @@ impl Work {
     /// Appends a changed item with its tag; nothing when it is gone.
     pub fn put(&self, base: &[u8], item: &Item, out: &mut Vec<u8>) {
         if item.state == State::Changed {
+            if item.number == KIND {
+                out.push((KIND << 3) as u8);
+                out.extend_from_slice(self.bytes(base, item.body));
+                return;
+            }
             put_field(out, item.number, self.bytes(base, item.body));
         }
     }
@@ -285,93 +330,4 @@ pub fn key_value_parts(pair: &[u8]) -> (Range, Range) {
 pub fn put_key_value(out: &mut Vec<u8>, key: &[u8], value: &[u8]) {
     put_field(out, 1, key);
     put_field(out, 2, value);
-}
-
-/// Writes a message anew as soon as a field of it changes; as long as none does, nothing is written.
-pub struct Splice<'a> {
-    old: &'a [u8],
-    copied: usize,
-    pub changed: bool,
-}
-
-impl<'a> Splice<'a> {
-    pub fn new(old: &'a [u8]) -> Self {
-        Splice { old, copied: 0, changed: false }
-    }
-
-    fn up_to(&mut self, field: &Field, out: &mut Vec<u8>) {
-        out.extend_from_slice(Range { start: self.copied, end: field.start }.of(self.old));
-        self.copied = field.body.end;
-        self.changed = true;
-    }
-
-    /// Gives a field another payload, unless it has it already.
-    pub fn replace(&mut self, field: &Field, payload: &[u8], out: &mut Vec<u8>) {
-        if field.body.of(self.old) != payload {
-            self.up_to(field, out);
-            put_head(out, field.tag >> 3, payload.len());
-            out.extend_from_slice(payload);
-        }
-    }
-
-    pub fn remove(&mut self, field: &Field, out: &mut Vec<u8>) {
-        self.up_to(field, out);
-    }
-
-    /// Writes what is left: if anything changed, or (with `Some`) in any case. True when something was written.
-    pub fn finish(self, anyway: Option<()>, out: &mut Vec<u8>) -> bool {
-        let write = self.changed || anyway.is_some();
-        if write {
-            out.extend_from_slice(Range { start: self.copied, end: self.old.len() }.of(self.old));
-        }
-        write
-    }
-}
-
-/// What a change of a value comes to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Change {
-    Same,
-    /// The new payload was written.
-    New,
-    Drop,
-}
-
-/// Applies `change` to every `AnyValue` of a `KeyValue`; a missing one counts as empty, and is appended when it changes.
-/// The new `KeyValue` is appended to `out` if it is `New`.
-pub fn change_values(pair: &[u8], out: &mut Vec<u8>, mut change: impl FnMut(&[u8], &mut Vec<u8>) -> Change) -> Change {
-    let (mut splice, mut seen, mut dropped) = (Splice::new(pair), false, false);
-    let mut new = Vec::new();
-    fields(pair, Range { start: 0, end: pair.len() }, |field| {
-        if !field.is(2) || dropped {
-            return;
-        }
-        seen = true;
-        new.clear();
-        match change(field.body.of(pair), &mut new) {
-            Change::Same => {}
-            Change::New => splice.replace(&field, &new, out),
-            Change::Drop => dropped = true,
-        }
-    });
-    let mut added = false;
-    if !seen {
-        match change(&[], &mut new) {
-            Change::New => added = !new.is_empty(),
-            Change::Drop => dropped = true,
-            Change::Same => {}
-        }
-    }
-    if dropped {
-        return Change::Drop;
-    }
-    let written = splice.finish(added.then_some(()), out);
-    if added {
-        put_field(out, 2, &new);
-    }
-    if written {
-        Change::New
-    } else {
-        Change::Same
-    }
 }

@@ -57,6 +57,12 @@ impl PyRecords {
         self.records.bytes()
     }
 
+    /// Spans dropped, by stage that may drop them.
+    #[getter]
+    fn dropped(&self) -> Vec<u64> {
+        self.records.dropped.clone()
+    }
+
     /// The whole request after the stages; ValueError for records that did not come from `digest`.
     fn request<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let (changed, of_request) = py.detach(|| self.records.request());

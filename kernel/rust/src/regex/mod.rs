@@ -77,8 +77,13 @@ impl Pattern {
 
     /// The groups of the first match.
     pub fn captures(&self, text: &[u8]) -> Option<Captures> {
+        self.captures_from(text, 0)
+    }
+
+    /// The first match at or after `from`, with all groups.
+    pub fn captures_from(&self, text: &[u8], from: usize) -> Option<Captures> {
         let mut captures = self.regex.create_captures();
-        self.regex.search_captures(&Input::new(text), &mut captures);
+        self.regex.search_captures(&Input::new(text).range(from..), &mut captures);
         captures.is_match().then_some(captures)
     }
 }

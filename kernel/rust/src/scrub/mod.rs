@@ -17,8 +17,9 @@ use crate::env::{SpanFields, Where};
 use crate::program::Scratch;
 use crate::regex::Pattern;
 use crate::spec::{given, listed, only, shown, text, Outcome};
-use crate::wire::{fields, Range};
-use crate::work::{Change, State, Work, TOP};
+use crate::splice::Change;
+use crate::wire::{fields, Range, Reader};
+use crate::work::{State, Work, KIND, TOP};
 pub use cache::Cache;
 use matcher::Matcher;
 use pass::Pass;
@@ -134,6 +135,7 @@ impl Scrub {
         for (index, item) in work.items.iter().enumerate() {
             let done = match item.number {
                 _ if item.state == State::Gone => true,
+                KIND => true,
                 9 => !at.span || pass.leaves(work, base, index, item),
                 3 => !at.trace_state || pass.is_clean(work.bytes(base, item.body)),
                 5 => !at.span_name || pass.is_clean(work.bytes(base, item.body)),
@@ -177,17 +179,24 @@ fn apply(work: &mut Work, index: usize, change: Change, new: &[u8]) {
     }
 }
 
-/// Reads the strings of a span again, after some changed.
-fn reread(work: &Work, base: &[u8], span: &mut SpanFields) {
+fn enumerated(varint: &[u8]) -> i32 {
+    Reader::new(varint).varint().map_or(0, |bits| bits as i32)
+}
+
+/// Reads the fields of a span again, after some changed.
+pub fn reread(work: &Work, base: &[u8], span: &mut SpanFields) {
     for item in work.items.iter().filter(|item| !item.attribute) {
         match item.number {
             3 => span.trace_state = item.body,
             5 => span.name = item.body,
+            KIND => span.kind = enumerated(work.bytes(base, item.body)),
             15 => {
                 let status = work.bytes(base, item.body);
                 fields(status, Range { start: 0, end: status.len() }, |field| {
                     if field.is(2) {
                         span.status_message = item.body.part(field.body);
+                    } else if field.tag == 3 << 3 {
+                        span.status_code = enumerated(field.body.of(status));
                     }
                 });
             }

@@ -2,10 +2,11 @@
 
 use super::cache::{Cache, Verdict};
 use super::Scrub;
+use crate::splice::{change_values, Change, Splice};
 use crate::value::{put_string, read, value_text};
 use crate::walk::Form;
 use crate::wire::{fields, Range};
-use crate::work::{change_values, key_value_parts, Change, Item, Splice, Work};
+use crate::work::{key_value_parts, Item, Work};
 
 pub struct Pass<'a> {
     pub scrub: &'a Scrub,

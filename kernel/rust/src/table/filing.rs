@@ -93,6 +93,7 @@ impl<'a> Selection<'a> {
             thresholds: self.thresholds,
             labels: Mutex::new(self.labels),
             book: Some(Arc::clone(&table.book)),
+            dropped: Vec::new(),
             origin: None,
         })
     }

@@ -289,11 +289,14 @@ impl Inner {
     fn hold_spans(&mut self, records: &Records, slot: u32, spans: &[u32], pairs: &mut [Option<u32>]) {
         let own = |index: &u32| records.spans.get(*index as usize);
         let bytes: usize = spans.iter().filter_map(own).map(|span| span.len as usize).sum();
-        let mut chunk = Vec::with_capacity(bytes + 8 * spans.len());
+        let mut chunk = Vec::with_capacity(bytes + 4 + 8 * spans.len());
+        chunk.extend_from_slice(&(spans.len() as u32).to_le_bytes());
         for span in spans.iter().filter_map(own) {
             let number = self.pair(records, span, pairs);
             chunk.extend_from_slice(&number.to_le_bytes());
             chunk.extend_from_slice(&span.len.to_le_bytes());
+        }
+        for span in spans.iter().filter_map(own) {
             chunk.extend_from_slice(records.span(span));
         }
         self.spans += spans.len() as u64;

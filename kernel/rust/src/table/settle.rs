@@ -49,7 +49,7 @@ impl Kept {
         self.labels.push(decision.labels);
         self.thresholds.push(decision.threshold);
         for chunk in trace.chunks() {
-            for (pair, span) in (Spans { rest: chunk }) {
+            for (pair, span) in Spans::of(chunk) {
                 let pair = self.pair(inner, pair);
                 let (buffer, start) = self.store(span);
                 self.spans.push(SpanRef { buffer, start, len: span.len() as u32, pair, row });
@@ -92,25 +92,42 @@ impl Kept {
             thresholds: self.thresholds,
             labels: Mutex::new(self.labels),
             book: Some(Arc::clone(&table.book)),
+            dropped: Vec::new(),
             origin: None,
         })
     }
 }
 
-/// The spans of a chunk with their pairs.
-struct Spans<'a> {
+/// The spans of a chunk: pairs and lengths, and the bytes from there on.
+pub struct Spans<'a> {
+    index: &'a [[u8; 8]],
     rest: &'a [u8],
+}
+
+impl<'a> Spans<'a> {
+    pub fn of(chunk: &'a [u8]) -> Spans<'a> {
+        let (count, rest) = chunk.split_first_chunk::<4>().unwrap_or((&[0; 4], &[]));
+        let (index, rest) = rest.split_at_checked(8 * u32::from_le_bytes(*count) as usize).unwrap_or((&[], &[]));
+        Spans { index: index.as_chunks::<8>().0, rest }
+    }
+
+    /// Pairs and lengths alone.
+    pub fn index(self) -> impl Iterator<Item = (u32, u32)> + 'a {
+        self.index.iter().map(|[a, b, c, d, e, f, g, h]| {
+            (u32::from_le_bytes([*a, *b, *c, *d]), u32::from_le_bytes([*e, *f, *g, *h]))
+        })
+    }
 }
 
 impl<'a> Iterator for Spans<'a> {
     type Item = (u32, &'a [u8]);
 
     fn next(&mut self) -> Option<Self::Item> {
-        let (pair, rest) = self.rest.split_first_chunk::<4>()?;
-        let (size, rest) = rest.split_first_chunk::<4>()?;
-        let (span, rest) = rest.split_at_checked(u32::from_le_bytes(*size) as usize)?;
+        let (pair, size) = Spans { index: self.index.get(..1)?, rest: &[] }.index().next()?;
+        self.index = self.index.get(1..)?;
+        let (span, rest) = self.rest.split_at_checked(size as usize)?;
         self.rest = rest;
-        Some((u32::from_le_bytes(*pair), span))
+        Some((pair, span))
     }
 }
 
@@ -173,10 +190,10 @@ impl Inner {
             return;
         };
         for chunk in trace.chunks() {
-            for (pair, span) in (Spans { rest: chunk }) {
+            for (pair, size) in Spans::of(chunk).index() {
                 self.headers.release(pair);
                 self.spans = self.spans.saturating_sub(1);
-                self.bytes = self.bytes.saturating_sub(span.len() as u64);
+                self.bytes = self.bytes.saturating_sub(u64::from(size));
             }
         }
         let (id, rooted) = (trace.id, trace.has_root());

@@ -8,7 +8,8 @@ use hashbrown::HashTable;
 use super::queue::Ticket;
 use crate::rows::{Rows, Shape};
 
-/// A trace's spans as one call filed them: for each its pair and length (32 bits each), then its bytes.
+/// A trace's spans as one call filed them: how many, for each its pair and length (32 bits each), then the bytes of all.
+/// Who lets go of a trace reads the beginning only: the rest has long left the processor's caches.
 pub type Chunk = Box<[u8]>;
 
 /// `out` of a place that holds no trace.

@@ -1,0 +1,189 @@
+//! The collector's transformation language (OTTL): conditions and values that may fail, and stop where they do.
+
+mod calls;
+mod val;
+mod value;
+
+use std::cmp::Ordering;
+
+use serde_json::Value as Json;
+
+use crate::env::{Env, Where};
+use crate::expr::{Expr, MAX_NESTING};
+use crate::keys::Keys;
+use crate::spec::{listed, need, shown, Outcome};
+use crate::wire::Range;
+use crate::work::State;
+pub use val::{Computed, Failed, Val};
+pub use value::Compute;
+
+/// Where something is compiled: the level that it stands on, the program's keys, and how deep it is nested.
+pub struct Site<'k> {
+    pub on: Where,
+    pub keys: &'k mut Keys,
+    pub depth: usize,
+}
+
+impl Site<'_> {
+    /// One level deeper, perhaps on another level.
+    fn inside<T>(&mut self, on: Where, then: impl FnOnce(&mut Site<'_>) -> Outcome<T>) -> Outcome<T> {
+        need(self.depth < MAX_NESTING, || "ottl: nested too deep".into())?;
+        then(&mut Site { on, keys: self.keys, depth: self.depth + 1 })
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Op {
+    Equal,
+    Unequal,
+    Less,
+    LessEqual,
+    Greater,
+    GreaterEqual,
+}
+
+/// A condition that may fail.
+pub enum Cond {
+    And(Vec<Cond>),
+    Or(Vec<Cond>),
+    Not(Box<Cond>),
+    Try(Box<Cond>),
+    Cmp(Op, Compute, Compute),
+    Truth(Compute),
+    Defined(Compute),
+    Leaf(Expr),
+    Events(Box<Cond>),
+}
+
+impl Cond {
+    pub fn compile(spec: Option<&Json>, site: &mut Site<'_>) -> Outcome<Cond> {
+        let parts = listed(spec, "ottl")?;
+        let unknown = || format!("no ottl condition: {}", shown(spec));
+        let name = parts.first().and_then(Json::as_str).ok_or_else(unknown)?;
+        let rest = parts.get(1..).unwrap_or(&[]);
+        let on = site.on;
+        site.inside(on, |site| {
+            Ok(match (name, rest) {
+                ("and", _) => Cond::And(all(rest, site)?),
+                ("or", _) => Cond::Or(all(rest, site)?),
+                ("cmp", [op, one, other]) => {
+                    Cond::Cmp(Op::compile(op)?, Compute::compile(one, site)?, Compute::compile(other, site)?)
+                }
+                ("leaf", [one]) => Cond::Leaf(Expr::nested(Some(one), site.on, site.keys, site.depth)?),
+                ("truth", [one]) => Cond::Truth(Compute::compile(one, site)?),
+                ("defined", [one]) => Cond::Defined(Compute::compile(one, site)?),
+                ("not", [one]) => Cond::Not(Box::new(Cond::compile(Some(one), site)?)),
+                ("try", [one]) => Cond::Try(Box::new(Cond::compile(Some(one), site)?)),
+                ("events", [one]) => {
+                    need(site.on == Where::Span, || format!("events are not there on a {}", site.on))?;
+                    let inner = site.inside(Where::Event, |site| Cond::compile(Some(one), site));
+                    Cond::Events(Box::new(inner?))
+                }
+                _ => return Err(unknown()),
+            })
+        })
+    }
+
+    /// Whether the condition is true, or that this cannot be answered.
+    pub fn test(&self, env: &Env<'_>) -> Result<bool, Failed> {
+        match self {
+            Cond::And(inner) => {
+                for one in inner {
+                    if !one.test(env)? {
+                        return Ok(false);
+                    }
+                }
+                Ok(true)
+            }
+            Cond::Or(inner) => {
+                for one in inner {
+                    if one.test(env)? {
+                        return Ok(true);
+                    }
+                }
+                Ok(false)
+            }
+            Cond::Not(inner) => inner.test(env).map(|holds| !holds),
+            Cond::Try(inner) => Ok(inner.test(env).unwrap_or(false)),
+            Cond::Cmp(op, one, other) => Ok(compare(*op, &one.eval(env)?, &other.eval(env)?)),
+            Cond::Truth(value) => match value.eval(env)? {
+                Val::Bool(holds) => Ok(holds),
+                _ => Err(Failed),
+            },
+            Cond::Defined(value) => value.eval(env).map(|_| true),
+            Cond::Leaf(inner) => Ok(inner.holds(env)),
+            Cond::Events(inner) => any_event(inner, env),
+        }
+    }
+}
+
+fn all(specs: &[Json], site: &mut Site<'_>) -> Outcome<Vec<Cond>> {
+    specs.iter().map(|one| Cond::compile(Some(one), site)).collect()
+}
+
+impl Op {
+    fn compile(spec: &Json) -> Outcome<Op> {
+        Ok(match spec.as_str() {
+            Some("==") => Op::Equal,
+            Some("!=") => Op::Unequal,
+            Some("<") => Op::Less,
+            Some("<=") => Op::LessEqual,
+            Some(">") => Op::Greater,
+            Some(">=") => Op::GreaterEqual,
+            _ => return Err(format!("unknown comparison {}", shown(Some(spec)))),
+        })
+    }
+
+    /// `None`: the two cannot be compared.
+    fn holds(self, order: Option<Ordering>) -> bool {
+        match (self, order) {
+            (Op::Unequal, None) => true,
+            (_, None) => false,
+            (Op::Equal, Some(order)) => order.is_eq(),
+            (Op::Unequal, Some(order)) => order.is_ne(),
+            (Op::Less, Some(order)) => order.is_lt(),
+            (Op::LessEqual, Some(order)) => order.is_le(),
+            (Op::Greater, Some(order)) => order.is_gt(),
+            (Op::GreaterEqual, Some(order)) => order.is_ge(),
+        }
+    }
+}
+
+fn compare(op: Op, one: &Val<'_>, other: &Val<'_>) -> bool {
+    let equality = matches!(op, Op::Equal | Op::Unequal);
+    op.holds(match (one, other) {
+        (Val::Nil, Val::Nil) => Some(Ordering::Equal),
+        (Val::Bool(one), Val::Bool(other)) => Some(one.cmp(other)),
+        (Val::Int(one), Val::Int(other)) => Some(one.cmp(other)),
+        (Val::Int(one), Val::Double(other)) => (*one as f64).partial_cmp(other),
+        (Val::Double(one), Val::Int(other)) => one.partial_cmp(&(*other as f64)),
+        (Val::Double(one), Val::Double(other)) => one.partial_cmp(other),
+        (Val::Str(one), Val::Str(other)) | (Val::Bytes(one), Val::Bytes(other)) => Some(one.cmp(other)),
+        (Val::Array(one), Val::Array(other)) | (Val::Map(one), Val::Map(other)) if equality => Some(one.cmp(other)),
+        _ => None,
+    })
+}
+
+fn any_event(inner: &Cond, env: &Env<'_>) -> Result<bool, Failed> {
+    let Some(span) = env.span else {
+        return Ok(false);
+    };
+    let test = |event: &[u8]| inner.test(&Env { event: Some(event), ..*env });
+    if span.work.noted {
+        for item in span.work.items.iter().filter(|item| item.number == 11 && item.state != State::Gone) {
+            if test(span.work.bytes(span.base, item.body))? {
+                return Ok(true);
+            }
+        }
+        return Ok(false);
+    }
+    // No stage touches events: they stand as they came.
+    let range = span.work.owners.first().map_or(Range::default(), |owner| owner.range);
+    let mut found = Ok(false);
+    crate::wire::fields(span.base, range, |field| {
+        if field.is(11) && matches!(found, Ok(false)) {
+            found = test(field.body.of(span.base));
+        }
+    });
+    found
+}

@@ -19,10 +19,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from .config.model import Component, Configuration, PipelineConfig
 from .exporters.base import UNBOUNDED, ExportContext, Exporter, ExporterSpec
 from .kernel.contract import Kernel, Records
-from .processors.base import Batching, BuildContext, Limiting, Part
+from .processors.base import Batching, BuildContext, Limiting, Part, Witness
 from .processors.memory_limiter import MemoryGovernor, default_limits
 from .processors.row import Passed, Row, build_segments
 from .receivers.base import Receiver, Refused
+from .telemetry.histogram import MILLISECONDS, Histogram
 from .telemetry.logs import RateLimited, get_logger
 from .telemetry.samples import Sample
 
@@ -58,15 +59,22 @@ class Pipeline:
         self.max_spans, self.max_bytes = MAX_REQUEST_SPANS, MAX_REQUEST_BYTES
         self.accepted = self.out = 0
         self.dropped: Counter[str] = Counter()
+        self.ticks = Histogram(MILLISECONDS)
 
     def digest(self, request: bytes, metadata: Callable[[str], str | None]) -> Records:
         """Walk the request. Raises `Malformed` or `OverLimit`; nothing is taken yet."""
         return self.row.digest(request, [metadata(name) for name in self.context] if self.context else ())
 
     def check_room(self, records: Records) -> None:
-        """Raise `Refused` when a row that holds nothing has nowhere to send this."""
+        """Raise `Refused` when a sampler is full, or a row that holds nothing has nowhere to send this."""
+        self.check_open(records.spans)
         if not self.row.holds and records.bytes > self.room():
             raise Refused("queue_full", exhausted=False, spans=records.spans)
+
+    def check_open(self, spans: int = 0) -> None:
+        """Raise `Refused` while a sampler takes nothing more."""
+        if self.row.full():
+            raise Refused("num_traces", exhausted=False, spans=spans)
 
     def take(self, now: int, records: Records) -> None:
         """Take a digested request for good."""
@@ -106,6 +114,9 @@ class Pipeline:
         yield Sample("tailgate_pipeline_held_spans", "gauge", "Spans held until their trace is judged", spans, label)
         yield Sample("tailgate_pipeline_held_traces", "gauge", "Traces held", traces, label)
         yield Sample("tailgate_pipeline_held_bytes", "gauge", "Bytes held", held_bytes, label)
+        if self.row.holds:
+            name, text = "otelcol_processor_tail_sampling_sampling_decision_timer_latency", "How long a tick took"
+            yield self.ticks.sample(f"{name}_milliseconds", text, label)
         yield from self.row.samples()
 
     def _pass_on(self, passed: Passed) -> None:
@@ -128,6 +139,8 @@ class Intake:
     def admit(self, size: int) -> None:
         """Raise `Refused` when nothing more may come in now."""
         self.governor.admit(size)
+        for pipeline in self.pipelines:
+            pipeline.check_open()
 
     def reserve(self, size: int) -> None:
         """Count bytes as in flight. Raises `Refused`."""
@@ -257,10 +270,13 @@ class Service:
 
     async def _judge_due(self, pipeline: Pipeline) -> None:
         """Judge all that is due, slice by slice, so that receiving never waits longer than one slice."""
-        while (deadline := pipeline.row.next_deadline()) is not None and deadline <= (now := self.clock()):
-            if not pipeline.judge(now):
-                return
+        more, busy = True, 0
+        while more and (deadline := pipeline.row.next_deadline()) is not None and deadline <= (now := self.clock()):
+            more = pipeline.judge(now)
+            busy += self.clock() - now
             await asyncio.sleep(0)
+        if busy:
+            pipeline.ticks.observe(busy / 1e6)
 
     async def _relieve(self, pipeline: Pipeline) -> None:
         """When memory is short, judge the heaviest and oldest traces before they are due."""
@@ -282,9 +298,19 @@ class Service:
 Built = tuple[list[tuple[str, Part]], BuildContext]
 
 
-def _build_parts(pipeline: PipelineConfig, config: Configuration, kernel: Kernel) -> Built:
+def build_row(
+    pipeline: PipelineConfig, config: Configuration, kernel: Kernel, witness: Witness | None = None
+) -> tuple[Row, list[str]]:
+    """Build a pipeline's row alone, for tools that run it with a time of their own; also the names of its context."""
+    parts, context = _build_parts(pipeline, config, kernel, witness)
+    return Row(build_segments(parts, kernel, context.context), pipeline.id), context.context
+
+
+def _build_parts(
+    pipeline: PipelineConfig, config: Configuration, kernel: Kernel, witness: Witness | None = None
+) -> Built:
     """Build the processors of a pipeline, in the order written; each pipeline has its own instances."""
-    context = BuildContext(id="", pipeline=pipeline.id, kernel=kernel, labels=kernel.labels(), context=[])
+    context = BuildContext("", pipeline.id, kernel, kernel.labels(), context=[], witness=witness)
     parts: list[tuple[str, Part]] = []
     for component in (config.processors[key] for key in pipeline.processors):
         if component.enabled:

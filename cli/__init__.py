@@ -1,4 +1,4 @@
-"""The command line: `tailgate run | validate | version | demo`. `tailgate --config=FILE` is `tailgate run`."""
+"""The command line: `tailgate run` and what helps to write rules. `tailgate --config=FILE` is `tailgate run`."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from collections.abc import Sequence
 # Before gRPC is imported: its C core would write lines of its own into the JSON log.
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
-from . import demo, run, validate, version
+from . import demo, diff, explain, plan, run, scrub, test, validate, version
 
-COMMANDS = (run, validate, version, demo)
+COMMANDS = (run, validate, test, explain, plan, diff, scrub, version, demo)
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -7,36 +7,50 @@ import os
 import sys
 from typing import Any
 
+from ..config.errors import Problem
 from ..config.loader import ConfigErrors, load, shipped_paths
 from ..config.model import Configuration, PipelineConfig
 from ..kernel import KernelUnavailable
 from ..kernel import load as load_kernel
 from ..pipeline import Service
+from .lint import lints
 from .options import add_config_option
 from .tables import TABLES
+from .terminal import count
+from .testing.discover import Discovery
 
 
 def add_parser(subparsers: Any) -> None:
     """Add the subcommand."""
     parser = subparsers.add_parser("validate", help="check a configuration without starting anything")
     add_config_option(parser, "without it the shipped configuration is checked")
+    parser.add_argument("--strict", action="store_true", help="warnings are failures too")
+    parser.add_argument(
+        "--node", action="store_true", help="also warn of rules that need whole traces, which one node does not see"
+    )
+    parser.add_argument("--ignore", action="append", default=[], metavar="CODE", help="a kind of warning to leave out")
     parser.set_defaults(function=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print every problem to stderr; 0 with a summary when there are warnings at most, else 1."""
+    """Print every problem to stderr; 0 with a summary when there are warnings at most (`--strict`: none), else 1."""
     try:
         configuration = load(args.config, TABLES, os.environ)
+        check_tests(configuration)
     except ConfigErrors as errors:
         print(errors, file=sys.stderr)
         return 1
     files = ", ".join(args.config or [str(path) for path in shipped_paths(os.environ)])
-    for warning in (*configuration.warnings, *held_before_scrubbed(configuration)):
+    warnings = _warnings(configuration, args.node, args.ignore)
+    for warning in warnings:
         print(warning, file=sys.stderr)
     try:
         Service(configuration, load_kernel())
     except (OSError, ValueError, KernelUnavailable) as error:
         print(f"{files}: {error}", file=sys.stderr)
+        return 1
+    if args.strict and warnings:
+        print(f"{files}: {count(len(warnings), 'warning')}, which --strict does not let pass", file=sys.stderr)
         return 1
     print(f"{files}: OK")
     for line in summary(configuration):
@@ -44,16 +58,15 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def held_before_scrubbed(configuration: Configuration) -> list[str]:
-    """Return a warning for each pipeline that holds spans before their secrets are taken out."""
-    warnings = []
-    for pipeline in configuration.pipelines.values():
-        types = [configuration.processors[id_].type for id_ in pipeline.processors]
-        scrubbers = [types.index(type_) for type_ in ("scrub", "redaction") if type_ in types]
-        if scrubbers and "tail_sampling" in types[: min(scrubbers)]:
-            message = "tail_sampling stands before the scrubber, so spans are held with what is scrubbed later"
-            warnings.append(f"service.pipelines.{pipeline.id}: warning: {message}")
-    return warnings
+def check_tests(config: Configuration) -> None:
+    """Check the tests in the files of a configuration, without running them. Raises ConfigErrors."""
+    problems = Discovery().within("", config.sources).problems
+    if any(problem.severity == "error" for problem in problems):
+        raise ConfigErrors(problems)
+
+
+def _warnings(config: Configuration, node: bool, ignored: list[str]) -> list[Problem]:
+    return [problem for problem in lints(config, node=node) if not problem.code or problem.code not in ignored]
 
 
 def summary(configuration: Configuration) -> list[str]:

@@ -14,6 +14,7 @@ from ..processors.base import ProcessorSpec
 from ..receivers.base import ReceiverSpec
 from .check import check
 from .errors import Problem, did_you_mean, one_of
+from .messages import found
 from .model import Component, PipelineConfig, Spec, Tables
 from .tree import Node
 
@@ -76,21 +77,37 @@ def _section(
         if type_ is None or node.unchecked:
             continue
         spec = by_type[type_]
-        config = check(spec.config, _own(node), problems)
+        own, off = (_own(node), False) if what != "processor" else _switch(spec.config, _own(node), problems)
+        config = check(spec.config, own, problems)
         if config is not None:
-            problems.extend(_lint(spec, config, _own(node)))
-            components[id_] = Component(id_, spec.name, spec, config, enabled=False)
+            problems.extend(_lint(spec, config, own))
+            components[id_] = Component(id_, spec.name, spec, config, enabled=False, off=off, node=own)
     return components
+
+
+def _switch(model: type[BaseModel], node: Node, problems: list[Problem]) -> tuple[Node, bool]:
+    """Take `enabled` out of a processor's block (unless it is an option of its own); say whether it is `false`."""
+    switch = node.child("enabled")
+    if switch is None or "enabled" in model.model_fields:
+        return node, False
+    if not isinstance(switch.value, bool):
+        problems.append(switch.place.problem(f"expected true or false, found {found(switch, False)}"))
+    rest = {key: child for key, child in node.entries.items() if key != "enabled"}
+    return replace(node, value=rest), switch.value is False
 
 
 def _lint(spec: Spec, config: BaseModel, node: Node) -> Iterator[Problem]:
     """Yield what a processor says of its own valid configuration, each at the deepest place that is written."""
     lint = getattr(spec, "lint", None)
-    for place, text in lint(config) if lint else ():
-        found = node
-        for step in place:
-            found = found.child(step) or found
-        yield found.head.warning(text)
+    for place, text, *code in lint(config) if lint else ():
+        yield deepest(node, place).head.warning(text, *code)
+
+
+def deepest(node: Node, place: Iterable[object]) -> Node:
+    """Return what stands at a place below a node, or the deepest part of the way that is written."""
+    for step in place:
+        node = node.child(step) or node
+    return node
 
 
 def _own(node: Node) -> Node:
@@ -99,4 +116,6 @@ def _own(node: Node) -> Node:
 
 
 def _enabled(components: Mapping[str, Component[T]], named: set[str]) -> dict[str, Component[T]]:
-    return {id_: replace(component, enabled=id_ in named) for id_, component in components.items()}
+    return {
+        id_: replace(component, enabled=id_ in named and not component.off) for id_, component in components.items()
+    }

@@ -21,11 +21,14 @@ class Problem:
     """The path inside that file, such as `exporters.otlp.endpoint` or `policies[2].rate`; empty for the top."""
     message: str
     severity: Literal["error", "warning"] = "error"
+    code: str = ""
+    """Of a warning: what it is about, for `--ignore`; `docs/lints.md` has them all."""
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
         path = f" {self.path}:" if self.path else "" if self.line else ":"
-        warning = " warning:" if self.severity == "warning" else ""
+        code = f"[{self.code}]" if self.code else ""
+        warning = f" warning{code}:" if self.severity == "warning" else ""
         return f"{place}{path}{warning} {self.message}"
 
 

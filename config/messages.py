@@ -78,7 +78,7 @@ def describe(error: dict[str, Any], node: Node, known: Collection[str], secret: 
     kind, context = error["type"], error.get("ctx", {})
     if kind == "extra_forbidden":
         name = str(error["loc"][-1])
-        expected = f", expected {one_of(known)}" if known and len(known) <= 12 else ""
+        expected = f", expected {one_of(known)}" if known and len(known) <= 16 else ""
         return f"unknown key {name!r}{expected}{did_you_mean(name, known)}"
     if kind == "missing":
         return f"the key {str(error['loc'][-1])!r} is missing"

@@ -12,6 +12,7 @@ from ..exporters.base import ExporterSpec
 from ..processors.base import ProcessorSpec
 from ..receivers.base import ReceiverSpec
 from .errors import Problem
+from .tree import Node
 
 Spec = ReceiverSpec | ProcessorSpec | ExporterSpec
 S = TypeVar("S", bound=Spec, covariant=True)
@@ -41,7 +42,11 @@ class Component(Generic[S]):
     config: BaseModel
     """Validated; an instance of `spec.config`."""
     enabled: bool
-    """Some pipeline names it; what is not enabled has been checked, but is not built."""
+    """Some pipeline names it, and it is not `off`; what is not enabled has been checked, but is not built."""
+    off: bool = False
+    """`enabled: false` stands in its block."""
+    node: Node | None = field(default=None, repr=False, compare=False)
+    """Where it is written, for what is found out about it later."""
 
 
 @dataclass(frozen=True)

@@ -36,8 +36,20 @@ def json_schema(tables: Tables) -> dict[str, Any]:
     for section, names in sections.items():
         refs = [(types, references[(model, "validation")]) for types, model in names]
         document["properties"][section] = _section(refs, rules=section == "processors")
+    for _, model in sections["processors"]:
+        _add_switch(references[(model, "validation")], definitions["$defs"])
     schema = _with_references({**document, "$defs": definitions["$defs"]})
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Tailgate configuration", **schema}
+
+
+def _add_switch(schema: dict[str, Any], definitions: dict[str, Any]) -> None:
+    """Allow `enabled` in a processor's block, whatever forms it has."""
+    if "$ref" in schema:
+        _add_switch(definitions[schema["$ref"].rpartition("/")[2]], definitions)
+    for form in schema.get("anyOf", ()):
+        _add_switch(form, definitions)
+    if "properties" in schema:
+        schema["properties"].setdefault("enabled", {"type": "boolean", "default": True})
 
 
 def _names(specs: Iterable[Spec]) -> Names:

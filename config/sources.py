@@ -26,12 +26,16 @@ class Sources:
         self.problems = problems
         self.files: list[str] = []
 
-    def read(self, file: str, named: Place | None = None) -> Node | None:
-        """Return the tree of a file, or None. `named` is where its name stands; errors of the file itself go there."""
+    def read(self, file: str, named: Place | None = None, *, tests: bool = False) -> Node | None:
+        """Return the tree of a file, or None. `named` is where its name stands; errors of the file itself go there.
+
+        `tests` at the top of a file are for `tailgate test`: without the argument they are left out.
+        """
         if file not in self.files:
             self.files.append(file)
         try:
-            return parse(_text_of(file), file, self.problems)
+            tree = parse(_text_of(file), file, self.problems)
+            return tree if tests or tree is None else _without_tests(tree)
         except _UnreadableError as error:
             if named is None:
                 self.problems.append(Problem(file, 0, 0, "", f"the file {error}"))
@@ -69,6 +73,12 @@ class Sources:
         converted = kind.convert(tree) if kind is not None and kind.processor == processor else tree
         merged = merge(converted, rest) if rest.entries else converted
         return replace(merged, key=block.key)
+
+
+def _without_tests(tree: Node) -> Node:
+    if "tests" not in tree.entries:
+        return tree
+    return replace(tree, value={key: child for key, child in tree.entries.items() if key != "tests"})
 
 
 class _UnreadableError(Exception):

@@ -31,9 +31,9 @@ class Place:
         """Return an error at this place."""
         return Problem(self.file, self.line, self.column, self.path, message)
 
-    def warning(self, message: str) -> Problem:
+    def warning(self, message: str, code: str = "") -> Problem:
         """Return a warning at this place."""
-        return Problem(self.file, self.line, self.column, self.path, message, "warning")
+        return Problem(self.file, self.line, self.column, self.path, message, "warning", code)
 
 
 @dataclass(slots=True)

@@ -114,6 +114,7 @@ class LabelSpec(TypedDict):
     keep: bool
     span: list[tuple[str, bytes]]
     resource: list[tuple[str, bytes]]
+    scope: NotRequired[list[tuple[str, bytes]]]
     threshold: Literal["leave", "set", "erase"]
 
 
@@ -138,6 +139,19 @@ class TableStats(NamedTuple):
     headers: int
     kept_decisions: int
     dropped_decisions: int
+    early: int = 0
+    """Traces that satisfy an early condition, those that are out included."""
+
+
+class Early(NamedTuple):
+    """What must be so, all of it, for a trace to be given by `Table.early`."""
+
+    bits: Sequence[int]
+    """Positions in the mask."""
+    hashes: Sequence[tuple[bytes, int]] = ()
+    """(salt, most): the trace's `fnv` of the salt is at most that."""
+    randomness: int = 0
+    """The least that the trace's randomness may be."""
 
 
 class LabelBook(Protocol):
@@ -257,6 +271,9 @@ class Table(Protocol):
     def heaviest(self, now: int, bytes_wanted: int, limit: int) -> Columns:
         """What holds most for longest; it stays until settled."""
 
+    def early(self, limit: int) -> Columns:
+        """What satisfies an early condition, in the order in which it came to; it stays until settled."""
+
     def settle(self, columns: Columns, verdicts: array[int], thresholds: array[int] | None) -> Settled:
         """`verdicts` typecode I, `thresholds` typecode Q (None: 0). ValueError when lengths or labels are wrong."""
 
@@ -300,5 +317,15 @@ class Kernel(Protocol):
     def labels(self) -> LabelBook:
         """Return a new, empty book."""
 
-    def table(self, program: Program, labels: LabelBook, kept_decisions: int, dropped_decisions: int) -> Table:
-        """A table for records of `program`; the two numbers bound the decision cache (0: none)."""
+    def table(
+        self,
+        program: Program,
+        labels: LabelBook,
+        kept_decisions: int,
+        dropped_decisions: int,
+        early: Sequence[Early] = (),
+    ) -> Table:
+        """A table for records of `program`; the two numbers bound the decision cache (0: none).
+
+        ValueError when an early condition names a bit that masks do not have, or a number that is out of range.
+        """

@@ -8,12 +8,58 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from pydantic import BaseModel
 
 from ..kernel.contract import FactsSpec, Kernel, LabelBook, Program, Records, Stage
 from ..telemetry.samples import Sample
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one policy says of one trace."""
+
+    policy: str
+    says: Literal["keep", "drop", "pass"]
+    why: str
+    """The rest of a sentence that begins with what it says."""
+    asked: bool
+    """False: another policy had decided; this is what it would have said."""
+    shadow: bool
+    """What it says has no effect."""
+    parts: tuple[tuple[str, bool | None], ...]
+    """What its condition is made of, and whether it holds (None: that is not known before it is asked)."""
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What a sampler has decided about one trace, and why."""
+
+    processor: str
+    trace_id: bytes
+    spans: int
+    duration: int
+    """ns."""
+    kept: bool
+    policy: str | None
+    """Who decided; None: nobody."""
+    reason: str
+    """`matched`, `default`, ... of what is kept, the ledger's reason of what is dropped."""
+    retention: int | None
+    """ns, where the policy gives one."""
+    probability: float | None = None
+    """The share of traces like this one that is kept while limits have room, where it is known."""
+    answers: tuple[Answer, ...] = ()
+
+
+@dataclass(frozen=True)
+class Witness:
+    """Somebody who looks on while traces are judged: the tools that explain. The proxy has none."""
+
+    see: Callable[[Judgement], None]
+    answers: bool = True
+    """Wants every policy's answer, and the probability."""
 
 
 @dataclass
@@ -31,6 +77,8 @@ class BuildContext:
     """Names of request values that the pipeline's programs use; grows by `context_index`."""
     retentions: dict[int, tuple[str, int]] = field(default_factory=dict)
     """What a sampler says about retention: verdict label -> (class, ns). Shared by the pipeline's processors."""
+    witness: Witness | None = None
+    """Who is told of every trace that is judged; None: nobody, at no cost."""
 
     def context_index(self, name: str) -> int:
         """Return the position of a request value (such as `metadata.x-tenant`) among those given to `digest`."""
@@ -81,6 +129,9 @@ class Sampler(Protocol):
 
     def next_deadline(self) -> int | None:
         """The `now` at which `tick` has something to do, None when nothing is held."""
+
+    def full(self) -> bool:
+        """Whether nothing more may come until traces have been judged (a configuration may ask for that)."""
 
     def remember(self, records: Records) -> None:
         """Keep these records' labels for their late spans (called after later stages have set theirs)."""
@@ -149,6 +200,10 @@ class Batching:
 Part = Fused | Holding | Deciding | Limiting | Batching
 
 
+Lint = tuple[tuple[str | int, ...], str] | tuple[tuple[str | int, ...], str, str]
+"""Keys and positions from the block on, what is odd there, and the lint's code."""
+
+
 @dataclass(frozen=True)
 class ProcessorSpec:
     """One entry of the table of processors."""
@@ -158,5 +213,9 @@ class ProcessorSpec:
     build: Callable[[Any, BuildContext], Part]
     aliases: tuple[str, ...] = ()
     """The collector's names for the same thing."""
-    lint: Callable[[Any], Iterable[tuple[tuple[str | int, ...], str]]] | None = None
+    lint: Callable[[Any], Iterable[Lint]] | None = None
     """From a valid configuration to places in it and what its author may not have meant there."""
+    fragments: Callable[[Any], Iterable[Lint]] | None = None
+    """The same for where a node sees only a part of each trace."""
+    plan: Callable[[Any], Iterable[str]] | None = None
+    """A valid configuration in plain sentences, a line each; those that begin with a space belong to the one before."""

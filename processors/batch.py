@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from ..rules.durations import Duration
+from ..rules.durations import Duration, format_duration
 from .base import Batching, BuildContext, ProcessorSpec
 
 
@@ -43,4 +44,11 @@ def build(config: BatchConfig, _: BuildContext) -> Batching:
     return Batching(config.send_batch_size, config.send_batch_max_size, config.timeout / 1e9)
 
 
-SPEC = ProcessorSpec(name="batch", config=BatchConfig, build=build)
+def plan(config: BatchConfig) -> Iterator[str]:
+    """Yield what it does in a sentence."""
+    most = f", at most {config.send_batch_max_size:,}" if config.send_batch_max_size else ""
+    wait = format_duration(config.timeout)
+    yield f"sends {config.send_batch_size:,} spans at once{most}, or what has come within {wait}"
+
+
+SPEC = ProcessorSpec(name="batch", config=BatchConfig, build=build, plan=plan)

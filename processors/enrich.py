@@ -6,6 +6,7 @@ scope), `when` (a condition), and copying from the resource or the scope.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -221,6 +222,24 @@ def build_resource(config: ResourceConfig, context: BuildContext) -> Fused:
     return _fused([_stage("resource", None, edits)], config.enabled)
 
 
+def plan_actions(actions: Sequence[CollectorAction], on: Level | None = None) -> Iterator[str]:
+    """Yield what actions do, each in a sentence without values, which may be secrets; `on`: where they all act."""
+    yield "edits attributes, in this order:"
+    for action in actions:
+        named = action.key or f"those that match {action.pattern}"
+        when = getattr(action, "when", None)
+        where = f", where {when}" if when else ""
+        yield f"  {action.action} {on or action.level} attribute {named}{_source_text(action)}{where}"
+
+
+def _source_text(action: CollectorAction) -> str:
+    for name in _SOURCES[1:]:
+        given = getattr(action, name, None)
+        if given:
+            return f" from {name.removeprefix('from_')} {given}"
+    return " with a fixed value" if action.action in _WRITES else ""
+
+
 def _stage(on: Level, condition: Expr | None, actions: list[dict[str, Any]]) -> dict[str, Any]:
     return {"kind": "edit", "on": on, "if": condition, "actions": actions}
 
@@ -230,7 +249,11 @@ def _fused(stages: list[dict[str, Any]], enabled: bool) -> Fused:
     return Fused(out)
 
 
-SPEC = ProcessorSpec("enrich", EnrichConfig, build_enrich)
-ATTRIBUTES = ProcessorSpec("attributes", AttributesConfig, build_attributes)
-RESOURCE = ProcessorSpec("resource", ResourceConfig, build_resource)
+SPEC = ProcessorSpec("enrich", EnrichConfig, build_enrich, plan=lambda config: plan_actions(config.actions))
+ATTRIBUTES = ProcessorSpec(
+    "attributes", AttributesConfig, build_attributes, plan=lambda config: plan_actions(config.actions)
+)
+RESOURCE = ProcessorSpec(
+    "resource", ResourceConfig, build_resource, plan=lambda config: plan_actions(config.attributes, "resource")
+)
 SPECS = (SPEC, ATTRIBUTES, RESOURCE)

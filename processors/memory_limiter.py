@@ -239,4 +239,12 @@ def _build(config: MemoryLimiterConfig, _context: BuildContext | None = None) ->
     return limits(config, total_bytes(), limiting_group() is not None)
 
 
-SPEC = ProcessorSpec("memory_limiter", MemoryLimiterConfig, _build)
+def plan(config: MemoryLimiterConfig) -> Iterator[str]:
+    """Yield what it does in sentences."""
+    yield "refuses requests, before they are decoded, when memory runs short"
+    limit = f"{config.limit_mib:g} MiB" if config.limit_mib else f"{config.limit_percentage:g}% of the memory there is"
+    if config.limit_mib or config.limit_percentage:
+        yield f"the limit is {limit}; before it is reached, the heaviest and oldest traces are judged early"
+
+
+SPEC = ProcessorSpec("memory_limiter", MemoryLimiterConfig, _build, plan=plan)

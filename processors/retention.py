@@ -6,7 +6,7 @@ traces; without one only `default` can be given.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal
@@ -17,6 +17,7 @@ from ..kernel.contract import RETENTION, VERDICT, Records, Stage
 from ..rules.conditions import TraceCondition, trace_condition
 from ..rules.durations import Duration, format_duration
 from ..rules.facts import FactsBuilder, compile_test
+from ..rules.implication import implies, never
 from ..rules.values import encoded_value, key_value
 from ..telemetry.samples import Sample
 from .base import BuildContext, Deciding, Fused, ProcessorSpec
@@ -171,6 +172,45 @@ class RetentionDecider:
         return self._counts.setdefault(self._class_of.get(label, NO_POLICY), _Count())
 
 
+def lint(config: Config) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
+    """Yield the policies whose retention no trace can get."""
+    facts = FactsBuilder()
+    tests = [trace_condition(policy.when, facts) for policy in config.policies]
+    for at, test in enumerate(tests):
+        place: tuple[str | int, ...] = ("policies", at)
+        if never(test, facts.spec()):
+            yield place, "can never apply: no trace satisfies its condition", "retention-unreachable"
+            continue
+        rivals = [(other, tests[i]) for i, other in enumerate(config.policies) if _wins(config, i, at)]
+        winner = next((other for other, its in rivals if implies(test, its, facts.spec())), None)
+        if winner is not None:
+            why = "comes first" if config.choose == "first" else f"is for {format_duration(winner.ttl)}"
+            text = f"can never apply: {winner.name} applies wherever it does, and {why}"
+            yield place, text, "retention-unreachable"
+
+
+def _wins(config: Config, one: int, other: int) -> bool:
+    """Say whether the first of two policies wins where both apply."""
+    if config.choose == "first" or one == other:
+        return one < other
+    return (config.policies[one].ttl, -one) > (config.policies[other].ttl, -other)
+
+
+def plan(config: Config) -> Iterator[str]:
+    """Yield what it does in sentences."""
+    if not config.enabled:
+        yield "is switched off"
+        return
+    which = "the first that applies wins" if config.choose == "first" else "of several that apply the longest wins"
+    yield f"writes {config.policy_attribute} and {config.ttl_attribute} on the resource of what is kept; {which}:"
+    for policy in config.policies:
+        yield f"  {policy.name}: {format_duration(policy.ttl)} where {policy.when}"
+    if config.default is not None:
+        yield f"  {config.default.name}: {format_duration(config.default.ttl)} for everything else"
+    else:
+        yield "  nothing is written on the rest"
+
+
 def build(config: Config, context: BuildContext) -> Deciding | Fused:
     """Return the decider; alone it can only give every resource the default."""
     if not config.enabled:
@@ -192,4 +232,4 @@ def _default_stages(config: Config) -> list[Stage]:
     return [{"kind": "edit", "on": "resource", "if": None, "actions": actions}]
 
 
-SPEC = ProcessorSpec("retention", Config, build)
+SPEC = ProcessorSpec("retention", Config, build, lint=lint, plan=plan)

@@ -139,6 +139,10 @@ class Row:
             self._leave_sampler(now, index, outcome, passed)
         return passed
 
+    def full(self) -> bool:
+        """Whether nothing more may come until traces have been judged."""
+        return any(sampler.full() for sampler in self.samplers)
+
     def held(self) -> tuple[int, int, int]:
         """Traces, spans and bytes held."""
         held = [sampler.held() for sampler in self.samplers]

@@ -84,6 +84,9 @@ _WORDS: dict[str, Subject] = {
     "spans": SpanCount(),
     **{name: TextField(["field", name]) for name in (*_TEXT_FIELDS, *_ID_FIELDS)},
 }
+RESERVED = frozenset({*_WORDS, "and", "or", "not", "in", "matches", "contains", "true", "false"})
+"""Names that mean something else than an attribute; an attribute of that name stands in backticks."""
+
 _ALLOWED_ON = {"resource": {"service"}, "scope": {"service", "scope.name", "scope.version"}}
 _ABOVE = {"span": {"span", "resource", "scope"}, "scope": {"scope", "resource"}, "resource": {"resource"}}
 

@@ -98,6 +98,15 @@ class FactsBuilder:
         """Compare a subject of the trace, e.g. `["duration"]` (ns) or `["sum", 0]` (fixed point, 10^-6)."""
         return Bit("compare", self._compare.add({"of": of, "op": op, "value": str(value)}))
 
+    def stays(self, bit: Bit) -> bool:
+        """Say whether a bit that is set stays set, whatever spans still come."""
+        if bit.of != "compare":
+            return bit.of != "all"
+        comparison = self._compare.items[bit.index]
+        subject, op = comparison["of"][0], comparison["op"]
+        grows, falls = subject in ("duration", "spans", "bytes", "max"), subject == "min"
+        return (grows and op in (">", ">=")) or (falls and op in ("<", "<="))
+
     def spec(self) -> FactsSpec:
         """Return what the program must compute."""
         return {

@@ -93,10 +93,24 @@ class _Samples(Collector):
 
     def _family(self, name: str, samples: list[Sample]) -> Iterator[Metric]:
         kind, text = samples[0].kind, samples[0].help
+        if kind == "histogram":
+            yield _histogram(name, text, samples)
+            return
         values = _by_labels(samples)
         yield _metric(name, text, kind, name + "_total" if kind == "counter" else name, values)
         if kind == "counter" and self._legacy_names:
             yield _metric(name, text, "untyped", name, values)
+
+
+def _histogram(name: str, text: str, samples: list[Sample]) -> Metric:
+    metric = Metric(name, text, "histogram")
+    for sample in samples:
+        labels = dict(sample.labels)
+        for bound, count in sample.buckets:
+            metric.add_sample(f"{name}_bucket", {**labels, "le": bound}, count)
+        metric.add_sample(f"{name}_count", labels, sample.buckets[-1][1])
+        metric.add_sample(f"{name}_sum", labels, sample.value)
+    return metric
 
 
 def _by_labels(samples: list[Sample]) -> dict[tuple[tuple[str, str], ...], float]:

@@ -13,7 +13,10 @@ class Sample:
 
     name: str
     """The full name as exposed, counters without `_total` (it is added)."""
-    kind: Literal["counter", "gauge"]
+    kind: Literal["counter", "gauge", "histogram"]
     help: str
     value: float
+    """Of a histogram: the sum of all values."""
     labels: Mapping[str, str] = field(default_factory=dict)
+    buckets: tuple[tuple[str, float], ...] = ()
+    """Of a histogram: (bound, how many values are at most that), the last bound `+Inf`."""

@@ -189,6 +189,36 @@ def test_all_pipelines_take_a_request_or_none_does(build: Build) -> None:
     assert names(service) == []
 
 
+def test_a_sampler_that_blocks_refuses_until_traces_are_due(build: Build) -> None:
+    """Scenario: `block_on_overflow`, and as many traces as `num_traces`. Guarantees: a sender is refused, before its
+    request is read and after, by all rows or none, and comes in again once traces have been judged."""
+    sampler = """
+processors:
+  tail_sampling/tight:
+    {num_traces: 1, block_on_overflow: true, decision_wait: 1s, policies: [{name: a, type: always_sample}]}
+exporters: {memory: }
+"""
+    rows = """
+service:
+  pipelines:
+    traces/a: {receivers: [otlp], processors: ["tail_sampling/tight"], exporters: [memory]}
+    traces/b: {receivers: [otlp], exporters: [memory]}
+"""
+    service, intake, clock = build(sampler + rows)
+    tight = service.pipelines["traces/a"]
+    intake.admit(1)
+    intake.consume(request((1, "a", {})), nothing)
+    for ask in (lambda: intake.admit(1), lambda: intake.consume(request((2, "b", {})), nothing)):
+        with pytest.raises(Refused, match="num_traces"):
+            ask()
+    assert [p.accepted for p in service.pipelines.values()] == [1, 1]
+    clock.now += SECOND
+    tight.judge(clock.now)
+    intake.admit(1)
+    intake.consume(request((2, "b", {})), nothing)
+    assert (tight.out, tight.row.held()[1]) == (1, 1)
+
+
 def test_a_full_queue_keeps_traces_held(build: Build) -> None:
     """Scenario: the upstream is away and the queue full. Guarantees: traces stay held until there is room again."""
     service, intake, clock = build(SAMPLER.replace("{memory: }", "{memory: {room: 0}}") + pipelines("tail_sampling"))

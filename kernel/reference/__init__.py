@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from google.protobuf.internal import api_implementation
 
-from ..contract import LabelBook, Program, ProgramSpec
+from ..contract import Early, LabelBook, Program, ProgramSpec
 from .labels import ReferenceLabels
 from .program import ReferenceProgram
 from .table import ReferenceTable
@@ -30,8 +32,15 @@ class ReferenceKernel:
         """Return a new book of labels."""
         return ReferenceLabels()
 
-    def table(self, program: Program, labels: LabelBook, kept_decisions: int, dropped_decisions: int) -> ReferenceTable:
+    def table(
+        self,
+        program: Program,
+        labels: LabelBook,
+        kept_decisions: int,
+        dropped_decisions: int,
+        early: Sequence[Early] = (),
+    ) -> ReferenceTable:
         """Return a table for records of `program`; the two numbers bound the decision cache (0: none)."""
         if not isinstance(program, ReferenceProgram) or not isinstance(labels, ReferenceLabels):
             raise TypeError("the program and the labels are not of this kernel")
-        return ReferenceTable(program, labels, kept_decisions, dropped_decisions)
+        return ReferenceTable(program, labels, kept_decisions, dropped_decisions, early)

@@ -30,7 +30,7 @@ class ReferenceColumns:
         self.count = len(rows)
         self.masks = list(distinct)
         self.mask_index = array("I", [distinct[mask] for mask in masks])
-        self.randomness = array("Q", [_randomness(row) for row in rows])
+        self.randomness = array("Q", [randomness_of(row.trace_id, row.facts) for row in rows])
         self.spans = array("Q", [row.facts.spans for row in rows])
         self.bytes = array("Q", [row.facts.bytes for row in rows])
         self.first_seen = array("q", [row.first_seen for row in rows])
@@ -50,14 +50,16 @@ class ReferenceColumns:
 
     def fnv(self, salt: bytes) -> array[int]:
         """FNV-1a 64 over `salt` and the trace id."""
-        return array("Q", [_fnv(salt + row.trace_id) for row in self.rows])
+        return array("Q", [fnv(salt + row.trace_id) for row in self.rows])
 
 
-def _randomness(row: Row) -> int:
-    return int.from_bytes(row.trace_id[9:], "big") if row.facts.rv is None else row.facts.rv
+def randomness_of(trace_id: bytes, facts: Facts) -> int:
+    """Return `rv`, or the last seven bytes of the trace id."""
+    return int.from_bytes(trace_id[9:], "big") if facts.rv is None else facts.rv
 
 
-def _fnv(data: bytes) -> int:
+def fnv(data: bytes) -> int:
+    """Return FNV-1a 64."""
     state = _FNV_OFFSET
     for byte in data:
         state = (state ^ byte) * _FNV_PRIME & 0xFFFFFFFFFFFFFFFF

@@ -109,6 +109,15 @@ def _in(shape: Shape, operand: Any, literals: Any) -> Test:
     )
 
 
+def _bits(shape: Shape, operand: Any, mask: Any) -> Test:
+    valid = isinstance(mask, int) and not isinstance(mask, bool) and 0 <= mask < 1 << 63
+    need(valid, f"bits: no mask: {mask!r}")
+    return _on_elements(
+        compile_operand(operand, shape),
+        lambda value: isinstance(value, int) and not isinstance(value, bool) and value & mask == mask,
+    )
+
+
 def _finds(pattern: Any) -> Callable[[str], bool]:
     compiled = compile_pattern(pattern)
     return lambda found: compiled.search(found.encode()) is not None
@@ -184,6 +193,7 @@ _FORMS: dict[tuple[str, int], Callable[..., Test]] = {
     ("cmp", 3): _cmp,
     ("is", 2): _is,
     ("in", 2): _in,
+    ("bits", 2): _bits,
     ("matches", 2): _matches,
     ("contains", 2): _contains,
     ("text_matches", 2): _text_matches,

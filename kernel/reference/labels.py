@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import threading
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from google.protobuf.message import DecodeError
 from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 
 from ..contract import LabelSpec
 from .levels import Level, put
-from .operands import TRACE_STATE
+from .operands import TRACE_ID, TRACE_STATE
 from .spec import choice, listed, only, text
-from .tracestate import with_threshold
+from .tracestate import with_true_threshold
 from .wire import field, is_len, last_payload, replaced, split
 
 _MAX_LABELS = 65_535
@@ -30,18 +30,24 @@ class Label(NamedTuple):
     keep: bool
     span: list[_Pair]
     resource: list[_Pair]
+    scope: list[_Pair]
     threshold: str
 
     def on_span(self, span: Level, threshold: int) -> Level:
         """Return the span with the label's attributes, and the trace's threshold set or erased."""
-        return _with_state(_with_pairs(span, self.span), self.threshold, threshold)
+        trace_id = last_payload(span.fields, TRACE_ID) or b""
+        return _with_state(_with_pairs(span, self.span), self.threshold, threshold, trace_id)
 
     def on_resource(self, resource: Level) -> Level:
         """Return the resource with the label's attributes."""
         return _with_pairs(resource, self.resource)
 
+    def on_scope(self, scope: Level) -> Level:
+        """Return the scope with the label's attributes."""
+        return _with_pairs(scope, self.scope)
 
-NONE = Label(True, [], [], "leave")
+
+NONE = Label(True, [], [], [], "leave")
 
 
 class ReferenceLabels:
@@ -68,15 +74,16 @@ class ReferenceLabels:
 
 
 def _checked(spec: LabelSpec) -> Label:
-    only(spec, {"keep", "span", "resource", "threshold"}, "label")
+    only(spec, {"keep", "span", "resource", "scope", "threshold"}, "label")
     if not isinstance(spec.get("keep"), bool):
         raise ValueError("label: keep is no boolean")  # noqa: TRY004 - the contract says ValueError
     threshold = choice(spec.get("threshold"), ("leave", "set", "erase"), "label: threshold")
-    return Label(spec["keep"], _pairs(spec, "span"), _pairs(spec, "resource"), threshold)
+    span, resource = _pairs(spec.get("span"), "span"), _pairs(spec.get("resource"), "resource")
+    return Label(spec["keep"], span, resource, _pairs(spec.get("scope", []), "scope"), threshold)
 
 
-def _pairs(spec: LabelSpec, where: str) -> list[_Pair]:
-    return [_pair(*one) for one in listed(spec.get(where), f"label: {where}")]
+def _pairs(given: Any, where: str) -> list[_Pair]:
+    return [_pair(*one) for one in listed(given, f"label: {where}")]
 
 
 def _pair(key: str, key_value: bytes) -> _Pair:
@@ -93,14 +100,14 @@ def _with_pairs(level: Level, pairs: list[_Pair]) -> Level:
     return level
 
 
-def _with_state(span: Level, mode: str, threshold: int) -> Level:
+def _with_state(span: Level, mode: str, threshold: int, trace_id: bytes) -> Level:
     if mode == "leave":
         return span
     fields = []
     for one in span.fields:
         if is_len(one, TRACE_STATE):
-            one = replaced(one, with_threshold(one.payload.decode(), mode, threshold).encode())
+            one = replaced(one, with_true_threshold(one.payload.decode(), mode, threshold, trace_id).encode())
         fields.append(one)
     if mode == "set" and not any(is_len(one, TRACE_STATE) for one in fields):
-        fields.append(field(TRACE_STATE, with_threshold("", mode, threshold).encode()))
+        fields.append(field(TRACE_STATE, with_true_threshold("", mode, threshold, trace_id).encode()))
     return span.with_fields(fields)

@@ -8,14 +8,15 @@ from typing import Any
 from ..contract import BadProgram
 from .levels import SHAPES, Level, Shape, View
 from .spec import choice, listed, need, text
+from .tracestate import member
 from .values import Value, decode
-from .wire import I64, VARINT, Field, is_len, last_integer, last_payload, signed, split
+from .wire import I32, I64, VARINT, Field, is_len, last_integer, last_payload, signed, split
 
 Read = Callable[[View], Value | None]
 """From what is seen to the operand's value, None when it is absent."""
 
 TRACE_ID, SPAN_ID, TRACE_STATE, PARENT_SPAN_ID, NAME, KIND, START, END = range(1, 9)
-EVENTS, LINKS, STATUS = 11, 13, 15
+EVENTS, LINKS, STATUS, FLAGS = 11, 13, 15, 16
 
 
 def compile_operand(spec: Any, shape: Shape, events: bool = False) -> Read:
@@ -35,7 +36,14 @@ def compile_operand(spec: Any, shape: Shape, events: bool = False) -> Read:
         needed = SHAPES[name.split(".")[0] if name.startswith(("scope.", "event.")) else "span"]
         need(needed.rank <= shape.rank, f"{spec} is not there on a {shape.name}")
         return _FIELDS[name]
+    if kind == "state" and len(parts) == 2:
+        return _state(text(parts[1], "operand"), shape)
     raise BadProgram(f"unknown operand {spec!r}")
+
+
+def _state(key: str, shape: Shape) -> Read:
+    need(shape.rank >= SHAPES["span"].rank, f"a trace state is not there on a {shape.name}")
+    return lambda view: member(_text(_fields(view), TRACE_STATE), key)
 
 
 def _attribute(where: Any, key: bytes, shape: Shape) -> Read:
@@ -108,6 +116,7 @@ _FIELDS: dict[str, Read] = {
     "status.message": lambda view: _text(_status(view), 2),
     "status.code": lambda view: _enum(_status(view), 3),
     "kind": lambda view: _enum(_fields(view), KIND),
+    "flags": lambda view: last_integer(_fields(view), FLAGS, I32),
     "duration": _duration,
     "start": lambda view: signed(times(_fields(view))[0], 64),
     "end": lambda view: signed(times(_fields(view))[1], 64),

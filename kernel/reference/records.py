@@ -12,13 +12,15 @@ from .columns import ReferenceColumns, Row
 from .facts import Facts
 from .grouping import Packed, pack
 from .labels import ReferenceLabels
-from .levels import RESOURCE, SPAN, Level
+from .levels import RESOURCE, SCOPE, SPAN, Level
 from .wire import split
 
 if TYPE_CHECKING:
     from .program import ReferenceProgram
 
 _SLOTS = 2
+_Headers = tuple[bytes, bytes]
+"""Of a resource and a scope."""
 
 
 class Entry(NamedTuple):
@@ -114,19 +116,23 @@ class ReferenceRecords:
 
     def _labelled(self) -> Iterator[Packed]:
         rows = self.current_rows()
-        resources: dict[tuple[builtins.bytes, tuple[int, int]], builtins.bytes] = {}
+        headers: dict[tuple[builtins.bytes, builtins.bytes, tuple[int, int]], _Headers] = {}
         for entry in self.entries:
             row = rows[entry.trace]
-            place = (entry.resource, row.labels)
-            if place not in resources:
-                resources[place] = self._resource(*place)
-            yield resources[place], entry.scope, self._span(entry.span, row)
+            place = (entry.resource, entry.scope, row.labels)
+            if place not in headers:
+                headers[place] = self._headers(*place)
+            yield *headers[place], self._span(entry.span, row)
 
-    def _resource(self, header: builtins.bytes, labels: tuple[int, int]) -> builtins.bytes:
-        level = Level(RESOURCE, split(header))
-        for number in labels if self.book is not None else ():
-            level = self.book.get(number).on_resource(level) if self.book else level
-        return level.header
+    def _headers(self, resource: builtins.bytes, scope: builtins.bytes, labels: tuple[int, int]) -> _Headers:
+        """Return both headers with what the labels write on them."""
+        if self.book is None or not any(labels):
+            return resource, scope
+        outer, inner = Level(RESOURCE, split(resource)), Level(SCOPE, split(scope))
+        for number in labels:
+            label = self.book.get(number)
+            outer, inner = label.on_resource(outer), label.on_scope(inner)
+        return outer.header, inner.header
 
     def _span(self, span: builtins.bytes, row: Trace) -> builtins.bytes:
         if self.book is None or not any(row.labels):

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from ..contract import Columns, Filed, Records, Settled, TableStats, Tally
-from .columns import ReferenceColumns, Row
-from .facts import Facts
+from ..contract import Columns, Early, Filed, Records, Settled, TableStats, Tally
+from .columns import ReferenceColumns, Row, fnv, randomness_of
+from .facts import Facts, FactsProgram
 from .labels import ReferenceLabels
 from .program import ReferenceProgram
 from .records import Entry, ReferenceRecords, Trace
@@ -80,15 +80,43 @@ class _Decisions:
             self._map[trace_id] = self._map[trace_id]._replace(labels=labels)
 
 
+class _Condition:
+    """An early condition, checked."""
+
+    def __init__(self, early: Early, program: FactsProgram) -> None:
+        size = 2 * len(program.leaves) + len(program.compare) + 1
+        if any(bit not in range(size) for bit in early.bits):
+            raise ValueError(f"early: masks have {size} bits, not {max(early.bits)}")
+        if early.randomness not in _THRESHOLDS:
+            raise ValueError("early: the randomness is not below 2**56")
+        if any(most not in range(1 << 64) for _, most in early.hashes):
+            raise ValueError("early: a hash is not below 2**64")
+        self._program, self._early = program, early
+        self._mask = sum({1 << bit for bit in early.bits})
+
+    def holds(self, trace_id: bytes, facts: Facts) -> bool:
+        """Return whether a trace satisfies it."""
+        return (
+            self._program.mask(facts) & self._mask == self._mask
+            and all(fnv(salt + trace_id) <= most for salt, most in self._early.hashes)
+            and randomness_of(trace_id, facts) >= self._early.randomness
+        )
+
+
 class ReferenceTable:
     """See `contract.Table`."""
 
-    def __init__(self, program: ReferenceProgram, labels: ReferenceLabels, kept: int, dropped: int) -> None:
+    def __init__(
+        self, program: ReferenceProgram, labels: ReferenceLabels, kept: int, dropped: int, early: Sequence[Early] = ()
+    ) -> None:
         self._program = program
         self._book = labels
         self._lock = threading.Lock()
         self._held: dict[bytes, _Held] = {}
         self._roots: dict[bytes, int] = {}
+        self._conditions = [_Condition(condition, program.facts) for condition in early]
+        self._early: dict[bytes, None] = {}
+        """Trace ids, in the order in which they came to satisfy a condition."""
         self._headers: Counter[tuple[str, bytes]] = Counter()
         self._kept, self._dropped = _Decisions(kept), _Decisions(dropped)
 
@@ -116,6 +144,9 @@ class ReferenceTable:
             held.facts = held.facts.merge(trace.facts)
         if trace.facts.root:
             self._roots.setdefault(trace.trace_id, now)
+        facts = self._held[trace.trace_id].facts
+        if any(condition.holds(trace.trace_id, facts) for condition in self._conditions):
+            self._early.setdefault(trace.trace_id)
         return held is None
 
     def _hold_entries(self, records: ReferenceRecords, rows: Sequence[int]) -> None:
@@ -155,6 +186,12 @@ class ReferenceTable:
                 if len(chosen) < limit and not self._held[trace_id].is_out:
                     chosen[trace_id] = self._held[trace_id]
             return self._out(chosen.values())
+
+    def early(self, limit: int) -> ReferenceColumns:
+        """Return what satisfies an early condition, in the order in which it came to."""
+        with self._lock:
+            waiting = [held for trace_id in self._early if not (held := self._held[trace_id]).is_out]
+            return self._out(waiting[: max(0, limit)])
 
     def heaviest(self, now: int, bytes_wanted: int, limit: int) -> ReferenceColumns:
         """Return the traces with the most held bytes times age whose held bytes reach `bytes_wanted`."""
@@ -211,6 +248,7 @@ class ReferenceTable:
     def _forget(self, held: _Held) -> None:
         del self._held[held.trace_id]
         self._roots.pop(held.trace_id, None)
+        self._early.pop(held.trace_id, None)
         for entry in held.entries:
             for header in (("resource", entry.resource), ("scope", entry.scope)):
                 self._headers[header] -= 1
@@ -260,4 +298,5 @@ class ReferenceTable:
                 len(self._headers),
                 len(self._kept),
                 len(self._dropped),
+                len(self._early),
             )

@@ -1,4 +1,4 @@
-"""The `ot` member of a W3C trace state: a trace's own randomness (`rv`) and its sampling threshold (`th`)."""
+"""W3C trace states: members by key, and in the `ot` member a trace's randomness (`rv`) and threshold (`th`)."""
 
 from __future__ import annotations
 
@@ -7,6 +7,12 @@ from typing import NamedTuple
 
 _MAX_TRACE_STATE = 8192  # bytes
 _MAX_OT = 256  # characters
+_MAX_MEMBERS = 32
+_REST = r"[a-z0-9_\-*/]"
+_MEMBER = re.compile(
+    rf"[ \t]*([a-z]{_REST}{{0,255}}|[a-z0-9]{_REST}{{0,240}}@[a-z]{_REST}{{0,13}})"
+    r"=([ -+\--<>-~]{0,255}[!-+\--<>-~])[ \t]*"
+)
 
 
 class _Parsed(NamedTuple):
@@ -32,6 +38,17 @@ def _parse(state: str) -> _Parsed:
             del others[index]
             return _Parsed(content[3:].split(";") if content != "ot=" else [], others)
     return _Parsed([], others)
+
+
+def member(state: str, key: str) -> str | None:
+    """Return the value of the member with that key; None where there is none, or the list as a whole is malformed."""
+    found: dict[str, str] = {}
+    for text in filter(None, state.split(",")):
+        parts = _MEMBER.fullmatch(text)
+        if parts is None or parts[1] in found or len(found) == _MAX_MEMBERS:
+            return None
+        found[parts[1]] = parts[2]
+    return found.get(key)
 
 
 def randomness(state: str) -> int | None:
@@ -90,3 +107,14 @@ def with_threshold(state: str, mode: str, threshold: int) -> str:
     if len(member) > _MAX_OT:
         return state
     return ",".join(([f"ot={member}"] if subs else []) + parsed.others)
+
+
+def with_true_threshold(state: str, mode: str, threshold: int, trace_id: bytes) -> str:
+    """Return the trace state as `with_threshold` does, but for an incoming threshold above the randomness.
+
+    That one cannot be true, since a trace is kept where its randomness reaches the threshold: then `set` erases.
+    """
+    own = randomness(state)
+    chance = int.from_bytes(trace_id[:16].ljust(16, b"\0")[9:], "big") if own is None else own
+    contradicted = mode == "set" and _incoming(_parse(state)) > chance
+    return with_threshold(state, "erase" if contradicted else mode, threshold)

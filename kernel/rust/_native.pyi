@@ -5,7 +5,7 @@ from array import array
 from collections.abc import Sequence
 
 from ..contract import Columns as ColumnsContract
-from ..contract import Filed, LabelSpec, ProgramSpec, Settled, TableStats
+from ..contract import Early, Filed, LabelSpec, ProgramSpec, Settled, TableStats
 from ..contract import LabelBook as LabelBookContract
 from ..contract import Program as ProgramContract
 from ..contract import Records as RecordsContract
@@ -17,7 +17,12 @@ class RustKernel:
     def compile(self, spec: ProgramSpec) -> Program: ...
     def labels(self) -> LabelBook: ...
     def table(
-        self, program: ProgramContract, labels: LabelBookContract, kept_decisions: int, dropped_decisions: int
+        self,
+        program: ProgramContract,
+        labels: LabelBookContract,
+        kept_decisions: int,
+        dropped_decisions: int,
+        early: Sequence[Early] = ...,
     ) -> Table: ...
 
 class Program:
@@ -65,6 +70,7 @@ class Columns:
 class Table:
     def file(self, records: RecordsContract, now: int) -> Filed: ...
     def due(self, first_seen: int, root_seen: int | None, limit: int) -> Columns: ...
+    def early(self, limit: int) -> Columns: ...
     def heaviest(self, now: int, bytes_wanted: int, limit: int) -> Columns: ...
     def settle(self, columns: ColumnsContract, verdicts: array[int], thresholds: array[int] | None) -> Settled: ...
     def remember(self, records: RecordsContract) -> None: ...

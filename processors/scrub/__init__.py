@@ -8,6 +8,6 @@ from . import redaction
 from .config import ScrubConfig
 from .redaction import RedactionConfig
 
-SPEC = ProcessorSpec("scrub", ScrubConfig, scrub.build)
+SPEC = ProcessorSpec("scrub", ScrubConfig, scrub.build, plan=scrub.plan)
 REDACTION = ProcessorSpec("redaction", RedactionConfig, redaction.build)
 SPECS = (SPEC, REDACTION)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from ...kernel.contract import Scrub, ScrubRule
 from ..base import BuildContext, Fused
 from .actions import KernelAction, redact
-from .config import ScrubConfig
+from .config import POSITIONS, ScrubConfig
 from .detector import Detector
 from .detectors import DETECTORS
 from .names import NAMES, key_pattern
@@ -30,6 +30,29 @@ def build(config: ScrubConfig, ctx: BuildContext) -> Fused:
         "values": [rule for _, rule in values],
     }
     return Fused([stage], [(ctx.id, name) for name, _ in (*keys, *values)])
+
+
+def plan(config: ScrubConfig) -> Iterator[str]:
+    """Yield what it does in sentences."""
+    everywhere = set(config.positions) == set(POSITIONS)
+    where = "in every string" if everywhere else f"in {', '.join(config.positions)}"
+    yield f"replaces personal data and secrets {where}:"
+    if config.packs:
+        yield f"  what the detectors of {', '.join(config.packs)} find"
+    for own in config.patterns:
+        yield f"  {own.name}: {own.does()}"
+    for detector in config.detectors:
+        if detector.enabled:
+            yield f"  {detector.name}: {detector.does()}"
+    off = [detector.name for detector in config.detectors if not detector.enabled]
+    if off:
+        yield f"  but not {', '.join(off)}"
+    for key in config.keys:
+        yield f"  whole values whose key matches {key.pattern}: {key.does()}"
+    if config.default_keys:
+        yield "  whole values whose key says that they are secret (password, token, ...)"
+    for pattern in config.skip_keys:
+        yield f"  attributes whose key matches {pattern} are left alone"
 
 
 def any_of(patterns: list[str]) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..base import ProcessorSpec
 from .build import build
 from .config import TailSampling
-from .lint import lint
+from .lint import fragments, lint
+from .plan import plan
 
-SPEC = ProcessorSpec("tail_sampling", TailSampling, build, lint=lint)
+SPEC = ProcessorSpec("tail_sampling", TailSampling, build, lint=lint, fragments=fragments, plan=plan)

@@ -14,13 +14,23 @@ from typing import Any, NamedTuple
 from ...kernel.contract import Columns
 from ...rules.facts import Bit, FactsBuilder, compile_test
 from ...telemetry.samples import Sample
-from .judging import Judged, Moment, Room, rows_by_mask
+from .judging import Evaluation, Judged, Moment, Room, rows_by_mask
 from .labels import Labels
-from .metrics import Origin, PolicyCounts, policy_samples, votes_sample
+from .memo import Memo
+from .metrics import (
+    Decision,
+    Origin,
+    PolicyCounts,
+    adopt_last_matches,
+    asked_sample,
+    errors_sample,
+    policy_samples,
+    votes_sample,
+)
 from .votes import Dropping, Vote
-from .voting import Ballot, Open, View, VoteMaker
+from .voting import Ballot, Open, Said, View, VoteMaker
 
-Rows = dict[tuple[int, tuple[bool, ...]], Any]
+Rows = dict[tuple[int, tuple[Said, ...]], Any]
 """Rows (a list or a range) by their mask's position and what the open votes have said of them."""
 
 
@@ -54,6 +64,8 @@ class _Result(NamedTuple):
     dropper: int | None
     """The policy that drops it."""
     votes: list[tuple[int, bool]]
+    failed: tuple[int, ...] = ()
+    """The policies that could not vote."""
 
 
 class CollectorEvaluation:
@@ -69,23 +81,21 @@ class CollectorEvaluation:
         first_match: bool = False,
         record_policy: bool = False,
         too_large: Bit | None = None,
-        most_plans: int = 4096,
     ) -> None:
         """`facts` must be complete."""
-        maker = VoteMaker(facts)
+        makers = [VoteMaker(facts) for _ in policies]
         listed = [
-            _Policy(number, isinstance(vote, Dropping), maker.ballot(vote)) for number, (_, vote) in enumerate(policies)
+            _Policy(number, isinstance(vote, Dropping), maker.ballot(vote))
+            for number, (maker, (_, vote)) in enumerate(zip(makers, policies, strict=True))
         ]
+        self._spending = {name: maker.spending for maker, (name, _) in zip(makers, policies, strict=True)}
         self._policies = sorted(listed, key=lambda policy: not policy.drops)
-        self._limited = maker.limited
+        self._limited = any(maker.limited for maker in makers)
         self._first_match, self._record = first_match, record_policy
         self._labels, self._origin = labels, origin
         self._too_large = None if too_large is None else compile_test(too_large, facts)
-        self._plans: dict[int, _Plan] = {}
-        self._most = most_plans
+        self._plan = Memo(self._make)
         self.counts = [PolicyCounts(name) for name, _ in policies]
-        self.asked = [0] * len(listed)
-        """How many votes each policy has cast."""
 
     def judge(self, columns: Columns, room: Room, moment: Moment) -> Judged:
         """Decide about the rows in order; a row that would be kept without room has no effect."""
@@ -100,28 +110,32 @@ class CollectorEvaluation:
         else:
             self._ask_within(room, rows, plans, view)
         for (at, said), same in rows.items():
-            self._apply(verdicts, same, self._result(plans[at], said), moment)
+            self._apply(verdicts, same, self._result(plans[at], said), view)
         return Judged(verdicts, None)
+
+    def adopt(self, old: Evaluation) -> None:
+        """Go on from what the limiters of policies of the same name have spent."""
+        if isinstance(old, CollectorEvaluation):
+            adopt_last_matches(self.counts, old.counts)
+            for name, spending in self._spending.items():
+                for mine, its in zip(spending, old._spending.get(name, ()), strict=False):
+                    mine.adopt(its)
 
     def samples(self) -> Iterator[Sample]:
         """Return what the policies have counted."""
         yield from policy_samples(self.counts, self._origin)
-        for policy, asked in zip(self.counts, self.asked, strict=True):
-            sampled = policy.matched - policy.dropped
-            for text, decision, value in (
-                ("true", "sampled", sampled),
-                ("false", "dropped", policy.dropped),
-                ("false", "not_sampled", asked - policy.matched),
-            ):
+        yield errors_sample(self._origin, sum(policy.errors for policy in self.counts))
+        for policy in self.counts:
+            yield asked_sample(self._origin, policy.name, policy.asked)
+            traces: dict[Decision, int] = {
+                "sampled": policy.matched - policy.dropped,
+                "dropped": policy.dropped,
+                "not_sampled": policy.asked - policy.matched,
+            }
+            for decision, value in traces.items():
+                text = "true" if decision == "sampled" else "false"
                 yield votes_sample(self._origin, policy.name, text, decision, value)
-
-    def _plan(self, mask: int) -> _Plan:
-        found = self._plans.get(mask)
-        if found is None:
-            if len(self._plans) >= self._most:
-                self._plans.clear()
-            found = self._plans[mask] = self._make(mask)
-        return found
+                yield votes_sample(self._origin, policy.name, text, decision, policy.spans[decision], "spans")
 
     def _make(self, mask: int) -> _Plan:
         if self._too_large is not None and self._too_large(mask):
@@ -153,33 +167,43 @@ class CollectorEvaluation:
                 room.use(size)
             rows.setdefault((at, said), []).append(row)
 
-    def _result(self, plan: _Plan, said: tuple[bool, ...]) -> _Result:
+    def _result(self, plan: _Plan, said: tuple[Said, ...]) -> _Result:
         """Return what follows from the votes of a plan, with what the open ones have said."""
         if plan.too_large:
             return _Result(self._labels.drop("too_large"), None, None, [])
-        keeper, votes, answers = None, [], iter(said)
+        keeper, sub, votes, answers = None, None, [], iter(said)
+        errors: tuple[int, ...] = ()
         for number, drops, vote in plan.entries:
-            yes = vote if isinstance(vote, bool) else next(answers)
+            answer = vote if isinstance(vote, bool) else next(answers)
+            if answer is None:
+                errors = (*errors, number)
+                continue
+            yes = bool(answer)
             votes.append((number, yes))
+            sub = answer if isinstance(answer, str) else sub
             if yes and drops:
-                return _Result(self._labels.drop("policy_drop"), None, number, votes)
+                return _Result(self._labels.drop("policy_drop"), None, number, votes, errors)
             if yes and keeper is None:
                 keeper = number
                 if self._first_match:
                     break
         if keeper is None:
-            return _Result(self._labels.drop("not_sampled"), None, None, votes)
-        name = self.counts[keeper].name if self._record else None
-        return _Result(self._labels.keep_plain(name), keeper, None, votes)
+            return _Result(self._labels.drop("not_sampled"), None, None, votes, errors)
+        written = (self.counts[keeper].name, sub) if self._record else (None, None)
+        return _Result(self._labels.keep_plain(*written), keeper, None, votes, errors)
 
-    def _apply(self, verdicts: array[int], rows: Sequence[int], result: _Result, moment: Moment) -> None:
+    def _apply(self, verdicts: array[int], rows: Sequence[int], result: _Result, view: View) -> None:
         """Write the label of rows with this result, and count the votes."""
-        count = len(rows)
+        count, spans = len(rows), sum(map(view.spans.__getitem__, rows))
+        for number in result.failed:
+            self.counts[number].errors += count
         for number, yes in result.votes:
-            self.asked[number] += count
+            self.counts[number].asked += count
+            word: Decision = "dropped" if number == result.dropper else "sampled" if yes else "not_sampled"
+            self.counts[number].spans[word] += spans
             if yes:
                 self.counts[number].matched += count
-                self.counts[number].last_match = moment.now
+                self.counts[number].last_match = view.now
         for row in rows:
             verdicts[row] = result.label
         if result.dropper is not None:
@@ -188,9 +212,9 @@ class CollectorEvaluation:
             self.counts[result.keeper].kept += count
 
 
-def _ask(plan: _Plan, view: View, row: int) -> tuple[bool, ...]:
+def _ask(plan: _Plan, view: View, row: int) -> tuple[Said, ...]:
     """Return what the open votes say of a row, up to the one that ends the asking."""
-    said = []
+    said: list[Said] = []
     for vote, ends in plan.open:
         said.append(vote(view, row))
         if ends and said[-1]:

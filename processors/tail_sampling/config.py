@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
@@ -9,11 +10,14 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_valida
 from ...rules.conditions import TraceCondition
 from ...rules.durations import UNITS, Duration
 from ...rules.facts import FactsBuilder
+from .config_rates import AdaptivePercentage, AdaptiveThroughput, BudgetForm, CustomPolicy, ShareOfTotal
+from .decoding import decode, nanoseconds
 from .lower import NotOrderable, lower
 from .policies import Policy, located, read_policy
 from .thresholds import Rate
 
 _SECOND = UNITS["s"]
+_COUNT = 2**63 - 1
 RESERVED = "default"
 """The name that the default goes by in attributes and metrics."""
 
@@ -25,8 +29,13 @@ class _Strict(BaseModel):
 class DecisionCache(_Strict):
     """How many decisions are remembered for late spans; 0 (or left out): a size that suits the form."""
 
-    sampled_cache_size: int = Field(default=0, ge=0)
-    non_sampled_cache_size: int = Field(default=0, ge=0)
+    sampled_cache_size: int = Field(default=0, ge=0, le=_COUNT)
+    non_sampled_cache_size: int = Field(default=0, ge=0, le=_COUNT)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read(cls, data: Any) -> Any:
+        return decode(cls, data)
 
 
 class TailSampling(BaseModel):
@@ -37,7 +46,7 @@ class TailSampling(BaseModel):
     decision_wait_after_root_received: Duration = 0
     """Traces whose root has come are judged this long after it; 0: only `decision_wait` counts."""
     decision_cache: DecisionCache = DecisionCache()
-    maximum_trace_size_bytes: int = Field(default=0, ge=0)
+    maximum_trace_size_bytes: int = Field(default=0, ge=0, le=_COUNT)
     """Larger traces are dropped under a reason of their own; 0: none are."""
     drop_pending_traces_on_shutdown: bool = False
     """Instead of judging them with what has come."""
@@ -113,6 +122,9 @@ def _mode(value: Any) -> Any:
     return "off" if value is False else value  # YAML 1.1 reads a bare `off` as false
 
 
+LEARNED = ("adaptive_throughput", "adaptive_percentage")
+
+
 class OrderedPolicy(_Strict):
     """An entry of `policies` in `sampling.yaml`."""
 
@@ -123,8 +135,20 @@ class OrderedPolicy(_Strict):
     """The share that is kept where the condition holds, as a threshold."""
     otherwise: Literal["drop", "pass"] = "drop"
     """What becomes of the others: dropped, or the next policy is asked."""
+    adaptive_throughput: AdaptiveThroughput | None = None
+    """Instead of `rate`: it learns what share keeps a number of spans a second."""
+    adaptive_percentage: AdaptivePercentage | None = None
+    """Instead of `rate`: it learns which keys to keep more of, and which less."""
+    custom: CustomPolicy | None = None
+    """Instead of `rate`: a class written in Python says what share to keep."""
     limit: PolicyLimit | None = None
+    share: ShareOfTotal | None = None
+    """A part of `total` that is this policy's own."""
+    essential: bool = False
+    """It keeps when the `budget` is spent, too."""
     retention: Duration | None = None
+    enabled: bool = True
+    """`false` is the same as `mode: off`."""
     mode: Annotated[Literal["enforce", "shadow", "off"], BeforeValidator(_mode)] = "enforce"
     """`shadow` is asked and counted, without effect; `off` is not asked."""
     decision: Literal["keep", "drop"] = "keep"
@@ -139,15 +163,30 @@ class OrderedPolicy(_Strict):
     @model_validator(mode="after")
     def _sense(self) -> OrderedPolicy:
         given = self.model_fields_set
-        if self.decision == "drop" and (extra := given & {"rate", "otherwise", "limit", "retention"}):
+        rates = [key for key in (*LEARNED, "custom", "rate") if key in given]
+        if self.decision == "drop" and (
+            extra := given & {*rates, "otherwise", "limit", "retention", "share", "essential"}
+        ):
             raise ValueError(
                 f"a policy that drops has no {' and no '.join(sorted(extra))}: it drops all that it matches"
             )
         if self.retention == 0:
             raise ValueError("a retention of 0 keeps nothing: expected a duration such as 30d")
-        if "otherwise" in given and "rate" not in given:
+        if len(rates) > 1:
+            raise ValueError(f"{' and '.join(rates)} both say what share is kept: expected one of them")
+        if "otherwise" in given and not rates:
             raise ValueError("`otherwise` says what becomes of what `rate` does not keep, and there is no rate")
         return self
+
+    @property
+    def asked(self) -> bool:
+        """Whether it is asked at all."""
+        return self.enabled and self.mode != "off"
+
+    @property
+    def adaptive(self) -> AdaptiveThroughput | AdaptivePercentage | None:
+        """Its learned rate."""
+        return self.adaptive_throughput or self.adaptive_percentage
 
 
 class OrderedForm(TailSampling):
@@ -161,6 +200,8 @@ class OrderedForm(TailSampling):
     """What happens when nobody decided."""
     total: Burst | None = None
     """A limit on all that is kept: over it, traces are dropped."""
+    budget: BudgetForm | None = None
+    """What all that is kept may cost: when it is spent, only essential policies keep."""
     num_traces: int = Field(default=0, ge=0)
     """More traces than this are judged early, the oldest first; 0: only the byte budget counts."""
     max_keys: int = Field(default=10_000, ge=1)
@@ -171,6 +212,20 @@ class OrderedForm(TailSampling):
     @model_validator(mode="after")
     def _names(self) -> OrderedForm:
         _unique([policy.name for policy in self.policies], "policies")
+        return self
+
+    @model_validator(mode="after")
+    def _parts(self) -> OrderedForm:
+        shares = Fraction(0)
+        for at, policy in enumerate(self.policies):
+            shares += policy.share or 0
+            if policy.share and self.total is None:
+                raise located(("policies", at, "share"), "a share of `total`, and there is no total", policy.name)
+            if policy.share and shares > 1:
+                text = f"with it the shares add up to {float(shares) * 100:g}%: only 100% can be promised"
+                raise located(("policies", at, "share"), text, policy.name)
+            if policy.essential and self.budget is None:
+                raise located(("policies", at, "essential"), "there is no `budget` that it could outlast", policy.name)
         return self
 
 
@@ -184,28 +239,45 @@ class CollectorForm(TailSampling):
     evaluation: Literal["collector", "ordered"] = "collector"
     decision_wait: Duration = 30 * _SECOND
     policies: list[Annotated[Policy, BeforeValidator(_entry)]] = Field(min_length=1)
-    num_traces: int = Field(default=50_000, ge=1)
+    num_traces: int = Field(default=50_000, ge=1, le=_COUNT)
     sample_on_first_match: bool = False
     record_policy: bool = False
-    """Write the policy that kept a trace on its spans, as `tailsampling.policy`."""
-    sampling_strategy: Literal["trace-complete"] = "trace-complete"
+    """Write the policy that kept a trace on its scopes, as `tailsampling.policy`."""
+    sampling_strategy: Literal["trace-complete", "span-ingest"] = "trace-complete"
+    """`span-ingest`: a trace is judged as soon as its verdict cannot change any more."""
     expected_new_traces_per_sec: int = Field(default=0, ge=0)
     """Accepted; without effect."""
     block_on_overflow: bool = False
-    """Accepted; without effect: traces above `num_traces` are judged early and never lost."""
+    """Refuse requests while `num_traces` are held, instead of judging the oldest early."""
     num_shards: int = Field(default=1, ge=1, le=256)
     """Accepted; without effect."""
+    tail_storage: None = None
+    """Refused: there is no such extension here."""
 
-    @field_validator("sampling_strategy", mode="before")
+    @model_validator(mode="before")
     @classmethod
-    def _strategy(cls, value: Any) -> Any:
-        if value == "span-ingest":
-            raise ValueError("span-ingest is not supported: expected trace-complete")
+    def _read(cls, data: Any) -> Any:
+        found = decode(cls, data)
+        for key in ("decision_wait", "decision_wait_after_root_received") if isinstance(found, dict) else ():
+            if key in found:
+                found[key] = nanoseconds(found[key])
+        return found
+
+    @field_validator("tail_storage", mode="before")
+    @classmethod
+    def _storage(cls, value: Any) -> Any:
+        if value is not None:
+            raise ValueError("traces are held in memory: there is no storage extension, take the key out")
         return value
 
     @model_validator(mode="after")
     def _whole(self) -> CollectorForm:
         _unique([policy.name for policy in self.policies], "policies")
+        for at, policy in enumerate(self.policies if self.sampling_strategy == "span-ingest" else ()):
+            why = policy.waits()
+            if why is not None:
+                text = f"{why} needs the whole trace, and `sampling_strategy: span-ingest` judges before it is there"
+                raise located(("policies", at, policy.type), text, policy.name)
         for at, policy in enumerate(self.policies if self.evaluation == "ordered" else ()):
             try:
                 lower(policy.name, policy.vote(FactsBuilder()))

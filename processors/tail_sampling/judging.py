@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from ...kernel.contract import Columns
 from ...telemetry.samples import Sample
+from .metrics import PolicyCounts
 
-Cause = Literal["due", "num_traces", "pressure", "shutdown"]
-"""Why traces are judged now."""
+Cause = Literal["due", "certain", "num_traces", "pressure", "shutdown"]
+"""Why traces are judged now; `certain`: more spans could not change the verdict."""
 
 
 @dataclass(frozen=True)
@@ -59,8 +60,15 @@ class Judged:
 class Evaluation(Protocol):
     """The policies with their limits and counters."""
 
+    @property
+    def counts(self) -> Sequence[PolicyCounts]:
+        """What each policy has counted, in the order in which they are listed."""
+
     def judge(self, columns: Columns, room: Room, moment: Moment) -> Judged:
         """Decide about the rows in order; a row that would be kept without room has no effect."""
+
+    def adopt(self, old: Evaluation) -> None:
+        """Go on from the state of earlier rules: what limits have spent, where policy and limit are the same."""
 
     def samples(self) -> Iterable[Sample]:
         """Return what the policies have counted."""

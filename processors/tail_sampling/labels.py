@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, MutableMapping
+from collections.abc import Hashable, MutableMapping, Sequence
 from typing import Any, Literal
 
-from ...kernel.contract import LabelBook
+from ...kernel.contract import LabelBook, LabelSpec
 from ...rules.durations import format_duration
 from ...rules.values import key_value
 from .judging import Cause
 
 POLICY, REASON, PARTIAL = "tailgate.policy", "tailgate.reason", "tailgate.partial"
-COLLECTOR_POLICY = "tailsampling.policy"
+COLLECTOR_POLICY, COLLECTOR_SUB, COLLECTOR_CACHED = (
+    "tailsampling.policy",
+    "tailsampling.composite_policy",
+    "tailsampling.cached_decision",
+)
 RETENTION_POLICY, RETENTION_TTL = "retention.policy", "retention.ttl"
 
-Drop = Literal["not_sampled", "policy_drop", "total_limit", "too_large", "shutdown"]
+Drop = Literal["not_sampled", "policy_drop", "total_limit", "over_budget", "too_large", "shutdown"]
 """Why a trace is dropped, as the ledger names it."""
 
 _CAUSES: dict[Cause, str] = {"num_traces": "pressure", "pressure": "pressure", "shutdown": "shutdown"}
@@ -34,6 +38,10 @@ class Labels:
         self._retentions = retentions
         self._made: dict[Hashable, int] = {}
         self.dropped: dict[int, Drop] = {}
+        self.late: dict[int, int] = {}
+        """What stands on late spans instead of a label, where that is another one."""
+        self.kept: dict[int, tuple[str, int | None]] = {}
+        """Of those that keep: the reason, and the retention (ns) that the policy gives."""
 
     def drop(self, why: Drop) -> int:
         """Return the label of traces dropped for that reason."""
@@ -53,16 +61,25 @@ class Labels:
                 [] if retention is None else [(RETENTION_POLICY, policy), (RETENTION_TTL, format_duration(retention))]
             )
             self._made[key] = self._add(keep=True, span=span, resource=held, threshold="set" if exact else "erase")
+            self.kept[self._made[key]] = (why, retention)
             if retention is not None:
                 self._retentions[self._made[key]] = (policy, retention)
         return self._made[key]
 
-    def keep_plain(self, policy: str | None) -> int:
-        """Return the label of traces kept in the collector's evaluation; None: nothing is written on them."""
-        key = ("plain", policy)
+    def keep_plain(self, policy: str | None, sub: str | None = None) -> int:
+        """Return the label of traces kept in the collector's evaluation; None: nothing is written on them.
+
+        `sub`: which of its policies a composite has sampled the trace for.
+        """
+        key = ("plain", policy, sub)
         if key not in self._made:
-            span = [] if policy is None else [(COLLECTOR_POLICY, policy)]
-            self._made[key] = self._add(keep=True, span=span, resource=[], threshold="leave")
+            written: list[tuple[str, Any]] = [] if policy is None else [(COLLECTOR_POLICY, policy)]
+            written += [] if sub is None else [(COLLECTOR_SUB, sub)]
+            label = self._made[key] = self._add(keep=True, span=[], resource=[], scope=written, threshold="leave")
+            if written:
+                late = [(COLLECTOR_POLICY, policy), (COLLECTOR_CACHED, True)]
+                self.late[label] = self._add(keep=True, span=[], resource=[], scope=late, threshold="leave")
+            self.kept[label] = ("matched", None)
         return self._made[key]
 
     def _add(
@@ -71,13 +88,15 @@ class Labels:
         keep: bool,
         span: list[tuple[str, Any]],
         resource: list[tuple[str, Any]],
+        scope: Sequence[tuple[str, Any]] = (),
         threshold: Literal["leave", "set", "erase"],
     ) -> int:
-        return self._book.add(
-            {
-                "keep": keep,
-                "span": [key_value(key, value) for key, value in span],
-                "resource": [key_value(key, value) for key, value in resource],
-                "threshold": threshold,
-            }
-        )
+        label: LabelSpec = {
+            "keep": keep,
+            "span": [key_value(key, value) for key, value in span],
+            "resource": [key_value(key, value) for key, value in resource],
+            "threshold": threshold,
+        }
+        if scope:
+            label["scope"] = [key_value(key, value) for key, value in scope]
+        return self._book.add(label)

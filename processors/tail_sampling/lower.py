@@ -13,7 +13,7 @@ from ...rules.facts import All, Always, Not, Test
 from .limits import Limited, Shares, TokenBucket
 from .rules import Rule
 from .thresholds import ALWAYS, threshold
-from .votes import AllOf, Allow, Chance, Composite, Condition, Dropping, Negated, Vote
+from .votes import AllOf, Allow, Chance, Composite, Condition, Dropping, Negated, Vote, failing
 
 
 class NotOrderable(ValueError):
@@ -54,7 +54,8 @@ def _rule(name: str, parts: _Parts) -> Rule:
 
 
 def _composite(name: str, vote: Composite) -> list[Rule]:
-    shares = Shares(vote.spans_per_second, [float(sub.spans_per_second) for sub in vote.subs])
+    parts_of = [TokenBucket(sub.spans_per_second, sub.spans_per_second) for sub in vote.subs]
+    shares = Shares(TokenBucket(vote.spans_per_second, vote.spans_per_second), parts_of)
     rules = []
     for at in vote.order:
         sub = vote.subs[at]
@@ -87,5 +88,7 @@ def _gather(vote: Vote, parts: _Parts) -> None:
             if not inner.certain:
                 raise NotOrderable("in ordered evaluation `not` takes conditions only: no chance and no limits")
             parts.tests.append(Not(inner.test))
+            if isinstance(vote.vote, Condition) and vote.vote.fails is not None:
+                parts.tests.append(Not(failing(vote.vote)))
         case _:
             raise NotOrderable("cannot stand inside another policy in ordered evaluation")

@@ -7,8 +7,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from ...telemetry.histogram import SECONDS, Histogram
 from ...telemetry.samples import Sample
 
+Decision = Literal["sampled", "not_sampled", "dropped"]
+"""What a policy says of a trace, as the collector's metrics have it."""
 PREFIX = "otelcol_processor_tail_sampling_"
 
 
@@ -45,6 +48,18 @@ class PolicyCounts:
     over_limit: int = 0
     last_match: int = 0
     """`now` of the last match, ns; 0: none."""
+    asked: int = 0
+    """In the collector's evaluation: how many votes it has cast, and how many it could not."""
+    errors: int = 0
+    spans: Counter[Decision] = field(default_factory=Counter)
+    """The spans of the traces that it voted on, by its vote."""
+
+
+def adopt_last_matches(counts: list[PolicyCounts], old: list[PolicyCounts]) -> None:
+    """Keep when a policy last matched, by its name; its counters are carried on elsewhere."""
+    last = {policy.name: policy.last_match for policy in old}
+    for policy in counts:
+        policy.last_match = last.get(policy.name, 0)
 
 
 def policy_samples(counts: list[PolicyCounts], origin: Origin) -> Iterator[Sample]:
@@ -54,7 +69,7 @@ def policy_samples(counts: list[PolicyCounts], origin: Origin) -> Iterator[Sampl
         for name, text, value in (
             ("matched", "Traces for which the policy was asked and its condition held.", policy.matched),
             ("kept", "Traces that the policy kept (in shadow: would have kept).", policy.kept),
-            ("over_limit", "Traces that matched when the policy was over its limit.", policy.over_limit),
+            ("over_limit", "Traces that matched when limit, share or budget had no room.", policy.over_limit),
         ):
             yield Sample(f"tailgate_policy_{name}", "counter", text, value, labels)
         text = "When the policy last matched, in seconds since the epoch; 0: not yet."
@@ -72,10 +87,26 @@ def collector_policy_samples(counts: list[PolicyCounts], origin: Origin) -> Iter
             yield votes_sample(origin, policy.name, sampled, decision, value)
 
 
-def votes_sample(origin: Origin, policy: str, sampled: str, decision: str, value: int) -> Sample:
-    """Return one number of `count_traces_sampled`."""
+def votes_sample(
+    origin: Origin, policy: str, sampled: str, decision: str, value: int, of: Literal["traces", "spans"] = "traces"
+) -> Sample:
+    """Return one number of `count_traces_sampled` or `count_spans_sampled`."""
     labels = origin.labels(policy=origin.policy(policy), sampled=sampled, decision=decision)
-    return Sample(f"{PREFIX}count_traces_sampled", "counter", "Traces by policy and its decision.", value, labels)
+    text = f"{of.capitalize()} by policy and its decision."
+    return Sample(f"{PREFIX}count_{of}_sampled", "counter", text, value, labels)
+
+
+def asked_sample(origin: Origin, policy: str, value: int) -> Sample:
+    """Return how often a policy has voted."""
+    text = "Traces on which the policy has voted."
+    labels = origin.labels(policy=origin.policy(policy))
+    return Sample(f"{PREFIX}sampling_policy_execution_count", "counter", text, value, labels)
+
+
+def errors_sample(origin: Origin, value: int) -> Sample:
+    """Return how many votes were errors."""
+    text = "Votes that could not be cast: a condition had no answer, and its errors propagate."
+    return Sample(f"{PREFIX}sampling_policy_evaluation_error", "counter", text, value, origin.labels())
 
 
 @dataclass
@@ -90,6 +121,8 @@ class SamplerCounts:
     without_root: int = 0
     early: Counter[str] = field(default_factory=Counter)
     """Traces judged before they were due, by cause."""
+    ages: Histogram = field(default_factory=lambda: Histogram(SECONDS))
+    """Seconds for which traces were held."""
 
 
 def sampler_samples(counts: SamplerCounts, on_memory: int, origin: Origin) -> Iterator[Sample]:
@@ -102,10 +135,12 @@ def sampler_samples(counts: SamplerCounts, on_memory: int, origin: Origin) -> It
         text = "Spans that came after the decision on their trace and followed it."
         labels = origin.labels(sampled=_text(kept))
         yield Sample(f"{PREFIX}early_releases_from_cache_decision", "counter", text, counts.late_spans[kept], labels)
-    for cause in ("num_traces", "pressure", "shutdown"):
+    for cause in ("certain", "num_traces", "pressure", "shutdown"):
         text = "Traces judged before they were due, by what forced it."
         labels = origin.labels(reason=cause)
         yield Sample("tailgate_traces_judged_early", "counter", text, counts.early[cause], labels)
+    text = "How long traces were held, in seconds."
+    yield counts.ages.sample(f"{PREFIX}sampling_trace_removal_age_seconds", text, origin.labels())
     yield from _totals(counts, on_memory, origin.labels())
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 from ...rules.facts import Bit, FactsBuilder, Test, compile_test
 from .limits import Limited
+from .memo import Memo
+from .rates import Rates
 from .thresholds import ALWAYS, NEVER
 
 
@@ -31,14 +33,25 @@ class Rule:
     """ns."""
     default: bool = False
     """It is the one for traces about which nobody decided."""
+    rates: Rates | None = None
+    """Where it stands, `threshold` is its word on each trace, and the field of that name says nothing."""
+    share: Limited | None = None
+    """Its share of the total; the total itself is not asked then."""
+    essential: bool = False
+    """It keeps when the budget is spent, too."""
 
-    def ends(self, *, limited: bool) -> bool:
-        """Say whether no later rule is asked about a trace for which this one's test holds."""
-        if self.shadow:
-            return False
-        if self.drop:
-            return True
-        return not limited and (self.otherwise == "drop" or self.threshold == ALWAYS)
+    @property
+    def certain(self) -> bool:
+        """Whether chance and conditions alone decide."""
+        return not self.limits and self.share is None and (self.rates is None or self.rates.certain)
+
+    @property
+    def ends(self) -> bool:
+        """Whether no later rule is asked about a trace for which this one's test holds (without a budget)."""
+        if self.shadow or self.drop:
+            return self.drop and not self.shadow
+        always = self.otherwise == "drop" or (self.rates is None and self.threshold == ALWAYS)
+        return self.certain and always
 
 
 @dataclass(frozen=True)
@@ -47,64 +60,57 @@ class Plan:
 
     steps: tuple[int, ...]
     threshold: int
-    """The lowest at which one of the steps keeps: what `th` says of traces that are kept by chance alone."""
-    exact: bool
-    """No limit has a say in it, as long as none is asked."""
+    """The lowest at which one of the steps keeps, when all of them have room; not for plans that are `open`."""
+    open: bool
+    """Some step keeps by more than chance (limit, share, learned rate): the threshold is found for each trace."""
+    hard: tuple[Limited, ...]
+    """The limits of steps after which nobody is sure to keep what is over them: it is lost."""
     partial: bool
     """The root has not come."""
     too_large: bool
 
 
 class Planner:
-    """Makes plans and remembers them, at most `most` of them."""
+    """Makes plans."""
 
-    def __init__(self, rules: list[Rule], facts: FactsBuilder, too_large: Bit | None, *, total: bool, most: int = 4096):
-        """`facts` must be complete; `total`: a limit is asked about everything that is kept."""
+    def __init__(
+        self, rules: list[Rule], facts: FactsBuilder, too_large: Bit | None, *, budget: bool = False, most: int = 4096
+    ) -> None:
+        """`facts` must be complete; with a `budget` what is not essential may find that it is spent."""
         self._rules = rules
         self._tests: list[Callable[[int], bool]] = [compile_test(rule.test, facts) for rule in rules]
         self._root = 1 << facts.position(Bit("root"))
         self._too_large = 0 if too_large is None else 1 << facts.position(too_large)
-        self._total = total
-        self._most = most
-        self._plans: dict[int, Plan] = {}
-
-    def __len__(self) -> int:
-        return len(self._plans)
-
-    def plan(self, mask: int) -> Plan:
-        """Return the plan for the traces of a mask."""
-        found = self._plans.get(mask)
-        if found is None:
-            if len(self._plans) >= self._most:
-                self._plans.clear()
-            found = self._plans[mask] = self._make(mask)
-        return found
+        self._budget = budget
+        self.plan = Memo(self._make, most)
+        """From a mask to the plan for its traces."""
 
     def _make(self, mask: int) -> Plan:
         steps = []
         for number, (rule, test) in enumerate(zip(self._rules, self._tests, strict=True)):
             if test(mask):
                 steps.append(number)
-                if rule.ends(limited=self._limited(rule)):
+                if rule.ends and (rule.drop or rule.essential or not self._budget):
                     break
-        threshold, exact = self._threshold([self._rules[number] for number in steps])
+        asked = [self._rules[number] for number in steps if not self._rules[number].shadow]
+        keeping = [rule for rule in asked if not rule.drop]
+        is_open = any(rule.rates or rule.limits or rule.share for rule in keeping)
         partial, too_large = mask & self._root == 0, mask & self._too_large != 0
-        return Plan(tuple(steps), threshold, exact, partial, too_large)
+        return Plan(tuple(steps), _lowest(keeping), is_open, tuple(_hard(keeping)), partial, too_large)
 
-    def _limited(self, rule: Rule) -> bool:
-        return self._total or bool(rule.limits)
 
-    def _threshold(self, steps: list[Rule]) -> tuple[int, bool]:
-        """Return the threshold of the steps without a limit, and whether no step with one goes below it."""
-        floor, free, limited = ALWAYS, NEVER, NEVER
-        for rule in steps:
-            if rule.shadow or rule.drop:
-                continue
-            lowest = max(rule.threshold, floor)
-            if self._limited(rule):
-                limited = min(limited, lowest)
-            else:
-                free = min(free, lowest)
-            if rule.otherwise == "drop":
-                floor = lowest
-        return free, limited >= free
+def _lowest(rules: list[Rule]) -> int:
+    """Return the lowest threshold at which one of the rules keeps."""
+    least, floor = NEVER, ALWAYS
+    for rule in rules:
+        lowest = max(rule.threshold, floor)
+        least = min(least, lowest)
+        floor = lowest if rule.otherwise == "drop" else floor
+    return least
+
+
+def _hard(rules: list[Rule]) -> Iterator[Limited]:
+    """Yield the limits that no rule stands after which keeps by chance alone."""
+    for at, rule in enumerate(rules):
+        if not any(later.certain and (later.rates or later.threshold < NEVER) for later in rules[at + 1 :]):
+            yield from rule.limits

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import chain
 
-from ...kernel.contract import Columns, Records, Settled, Table
+from ...kernel.contract import VERDICT, Columns, Records, Settled, Table
 from ...telemetry.samples import Sample
 from ..base import Outcome
 from .judging import Evaluation, Moment, Room
@@ -31,6 +31,8 @@ class Timing:
     """ns after its root; None: only `decision_wait` counts."""
     num_traces: int = 0
     """More than this are judged early, the oldest first; 0: no bound but the byte budget."""
+    block: bool = False
+    """Refuse what comes while there are `num_traces`, instead of judging the oldest early."""
     drop_on_shutdown: bool = False
     """Drop what is held at the end instead of judging it."""
 
@@ -55,6 +57,7 @@ class TailSampler:
     def offer(self, now: int, records: Records) -> Outcome:
         """Hold these records; late spans follow the verdict of their trace."""
         filed = self._table.file(records, now)
+        self._mark_late(filed.late_kept)
         self._counts.new_traces += filed.new_traces
         late: Counter[bool] = Counter()
         for label, spans in filed.late.items():
@@ -62,6 +65,16 @@ class TailSampler:
         self._counts.late_spans.update(late)
         dropped = {"late_not_sampled": late[False]} if late[False] else {}
         return Outcome(late=filed.late_kept, dropped=dropped, more=self._excess() > 0)
+
+    def _mark_late(self, records: Records | None) -> None:
+        """Write on late spans what their trace's verdict has for them."""
+        late = self._labels.late
+        if records is not None and late:
+            records.label(VERDICT, array("I", [late.get(label, label) for label in records.labels(VERDICT)]))
+
+    def full(self) -> bool:
+        """Say whether nothing more may come until traces have been judged."""
+        return self._timing.block and self._table.stats().traces >= self._timing.num_traces
 
     def tick(self, now: int, room: int) -> Outcome:
         """Judge one slice of what is due; see `Room` for what happens when there is too little of it."""
@@ -72,8 +85,13 @@ class TailSampler:
             return outcome
         timing = self._timing
         since_root = None if timing.after_root is None else now - timing.after_root
-        columns = self._table.due(now - timing.decision_wait, since_root, SLICE)
-        return self._judge(columns, room, Moment(now))
+        columns, moment = self._table.due(now - timing.decision_wait, since_root, SLICE), Moment(now)
+        early = self._table.stats().early > 0
+        if early and not columns.count:
+            columns, moment = self._table.early(SLICE), Moment(now, "certain")
+        outcome = self._judge(columns, room, moment)
+        outcome.more = outcome.more or (early and columns.count > 0 and self._retry_at is None)
+        return outcome
 
     def relieve(self, now: int, wanted: int, room: int) -> Outcome:
         """Judge early the heaviest and oldest traces until `wanted` bytes are free (one slice a call)."""
@@ -99,7 +117,7 @@ class TailSampler:
             return None
         if self._retry_at is not None:
             return self._retry_at
-        if self._excess() > 0:
+        if self._excess() > 0 or self._table.stats().early:
             return first
         deadline = first + self._timing.decision_wait
         if self._timing.after_root is not None and root is not None:
@@ -126,7 +144,7 @@ class TailSampler:
         )
 
     def _excess(self) -> int:
-        most = self._timing.num_traces
+        most = 0 if self._timing.block else self._timing.num_traces
         return self._table.stats().traces - most if most else 0
 
     def _judge(self, columns: Columns, room: int, moment: Moment) -> Outcome:
@@ -146,8 +164,13 @@ class TailSampler:
 
     def _count(self, columns: Columns, verdicts: array[int], moment: Moment) -> None:
         back = [row for row, label in enumerate(verdicts) if label == 0] if self._retry_at is not None else []
+        seen = columns.first_seen
+        for first, traces in (Counter(seen) - Counter(seen[row] for row in back)).items():
+            self._counts.ages.observe((moment.now - first) / 1e9, traces)
         if moment.cause != "due":
             self._counts.early[moment.cause] += columns.count - len(back)
+        if moment.cause == "certain":
+            return
         index, masks = columns.mask_index, columns.masks
         rows = Counter(index)
         rows.subtract(index[row] for row in back)

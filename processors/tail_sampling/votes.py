@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from ...rules.facts import Test
+from ...rules.facts import All, Always, Not, Test
 
 DEFAULT_SALT = "default-hash-seed"
 """What the collector hashes before the trace id when `hash_salt` is not set."""
@@ -16,6 +16,8 @@ class Condition:
     """Sampled where the trace's facts satisfy the test."""
 
     test: Test
+    fails: Test | None = None
+    """An error where they satisfy this, and not the test. An error is no vote: the policy is passed over."""
 
 
 @dataclass(frozen=True)
@@ -79,3 +81,8 @@ class Composite:
 
 
 Vote = Condition | Chance | Allow | AllOf | Negated | Dropping | Composite
+
+
+def failing(condition: Condition) -> Test:
+    """Return where a condition is an error."""
+    return Always(False) if condition.fails is None else All((Not(condition.test), condition.fails))

@@ -9,7 +9,7 @@ from ...kernel.contract import Columns
 from ...rules.facts import FactsBuilder, compile_test
 from .limits import TokenBucket
 from .thresholds import fnv_threshold
-from .votes import AllOf, Allow, Chance, Composite, Condition, Dropping, Negated, Vote
+from .votes import AllOf, Allow, Chance, Composite, Condition, Dropping, Negated, Vote, failing
 
 _SECOND = 1_000_000_000
 
@@ -33,7 +33,9 @@ class View:
         return found
 
 
-Open = Callable[[View, int], bool]
+Said = bool | str | None
+"""What a policy says of a row: no, yes, yes in the name of one of a composite's policies, or None: an error."""
+Open = Callable[[View, int], Said]
 """A vote on one row."""
 Ballot = Callable[[int], bool | Open]
 """A vote by the mask: what it says already, or what is left to ask of the row."""
@@ -54,6 +56,11 @@ class CompositeWindow:
         self._sampled = [0] * len(self._allocations)
         self._second = 0
 
+    def adopt(self, old: object) -> None:
+        """Go on from the counts of a window with the same total and allocations."""
+        if isinstance(old, CompositeWindow) and (old._total, old._allocations) == (self._total, self._allocations):
+            self._second, self._sampled = old._second, old._sampled
+
     def allow(self, now: int, sub: int, spans: int) -> bool:
         """Say whether a trace that a policy has sampled has room in this second, and count it."""
         if now // _SECOND != self._second:
@@ -67,18 +74,23 @@ class CompositeWindow:
 
 
 class VoteMaker:
-    """Makes ballots of votes; `limited` says afterwards whether one of them spends anything."""
+    """Makes ballots of votes; `spending` has afterwards what they spend from, in the order of the votes."""
 
     def __init__(self, facts: FactsBuilder) -> None:
         """`facts` must be complete."""
         self._facts = facts
-        self.limited = False
+        self.spending: list[TokenBucket | CompositeWindow] = []
+
+    @property
+    def limited(self) -> bool:
+        """Whether one of the votes spends anything."""
+        return bool(self.spending)
 
     def ballot(self, vote: Vote) -> Ballot:
         """Return how a vote is cast."""
         match vote:
             case Condition():
-                return compile_test(vote.test, self._facts)
+                return self._condition(vote)
             case Chance():
                 return self._chance(vote)
             case Allow():
@@ -92,35 +104,45 @@ class VoteMaker:
             case Composite():
                 return self._composite(vote)
 
+    def _condition(self, vote: Condition) -> Ballot:
+        holds = compile_test(vote.test, self._facts)
+        if vote.fails is None:
+            return holds
+        failed = compile_test(failing(vote), self._facts)
+        return lambda mask: _error if failed(mask) else holds(mask)
+
     def _chance(self, vote: Chance) -> Ballot:
         most, salt = fnv_threshold(vote.percentage), vote.salt
         return lambda mask: lambda view, row: view.hashes(salt)[row] <= most
 
     def _allow(self, vote: Allow) -> Ballot:
-        self.limited = True
         bucket = TokenBucket(vote.rate, vote.burst, debt=False)
+        self.spending.append(bucket)
         if vote.unit == "spans":
             return lambda mask: lambda view, row: bucket.allow(view.now, view.spans[row])
         return lambda mask: lambda view, row: bucket.allow(view.now, view.bytes[row])
 
     def _composite(self, vote: Composite) -> Ballot:
-        self.limited = True
         window = CompositeWindow(vote)
-        ballots = [self.ballot(sub.vote) for sub in vote.subs]
+        self.spending.append(window)
+        ballots, names = [self.ballot(sub.vote) for sub in vote.subs], [sub.name for sub in vote.subs]
 
         def under(mask: int) -> bool | Open:
             cast = [(at, ballot(mask)) for at, ballot in enumerate(ballots)]
             asked = [(at, part) for at, part in cast if part is not False]
-            return _composite_vote(window, asked) if asked else False
+            return _composite_vote(window, names, asked) if asked else False
 
         return under
 
 
-def _composite_vote(window: CompositeWindow, asked: Sequence[tuple[int, bool | Open]]) -> Open:
-    def vote(view: View, row: int) -> bool:
+def _composite_vote(window: CompositeWindow, names: Sequence[str], asked: Sequence[tuple[int, bool | Open]]) -> Open:
+    def vote(view: View, row: int) -> Said:
         for at, part in asked:
-            if part is True or (not isinstance(part, bool) and part(view, row)):
-                return window.allow(view.now, at, view.spans[row])
+            said = part if isinstance(part, bool) else part(view, row)
+            if said is None:
+                return None
+            if said:
+                return window.allow(view.now, at, view.spans[row]) and names[at]
         return False
 
     return vote
@@ -138,9 +160,24 @@ def _all_of(ballots: list[Ballot]) -> Ballot:
                 break
             if not isinstance(part, bool):
                 asked.append(part)
-        return (lambda view, row: all(part(view, row) for part in asked)) if asked else True
+        return _in_turn(asked) if asked else True
 
     return under
+
+
+def _in_turn(asked: Sequence[Open]) -> Open:
+    def vote(view: View, row: int) -> Said:
+        for part in asked:
+            said = part(view, row)
+            if not said:
+                return said
+        return True
+
+    return vote
+
+
+def _error(view: View, row: int) -> Said:
+    return None
 
 
 def _no(view: View, row: int) -> bool:
@@ -150,6 +187,14 @@ def _no(view: View, row: int) -> bool:
 def _negated(ballot: Ballot) -> Ballot:
     def under(mask: int) -> bool | Open:
         part = ballot(mask)
-        return (not part) if isinstance(part, bool) else (lambda view, row: not part(view, row))
+        return (not part) if isinstance(part, bool) else _opposite(part)
 
     return under
+
+
+def _opposite(part: Open) -> Open:
+    def vote(view: View, row: int) -> Said:
+        said = part(view, row)
+        return None if said is None else not said
+
+    return vote

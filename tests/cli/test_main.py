@@ -106,7 +106,7 @@ def test_help(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
         main(words)
     assert ended.value.code == 0
     out = capsys.readouterr().out
-    for name in ("run", "validate", "version", "demo"):
+    for name in ("run", "validate", "test", "explain", "plan", "diff", "scrub", "version", "demo"):
         assert re.search(rf"^ +{name} +\w+", out, re.MULTILINE)
 
 
@@ -175,7 +175,8 @@ def test_a_key_of_the_other_form(file: Path, capsys: pytest.CaptureFixture[str])
     policies = "default: keep, policies: [{{name: a, when: error, type: latency}}]"
     file.write_text(CONFIG.replace("default: keep", policies).format(**ANY))
     assert main([f"--config={file}"]) == 1
-    expected = "'decision', 'limit', 'mode', 'name', 'otherwise', 'rate', 'retention' or 'when'"
+    keys = "adaptive_percentage adaptive_throughput custom decision enabled essential limit mode name otherwise rate"
+    expected = f"{', '.join(map(repr, keys.split()))}, 'retention', 'share' or 'when'"
     assert capsys.readouterr().err.endswith(f"policies[0].type: unknown key 'type', expected {expected}\n")
 
 

@@ -266,3 +266,23 @@ def test_the_limit_of_values(items, accepted):
     text = f"a: &a [{'x, ' * 2039}]\nb: [{copies}]\n"  # 1 + 2040 + 1 + 2040 * items
     tree = parse(text, "c.yaml", problems)
     assert (tree is not None, problems == []) == (accepted, accepted)
+
+
+def test_a_processor_that_is_off(read, whole, errors):
+    """`enabled: false` is checked and not built; its other keys are checked, and it has to be a boolean."""
+    config = read(whole.replace("scrub: {}", "scrub: {enabled: false}"))
+    assert (config.processors["scrub"].off, config.processors["scrub"].enabled) == (True, False)
+    config = read(whole.replace("scrub: {}", "scrub: {enabled: true}"))
+    assert (config.processors["scrub"].off, config.processors["scrub"].enabled) == (False, True)
+    (wrong,) = errors(whole.replace("scrub: {}", "scrub: {enabled: maybe}"))
+    assert "processors.scrub.enabled: expected true or false" in wrong
+    (unknown,) = errors(whole.replace("scrub: {}", "scrub: {enabled: false, packz: []}"))
+    assert "packz" in unknown
+
+
+def test_a_processor_that_is_off_in_its_rule_file(tree, whole):
+    """The switch may stand in the rule file; beside `rules` it has the last word."""
+    tree(c_yaml=whole.replace("scrub: {}", "scrub: {rules: r.yaml}"), r_yaml="enabled: false")
+    assert not load(["c.yaml"], TABLES, {}).processors["scrub"].enabled
+    tree(c_yaml=whole.replace("scrub: {}", "scrub: {rules: r.yaml, enabled: true}"))
+    assert load(["c.yaml"], TABLES, {}).processors["scrub"].enabled

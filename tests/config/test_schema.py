@@ -43,3 +43,14 @@ def test_a_processor_may_name_a_rule_file():
     """`scrub: {rules: FILE}` is allowed for processors only."""
     assert "rules" in json.dumps(SCHEMA["properties"]["processors"])
     assert "rules" not in json.dumps(SCHEMA["properties"]["exporters"])
+
+
+def test_every_processor_can_be_switched_off():
+    """`enabled` is known in every form of every processor's block."""
+    for pattern, options in SCHEMA["properties"]["processors"]["patternProperties"].items():
+        (ref,) = [option["$ref"].rpartition("/")[2] for option in options["anyOf"] if "$ref" in option]
+        definition = SCHEMA["$defs"][ref]
+        forms = [SCHEMA["$defs"][form["$ref"].rpartition("/")[2]] for form in definition.get("anyOf", ())] or [
+            definition
+        ]
+        assert all("enabled" in form["properties"] for form in forms), pattern

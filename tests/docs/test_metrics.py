@@ -37,8 +37,10 @@ processors:
     decision_wait: 1ms
     policies:
       - {name: errors, when: error, limit: {traces_per_second: 10}}
-      - {name: tried, when: exists(card), mode: shadow}
+      - {name: tried, when: exists(card), mode: shadow, adaptive_percentage: {goal_percentage: 5}}
+      - {name: own, custom: {module: "my_policies:FirstOfEachUser"}, otherwise: pass}
     default: 0%
+    budget: {per_hour: 100, cost_per_gb: 0.1}
   tail_sampling/votes:
     decision_wait: 1ms
     policies: [{name: all, type: always_sample}]
@@ -110,8 +112,8 @@ def exposed(page: str) -> Described:
     """Name, type and labels of every metric on the page."""
     found = {}
     for family in text_string_to_metric_families(page):
-        labels = frozenset(label for sample in family.samples for label in sample.labels)
-        (name,) = {sample.name for sample in family.samples}
+        labels = frozenset(label for sample in family.samples for label in sample.labels) - {"le"}
+        (name,) = {family.name} if family.type == "histogram" else {sample.name for sample in family.samples}
         found[name] = (family.type, labels)
     return found
 
@@ -120,7 +122,7 @@ def documented_rows() -> Iterator[list[str]]:
     for line in text(PAGE).splitlines():
         if line.startswith("| `"):
             row = cells(line)
-            if row[1] in ("counter", "gauge"):
+            if row[1] in ("counter", "gauge", "histogram"):
                 yield row
 
 

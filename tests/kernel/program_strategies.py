@@ -9,6 +9,7 @@ from typing import Any
 from hypothesis import strategies as st
 from kernel_helpers import EVERYWHERE, field
 from ottl_strategies import SETTABLE, ottl_conditions, ottl_values
+from tailgate.kernel.contract import Early
 from wire_strategies import KEYS, TEXTS, any_values, keys, plain_pairs
 
 Draw = Callable[[st.SearchStrategy[Any]], Any]
@@ -38,7 +39,7 @@ PATTERNS = [
 GROUPED = ["(a)|(e)", "(?P<x>[a-z]+)(?P<n>=)?", r"(?P<k>\S+)@(\S+)", r"(\d{1,3}\.){3}\d{1,3}", "s(.*?)t"]
 BROKEN = ["(", r"\C", "(?=a)", "a{1001}"]
 FIELDS = ["name", "kind", "status.message", "status.code", "trace_state", "duration", "trace_id", "span_id"]
-FIELDS += ["parent_span_id", "start", "end", "scope.name", "scope.version"]
+FIELDS += ["parent_span_id", "flags", "start", "end", "scope.name", "scope.version"]
 CHECKS = [
     None,
     None,
@@ -72,9 +73,12 @@ def operands(on: str) -> st.SearchStrategy[list[str]]:
     places = [place for place, rank in RANK.items() if rank <= RANK[on]] + (["any"] if on == "span" else [])
     fields = FIELDS if on == "span" else FIELDS[-2:] if on == "scope" else []
     attributes = st.tuples(st.just("attr"), st.sampled_from(places), names)
-    return st.one_of(
-        attributes, st.tuples(st.just("field"), st.sampled_from(fields or ["-"])) if fields else attributes
-    ).map(list)
+    if not fields:
+        return attributes.map(list)
+    others = [st.tuples(st.just("field"), st.sampled_from(fields))]
+    if on == "span":
+        others.append(st.tuples(st.just("state"), st.sampled_from(["x", "ot", "k@s", ""])))
+    return st.one_of(attributes, attributes, *others).map(list)
 
 
 @st.composite
@@ -93,6 +97,7 @@ def conditions(draw: Draw, on: str = "span", valid: bool = True, depth: int = 2)
         lambda: ["exists", operand],
         lambda: ["is", operand, draw(literals)],
         lambda: ["in", operand, draw(st.lists(literals, max_size=3))],
+        lambda: ["bits", operand, draw(st.sampled_from([0, 1, 3, 0x300, 2**63 - 1]))],
         lambda: ["matches", operand, draw(pattern)],
         lambda: ["contains", operand, draw(literal_texts)],
         lambda: ["text_matches", operand, draw(pattern)],
@@ -272,5 +277,15 @@ def labels() -> st.SearchStrategy[Any]:
             "span": st.lists(_pairs, max_size=2),
             "resource": st.lists(_pairs, max_size=2),
             "threshold": st.sampled_from(["leave", "set", "erase"]),
-        }
+        },
+        optional={"scope": st.lists(_pairs, max_size=2)},
     )
+
+
+def early_conditions() -> st.SearchStrategy[list[Early]]:
+    """Return early conditions that fit every program."""
+    hashes = st.lists(st.tuples(st.just(b"salt"), st.sampled_from([0, 1 << 63, (1 << 64) - 1])), max_size=2)
+    one = st.builds(
+        Early, st.lists(st.just(0), max_size=1), hashes, st.sampled_from([0, 0, 5, 0x01010101010101, (1 << 56) - 1])
+    )
+    return st.lists(one, max_size=2)

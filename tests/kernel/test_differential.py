@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from program_strategies import labels, programs
+from program_strategies import early_conditions, labels, programs
 from tailgate.kernel import BadProgram, Malformed, OverLimit
 from wire_strategies import examples, mutated, requests_on_the_wire
 
@@ -84,10 +84,10 @@ def test_digest(kernels, spec, data, bound):
 class Life:
     """A table with its program on one kernel, driven by the same steps as the other's."""
 
-    def __init__(self, kernel, spec, later, specs):
+    def __init__(self, kernel, spec, later, specs, early):
         self.program, self.later, self.book = kernel.compile(spec), kernel.compile(later), kernel.labels()
         self.labels = [self.book.add(label) for label in specs]
-        self.table = kernel.table(self.program, self.book, 2, 2)
+        self.table = kernel.table(self.program, self.book, 2, 2, early)
         self.columns = []
 
     def step(self, step, now, data, choices, bound) -> Any:
@@ -98,10 +98,9 @@ class Life:
                 return records
             filed = self.table.file(records, now)
             return filed[:2], records_of(filed.late_kept, bound), filed.late
-        if step in ("due", "heaviest"):
-            arguments = (
-                (now - 2, now - choices[0], choices[1]) if step == "due" else (now, 100 * choices[0], choices[1])
-            )
+        if step in ("due", "heaviest", "early"):
+            due, heaviest = (now - 2, now - choices[0], choices[1]), (now, 100 * choices[0], choices[1])
+            arguments = {"due": due, "heaviest": heaviest, "early": choices[1:2]}[step]
             self.columns.append(getattr(self.table, step)(*arguments))
             return columns_of(self.columns[-1])
         if step == "forget":
@@ -130,7 +129,7 @@ class Life:
 
 
 steps = st.tuples(
-    st.sampled_from(["file", "file", "file", "due", "heaviest", "settle", "settle", "forget"]),
+    st.sampled_from(["file", "file", "file", "due", "heaviest", "early", "settle", "settle", "forget"]),
     st.integers(0, 2),
     st.integers(0, 5),
     st.lists(st.integers(0, 6), min_size=2, max_size=5),
@@ -145,10 +144,11 @@ steps = st.tuples(
     specs=st.lists(labels(), min_size=1, max_size=3),
     data=st.lists(requests_on_the_wire(), min_size=1, max_size=4),
     course=st.lists(steps, max_size=14),
+    early=early_conditions(),
 )
-def test_life_of_a_table(kernels, spec, later, specs, data, course):
+def test_life_of_a_table(kernels, spec, later, specs, data, course, early):
     """Filing, falling due, judging, labelling, refining, remembering and late spans, in any order: the same to see."""
-    lives = [Life(kernel, spec, later, specs) for kernel in kernels]
+    lives = [Life(kernel, spec, later, specs, early) for kernel in kernels]
     now = 0
     for name, wait, which, choices, bound in course:
         now += wait

@@ -215,8 +215,29 @@ THRESHOLDS = [
 )
 def test_threshold(kernel, before, mode, threshold, after):
     """`set` keeps the larger threshold and moves `ot` to the front, `erase` removes it, the rest keeps its bytes."""
-    data = request(span(trace_state=before))
+    data = request(span(trace_id=b"\xff" * 16, trace_state=before))
     [(out, _)] = kept(kernel, data, trace_threshold=threshold, threshold=mode).requests(0, 0)
+    assert first_span(out).trace_state == after
+
+
+CONTRADICTED = [
+    # (last 7 bytes of the trace id, before, after a `set` of 0)
+    (HALF, "ot=th:8", "ot=th:8"),
+    (HALF - 1, "ot=th:8", ""),
+    (HALF - 1, "ot=th:8;x:y,a=b", "ot=x:y,a=b"),
+    (HALF - 1, "ot=th:8;rv:80000000000000", "ot=th:8;rv:80000000000000"),
+    (2**56 - 1, "ot=th:8;rv:7fffffffffffff", "ot=rv:7fffffffffffff"),
+    (HALF - 1, "ot=th:8;rv:8", "ot=rv:8"),
+    (0, "ot=th:0", "ot=th:0"),
+    (0, "ot=th:00000000000001", ""),
+]
+
+
+@pytest.mark.parametrize(("chance", "before", "after"), CONTRADICTED)
+def test_a_threshold_that_the_randomness_contradicts_is_removed(kernel, chance, before, after):
+    """A span cannot have been kept with a threshold above its own randomness, so what it stands for is not known."""
+    data = request(span(trace_id=b"\1" * 9 + chance.to_bytes(7, "big"), trace_state=before))
+    [(out, _)] = kept(kernel, data, trace_threshold=0, threshold="set").requests(0, 0)
     assert first_span(out).trace_state == after
 
 
@@ -225,12 +246,12 @@ def test_threshold_bytes(kernel):
     program, book = kernel.compile(spec()), kernel.labels()
     number = book.add(NOTHING | {"threshold": "set"})
     table = kernel.table(program, book, 10, 10)
-    twice = field(3, b"ot=th:c") + b"\x30\x02" + field(3, b"a=b", length=3)
-    none = b"\x30\x02"
+    twice = field(1, b"\xff" * 16) + field(3, b"ot=th:c") + b"\x30\x02" + field(3, b"a=b", length=3)
+    none = field(1, b"\xff" * 16) + b"\x30\x02"
     table.file(program.digest(wrapped(twice) + wrapped(none)), 1)
     due = table.due(1, None, 9)
     [(out, _)] = table.settle(due, array("I", [number]), array("Q", [HALF])).kept.requests(0, 0)
-    after = field(3, b"ot=th:c") + b"\x30\x02" + field(3, b"ot=th:8,a=b")
+    after = field(1, b"\xff" * 16) + field(3, b"ot=th:c") + b"\x30\x02" + field(3, b"ot=th:8,a=b")
     assert out == field(1, field(2, field(2, after) + field(2, none + field(3, b"ot=th:8"))))
 
 

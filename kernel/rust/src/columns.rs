@@ -74,12 +74,21 @@ impl Columns {
 
     /// FNV-1a 64 over the salt and each trace id.
     pub fn fnv(&self, salt: &[u8]) -> Vec<u64> {
-        let start = fnv(0xcbf2_9ce4_8422_2325, salt);
+        let start = fnv(OFFSET, salt);
         self.ids.iter().map(|id| fnv(start, id)).collect()
     }
 }
 
-fn own_randomness(id: &[u8; 16]) -> u64 {
+/// What FNV-1a 64 starts with.
+const OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
+
+/// FNV-1a 64 over the salt and a trace id.
+pub fn fnv_of(salt: &[u8], id: &[u8; 16]) -> u64 {
+    fnv(fnv(OFFSET, salt), id)
+}
+
+/// The randomness of a trace without `rv`.
+pub fn own_randomness(id: &[u8; 16]) -> u64 {
     let [.., a, b, c, d, e, f, g] = *id;
     u64::from_be_bytes([0, a, b, c, d, e, f, g])
 }

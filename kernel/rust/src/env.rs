@@ -113,6 +113,7 @@ pub struct SpanFields {
     pub status_message: Loc,
     pub kind: i32,
     pub status_code: i32,
+    pub flags: u32,
     pub start: u64,
     pub end: u64,
 }

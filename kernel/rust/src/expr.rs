@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 
 use serde_json::Value as Json;
 
+pub use crate::compare::Op;
 use crate::env::{Env, Where};
 use crate::keys::{KeyId, Keys};
 use crate::ottl::{Cond, Site};
@@ -21,6 +22,7 @@ pub enum FieldName {
     ScopeVersion,
     Kind,
     StatusCode,
+    Flags,
     Duration,
     Start,
     End,
@@ -30,12 +32,14 @@ pub enum FieldName {
 }
 
 /// What a condition, a number or a key looks at.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub enum Operand {
     Attribute(Where, KeyId),
     /// The span's attribute, else the resource's.
     Any(KeyId),
     Field(FieldName),
+    /// A member of the span's trace state, by key.
+    State(Box<[u8]>),
 }
 
 impl Operand {
@@ -45,20 +49,28 @@ impl Operand {
         match (parts.first().and_then(Json::as_str), parts.len()) {
             (Some("attr"), 3) => attribute(parts, on, keys),
             (Some("field"), 2) => field(text(parts.get(1), "operand")?, on),
+            (Some("state"), 2) => {
+                need(on >= Where::Span, || format!("a trace state is not there on a {on}"))?;
+                Ok(Operand::State(text(parts.get(1), "operand")?.as_bytes().into()))
+            }
             _ => Err(format!("unknown operand {}", shown(spec))),
         }
     }
 
     /// Calls `then` with the operand's value, None when it is absent.
     #[inline]
-    pub fn with<T>(self, env: &Env<'_>, then: impl FnOnce(Option<Value<'_>>) -> T) -> T {
+    pub fn with<T>(&self, env: &Env<'_>, then: impl FnOnce(Option<Value<'_>>) -> T) -> T {
         match self {
-            Operand::Attribute(place, key) => then(env.attr(place, key).map(crate::value::read)),
+            Operand::Attribute(place, key) => then(env.attr(*place, *key).map(crate::value::read)),
             Operand::Any(key) => {
-                let found = env.attr(Where::Span, key).or_else(|| env.attr(Where::Resource, key));
+                let found = env.attr(Where::Span, *key).or_else(|| env.attr(Where::Resource, *key));
                 then(found.map(crate::value::read))
             }
             Operand::Field(name) => name.with(env, then),
+            Operand::State(key) => {
+                let state = env.span.map_or(&[][..], |span| span.work.bytes(span.base, span.fields.trace_state));
+                then(crate::tracestate::member(state, key).map(Value::Str))
+            }
         }
     }
 }
@@ -88,6 +100,7 @@ fn field(name: &str, on: Where) -> Outcome<Operand> {
         "scope.version" => FieldName::ScopeVersion,
         "kind" => FieldName::Kind,
         "status.code" => FieldName::StatusCode,
+        "flags" => FieldName::Flags,
         "duration" => FieldName::Duration,
         "start" => FieldName::Start,
         "end" => FieldName::End,
@@ -120,6 +133,7 @@ impl FieldName {
             FieldName::TraceState => return then(Some(Value::Str(bytes(fields.trace_state)))),
             FieldName::Kind => return then(number(fields.kind.into())),
             FieldName::StatusCode => return then(number(fields.status_code.into())),
+            FieldName::Flags => return then(number(fields.flags.into())),
             FieldName::Duration => return then(number(fields.duration().into())),
             FieldName::Start => return then(number((fields.start as i64).into())),
             FieldName::End => return then(number((fields.end as i64).into())),
@@ -187,40 +201,6 @@ impl Literal {
     }
 }
 
-/// A comparison.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Op {
-    Equal,
-    Less,
-    LessEqual,
-    Greater,
-    GreaterEqual,
-}
-
-impl Op {
-    pub fn compile(spec: Option<&Json>) -> Outcome<Op> {
-        Ok(match spec.and_then(Json::as_str) {
-            Some("==") => Op::Equal,
-            Some("<") => Op::Less,
-            Some("<=") => Op::LessEqual,
-            Some(">") => Op::Greater,
-            Some(">=") => Op::GreaterEqual,
-            _ => return Err(format!("unknown comparison {}", shown(spec))),
-        })
-    }
-
-    #[inline]
-    pub fn holds(self, order: Ordering) -> bool {
-        match self {
-            Op::Equal => order.is_eq(),
-            Op::Less => order.is_lt(),
-            Op::LessEqual => order.is_le(),
-            Op::Greater => order.is_gt(),
-            Op::GreaterEqual => order.is_ge(),
-        }
-    }
-}
-
 /// A condition.
 pub enum Expr {
     Const(bool),
@@ -232,6 +212,7 @@ pub enum Expr {
     Cmp(Op, Operand, Literal),
     Is(Operand, Literal),
     In(Operand, Vec<Literal>),
+    Bits(Operand, i128),
     Matches(Operand, Box<Pattern>),
     Contains(Operand, Box<memchr::memmem::Finder<'static>>),
     TextMatches(Operand, Box<Pattern>),
@@ -293,7 +274,8 @@ impl Expr {
 
     fn leaf(name: &str, rest: &[Json], on: Where, keys: &mut Keys) -> Outcome<Option<Expr>> {
         let count = match name {
-            "is" | "in" | "matches" | "contains" | "text_matches" | "go_str_in" | "go_str_matches" | "go_bool_is" => 2,
+            "is" | "in" | "bits" | "matches" | "contains" | "text_matches" | "go_str_in" | "go_str_matches"
+            | "go_bool_is" => 2,
             "go_int_between" => 3,
             _ => return Ok(None),
         };
@@ -308,6 +290,10 @@ impl Expr {
             "in" => {
                 let literals = listed(argument, "in")?.iter().map(|one| Literal::compile(Some(one)));
                 Expr::In(operand, literals.collect::<Outcome<_>>()?)
+            }
+            "bits" => {
+                let mask = argument.and_then(Json::as_i64).filter(|mask| *mask >= 0);
+                Expr::Bits(operand, mask.ok_or_else(|| format!("bits: no mask: {}", shown(argument)))?.into())
             }
             "matches" => Expr::Matches(operand, pattern()?),
             "text_matches" => Expr::TextMatches(operand, pattern()?),
@@ -337,35 +323,38 @@ impl Expr {
             Expr::Not(inner) => !inner.holds(env),
             Expr::Root => env.span.is_some_and(|span| span.is_root()),
             Expr::Exists(operand) => operand.with(env, |value| value.is_some()),
-            Expr::Cmp(op, operand, literal) => element(*operand, env, |value| {
+            Expr::Cmp(op, operand, literal) => element(operand, env, |value| {
                 let comparable = *op == Op::Equal || !matches!(value, Value::Bool(_));
                 comparable && literal.order(value).is_some_and(|order| op.holds(order))
             }),
-            Expr::Is(operand, literal) => element(*operand, env, |value| {
-                literal.same_type(value) && literal.order(value) == Some(Ordering::Equal)
-            }),
-            Expr::In(operand, literals) => element(*operand, env, |value| {
+            Expr::Is(operand, literal) => {
+                element(operand, env, |value| literal.same_type(value) && literal.order(value) == Some(Ordering::Equal))
+            }
+            Expr::In(operand, literals) => element(operand, env, |value| {
                 literals.iter().any(|literal| literal.order(value) == Some(Ordering::Equal))
             }),
+            Expr::Bits(operand, mask) => {
+                element(operand, env, |value| matches!(value, Value::Int(number) if number & mask == *mask))
+            }
             Expr::Matches(operand, pattern) => {
-                element(*operand, env, |value| matches!(value, Value::Str(text) if pattern.is_match(text)))
+                element(operand, env, |value| matches!(value, Value::Str(text) if pattern.is_match(text)))
             }
             Expr::Contains(operand, part) => {
-                element(*operand, env, |value| matches!(value, Value::Str(text) if part.find(text).is_some()))
+                element(operand, env, |value| matches!(value, Value::Str(text) if part.find(text).is_some()))
             }
             Expr::TextMatches(operand, pattern) => {
                 operand.with(env, |value| value.and_then(value_text).is_some_and(|text| pattern.is_match(&text)))
             }
-            Expr::GoStrIn(operand, texts) => whole(*operand, env, |value| {
+            Expr::GoStrIn(operand, texts) => whole(operand, env, |value| {
                 let text = go_string(value);
                 texts.iter().any(|one| one == text)
             }),
-            Expr::GoStrMatches(operand, pattern) => whole(*operand, env, |value| pattern.is_match(go_string(value))),
-            Expr::GoIntBetween(operand, min, max) => whole(*operand, env, |value| {
+            Expr::GoStrMatches(operand, pattern) => whole(operand, env, |value| pattern.is_match(go_string(value))),
+            Expr::GoIntBetween(operand, min, max) => whole(operand, env, |value| {
                 let number = if let Value::Int(number) = value { number } else { 0 };
                 *min <= number && number <= *max
             }),
-            Expr::GoBoolIs(operand, wanted) => whole(*operand, env, |value| (value == Value::Bool(true)) == *wanted),
+            Expr::GoBoolIs(operand, wanted) => whole(operand, env, |value| (value == Value::Bool(true)) == *wanted),
             Expr::Ottl(cond, true) => cond.test(env).unwrap_or(false),
             Expr::Ottl(cond, false) => cond.test(env).is_err(),
         }
@@ -382,12 +371,12 @@ fn bound(spec: Option<&Json>, otherwise: i64) -> Outcome<i128> {
 }
 
 #[inline]
-fn element(operand: Operand, env: &Env<'_>, test: impl FnMut(Value<'_>) -> bool) -> bool {
+fn element(operand: &Operand, env: &Env<'_>, test: impl FnMut(Value<'_>) -> bool) -> bool {
     operand.with(env, |value| value.is_some_and(|value| any_element(value, test)))
 }
 
 #[inline]
-fn whole(operand: Operand, env: &Env<'_>, test: impl FnOnce(Value<'_>) -> bool) -> bool {
+fn whole(operand: &Operand, env: &Env<'_>, test: impl FnOnce(Value<'_>) -> bool) -> bool {
     operand.with(env, |value| value.is_some_and(test))
 }
 

@@ -55,6 +55,11 @@ impl Facts {
         Shape { leaves: self.leaves.len(), numbers: self.numbers.len(), keys: self.keys.len() }
     }
 
+    /// How many bits a mask has.
+    pub fn bits(&self) -> usize {
+        2 * self.leaves.len() + self.compare.len() + 1
+    }
+
     /// Merges the facts of a span, whose message has `size` bytes, into a row.
     pub fn add(&self, rows: &mut Rows, row: usize, env: &Env<'_>, size: usize) {
         let Some(span) = env.span else { return };
@@ -92,7 +97,7 @@ impl Facts {
     pub fn mask(&self, rows: &Rows, row: usize, words: &mut Vec<u64>) {
         let leaves = self.leaves.len();
         words.clear();
-        words.resize((2 * leaves + self.compare.len() + 1).div_ceil(64), 0);
+        words.resize(self.bits().div_ceil(64), 0);
         let mut set = |bit: usize| {
             if let Some(word) = words.get_mut(bit / 64) {
                 *word |= 1 << (bit % 64);

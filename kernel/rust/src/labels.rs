@@ -2,8 +2,10 @@
 
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
+use crate::columns::own_randomness;
+use crate::index::trace_id;
 use crate::splice::{change_values, Change, Splice};
-use crate::tracestate::{with_threshold, Mode};
+use crate::tracestate::{with_threshold, with_true_threshold, Mode};
 use crate::wire::{fields, put_field, Range};
 use crate::work::key_value_parts;
 
@@ -37,6 +39,7 @@ pub struct Label {
     pub keep: bool,
     pub span: Vec<Pair>,
     pub resource: Vec<Pair>,
+    pub scope: Vec<Pair>,
     pub threshold: Mode,
 }
 
@@ -47,7 +50,8 @@ pub struct Book {
 
 impl Book {
     pub fn new() -> Book {
-        let none = Label { keep: true, span: Vec::new(), resource: Vec::new(), threshold: Mode::Leave };
+        let (span, resource, scope) = (Vec::new(), Vec::new(), Vec::new());
+        let none = Label { keep: true, span, resource, scope, threshold: Mode::Leave };
         Book { labels: RwLock::new(vec![none]) }
     }
 
@@ -97,7 +101,7 @@ impl Label {
                 }
             } else if field.is(3) && self.threshold != Mode::Leave {
                 states = true;
-                if let Some(new) = with_threshold(body, self.threshold, threshold) {
+                if let Some(new) = with_true_threshold(body, self.threshold, threshold, || id_randomness(span)) {
                     splice.replace(&field, &new, out);
                 }
             }
@@ -115,12 +119,33 @@ impl Label {
 
     /// The header of a resource with the label's attributes.
     pub fn on_resource(&self, header: &[u8]) -> Vec<u8> {
-        let mut header = header.to_vec();
-        for pair in &self.resource {
-            header = pair.on_resource(&header);
-        }
-        header
+        on_header(&self.resource, header, 1)
     }
+
+    /// The header of a scope with the label's attributes.
+    pub fn on_scope(&self, header: &[u8]) -> Vec<u8> {
+        on_header(&self.scope, header, 3)
+    }
+}
+
+/// A header whose owner (field 1) has the attributes, which stand in its field `number`.
+fn on_header(pairs: &[Pair], header: &[u8], number: u32) -> Vec<u8> {
+    let mut header = header.to_vec();
+    for pair in pairs {
+        header = pair.on_header(&header, number);
+    }
+    header
+}
+
+/// The randomness of a span's trace id.
+fn id_randomness(span: &[u8]) -> u64 {
+    let mut id = [0; 16];
+    fields(span, Range { start: 0, end: span.len() }, |field| {
+        if field.is(1) {
+            id = trace_id(field.body.of(span));
+        }
+    });
+    own_randomness(&id)
 }
 
 /// Writes a `KeyValue` with another value; false when it has that value already.
@@ -133,32 +158,33 @@ fn set_value(pair: &[u8], value: &[u8], out: &mut Vec<u8>) -> bool {
 }
 
 impl Pair {
-    fn on_resource(&self, header: &[u8]) -> Vec<u8> {
+    fn on_header(&self, header: &[u8], number: u32) -> Vec<u8> {
         let whole = Range { start: 0, end: header.len() };
         let (mut last, mut present) = (None, false);
         fields(header, whole, |field| {
             if field.is(1) {
                 last = Some(field.start);
-                fields(header, field.body, |inner| present |= inner.is(1) && self.is_key_of(inner.body.of(header)));
+                fields(header, field.body, |inner| {
+                    present |= inner.is(number) && self.is_key_of(inner.body.of(header))
+                });
             }
         });
         let (mut out, mut splice) = (Vec::with_capacity(header.len() + self.key_value.len() + 8), Splice::new(header));
         fields(header, whole, |field| {
             if field.is(1) {
-                let resource = field.body.of(header);
                 let mut new = Vec::new();
-                self.update(resource, &mut new);
+                self.update(field.body.of(header), number, &mut new);
                 if !present && last == Some(field.start) {
-                    put_field(&mut new, 1, &self.key_value);
+                    put_field(&mut new, number, &self.key_value);
                 }
                 splice.replace(&field, &new, &mut out);
             }
         });
         splice.finish(Some(()), &mut out);
         if last.is_none() {
-            let mut resource = Vec::new();
-            put_field(&mut resource, 1, &self.key_value);
-            put_field(&mut out, 1, &resource);
+            let mut owner = Vec::new();
+            put_field(&mut owner, number, &self.key_value);
+            put_field(&mut out, 1, &owner);
         }
         out
     }
@@ -167,13 +193,13 @@ impl Pair {
         key_value_parts(pair).0.of(pair) == self.key
     }
 
-    /// Appends a `Resource` with the new value wherever the key stands.
-    fn update(&self, resource: &[u8], out: &mut Vec<u8>) {
-        let mut splice = Splice::new(resource);
-        fields(resource, Range { start: 0, end: resource.len() }, |field| {
-            let pair = field.body.of(resource);
+    /// Appends an owner of attributes with the new value wherever the key stands.
+    fn update(&self, owner: &[u8], number: u32, out: &mut Vec<u8>) {
+        let mut splice = Splice::new(owner);
+        fields(owner, Range { start: 0, end: owner.len() }, |field| {
+            let pair = field.body.of(owner);
             let mut new = Vec::new();
-            if field.is(1) && self.is_key_of(pair) && set_value(pair, &self.value, &mut new) {
+            if field.is(number) && self.is_key_of(pair) && set_value(pair, &self.value, &mut new) {
                 splice.replace(&field, &new, out);
             }
         });

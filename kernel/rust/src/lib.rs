@@ -4,6 +4,7 @@
 
 mod checks;
 mod columns;
+mod compare;
 mod convert;
 mod digest;
 mod drop;

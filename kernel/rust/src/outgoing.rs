@@ -52,14 +52,16 @@ fn grouped(records: &Records, labels: &[[LabelId; 2]]) -> Vec<Resource> {
             Some((pair, labels, group)) if pair == span.pair && labels == mine => group,
             _ => *by_pair.entry((span.pair, mine)).or_insert_with(|| {
                 let (resource, scope) = records.pairs.get(span.pair as usize)?;
-                let header = labelled_resource(records, resource, mine);
+                let header =
+                    labelled(records, resource, mine, |label| (!label.resource.is_empty(), Label::on_resource));
+                let scope = labelled(records, scope, mine, |label| (!label.scope.is_empty(), Label::on_scope));
                 let place = *by_header.entry(Arc::clone(&header)).or_insert_with(|| {
                     resources.push(Resource { header, scopes: Vec::new() });
                     resources.len() - 1
                 });
                 let scopes = &mut resources.get_mut(place)?.scopes;
-                let scope = *by_scope.entry((place, Arc::clone(scope))).or_insert_with(|| {
-                    scopes.push(Scope { header: Arc::clone(scope), spans: Vec::new() });
+                let scope = *by_scope.entry((place, Arc::clone(&scope))).or_insert_with(|| {
+                    scopes.push(Scope { header: scope, spans: Vec::new() });
                     scopes.len() - 1
                 });
                 Some((place, scope))
@@ -74,15 +76,24 @@ fn grouped(records: &Records, labels: &[[LabelId; 2]]) -> Vec<Resource> {
     resources
 }
 
-fn labelled_resource(records: &Records, header: &Arc<[u8]>, labels: [LabelId; 2]) -> Arc<[u8]> {
+/// How a label writes on a header.
+type Write = fn(&Label, &[u8]) -> Vec<u8>;
+
+/// A header with what the labels write on it; `write` says whether a label does, and how.
+fn labelled(
+    records: &Records,
+    header: &Arc<[u8]>,
+    labels: [LabelId; 2],
+    write: impl Fn(&Label) -> (bool, Write),
+) -> Arc<[u8]> {
     let Some(book) = &records.book else {
         return Arc::clone(header);
     };
     let book = book.read();
     let mut header = Arc::clone(header);
     for label in labels.iter().filter_map(|&number| book.get(usize::from(number))) {
-        if !label.resource.is_empty() {
-            header = label.on_resource(&header).into();
+        if let (true, write) = write(label) {
+            header = write(label, &header).into();
         }
     }
     header

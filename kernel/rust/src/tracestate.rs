@@ -1,9 +1,13 @@
-//! The `ot` member of a W3C trace state: a trace's own randomness (`rv`) and its sampling threshold (`th`).
+//! W3C trace states: members by key, and in the `ot` member a trace's randomness (`rv`) and threshold (`th`).
 
 /// Longer trace states are left alone.
 const MAX_TRACE_STATE: usize = 8192;
 /// In characters.
 const MAX_OT: usize = 256;
+/// A list with more members is malformed.
+const MAX_MEMBERS: usize = 32;
+/// In bytes.
+const MAX_VALUE: usize = 256;
 
 /// What to do with the threshold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,6 +70,64 @@ fn hex(digits: &[u8]) -> Option<u64> {
         };
         Some(sum << 4 | u64::from(value))
     })
+}
+
+/// The value of the member with that key; None where there is none, or the list as a whole is malformed.
+pub fn member<'a>(state: &'a [u8], key: &[u8]) -> Option<&'a [u8]> {
+    let mut keys: [&[u8]; MAX_MEMBERS] = [&[]; MAX_MEMBERS];
+    let (mut count, mut found) = (0, None);
+    for one in state.split(|&byte| byte == b',').filter(|one| !one.is_empty()) {
+        let equals = one.iter().position(|&byte| byte == b'=')?;
+        let (name, value) = (trimmed_start(one.get(..equals)?), trimmed_end(one.get(equals + 1..)?));
+        if !is_key(name) || !is_value(value) || keys.get(..count)?.contains(&name) {
+            return None;
+        }
+        *keys.get_mut(count)? = name;
+        count += 1;
+        if name == key {
+            found = Some(value);
+        }
+    }
+    found
+}
+
+fn trimmed_start(mut text: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] = text {
+        text = rest;
+    }
+    text
+}
+
+fn trimmed_end(mut text: &[u8]) -> &[u8] {
+    while let [rest @ .., b' ' | b'\t'] = text {
+        text = rest;
+    }
+    text
+}
+
+fn is_key(key: &[u8]) -> bool {
+    match key.iter().position(|&byte| byte == b'@') {
+        None => is_part(key, 255, u8::is_ascii_lowercase),
+        Some(at) => {
+            let (tenant, system) = (key.get(..at).unwrap_or(&[]), key.get(at + 1..).unwrap_or(&[]));
+            let first = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+            is_part(tenant, 240, first) && is_part(system, 13, u8::is_ascii_lowercase)
+        }
+    }
+}
+
+/// A first character, and at most `most` others.
+fn is_part(text: &[u8], most: usize, first: impl Fn(&u8) -> bool) -> bool {
+    let Some((begin, rest)) = text.split_first() else {
+        return false;
+    };
+    let other = |byte: &u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-' | b'*' | b'/');
+    first(begin) && rest.len() <= most && rest.iter().all(other)
+}
+
+fn is_value(value: &[u8]) -> bool {
+    let allowed = |byte: &u8| matches!(byte, b' '..=b'~') && !matches!(byte, b',' | b'=');
+    (1..=MAX_VALUE).contains(&value.len()) && value.last() != Some(&b' ') && value.iter().all(allowed)
 }
 
 /// `rv` as an integer below 2^56; None when it is not there or not 14 lower-case hex digits.
@@ -154,4 +216,12 @@ pub fn with_threshold(state: &[u8], mode: Mode, threshold: u64) -> Option<Vec<u8
         out.extend_from_slice(other);
     }
     Some(out)
+}
+
+/// The same, but for an incoming threshold above the trace's randomness: that one cannot be true, so `Set` erases.
+/// `by_id` is the randomness of the trace id, asked for when the trace state has none.
+pub fn with_true_threshold(state: &[u8], mode: Mode, threshold: u64, by_id: impl FnOnce() -> u64) -> Option<Vec<u8>> {
+    let incoming = if mode == Mode::Set { Parsed::new(state).value(b"th:").and_then(padded) } else { None };
+    let contradicted = incoming.is_some_and(|incoming| incoming > randomness(state).unwrap_or_else(by_id));
+    with_threshold(state, if contradicted { Mode::Erase } else { mode }, threshold)
 }

@@ -123,6 +123,7 @@ pub fn span(mut reader: Reader<'_>, keys: &Keys, limits: &Limits, notes: Notes, 
             }
             0x39 => fields.start = reader.fixed64()?,
             0x41 => fields.end = reader.fixed64()?,
+            0x85 => fields.flags = reader.fixed32()?,
             0x5a | 0x6a | 0x7a => {
                 let body = reader.len()?;
                 let inner = reader.sub(body);

@@ -12,11 +12,14 @@ from .drop import DROP
 from .latency import LATENCY
 from .not_ import NOT
 from .numeric_attribute import NUMERIC_ATTRIBUTE
+from .ottl_condition import OTTL_CONDITION
 from .probabilistic import PROBABILISTIC
 from .rate_limiting import RATE_LIMITING
 from .span_count import SPAN_COUNT
 from .status_code import STATUS_CODE
 from .string_attribute import STRING_ATTRIBUTE
+from .trace_flags import TRACE_FLAGS
+from .trace_state import TRACE_STATE
 
 __all__ = ["POLICIES", "Policy", "PolicyType", "located", "read_policy"]
 
@@ -33,6 +36,9 @@ POLICIES: dict[str, PolicyType] = {
         RATE_LIMITING,
         BYTES_LIMITING,
         SPAN_COUNT,
+        TRACE_STATE,
+        TRACE_FLAGS,
+        OTTL_CONDITION,
         AND,
         NOT,
         DROP,

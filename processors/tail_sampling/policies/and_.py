@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from ....rules.facts import FactsBuilder
 from ..votes import AllOf, Vote
-from .base import Options, Policy, PolicyType, read_policy
+from .base import Options, Policy, PolicyType, first_that_waits, read_policy, some_enabled
 
 
 def _read(value: Any) -> Any:
@@ -22,11 +22,17 @@ def _read(value: Any) -> Any:
 class And(Options):
     """Any type but `and`, `drop` and `composite`."""
 
-    and_sub_policy: list[Annotated[Policy, BeforeValidator(_read)]] = Field(min_length=1)
+    and_sub_policy: Annotated[list[Annotated[Policy, BeforeValidator(_read)]], AfterValidator(some_enabled)] = Field(
+        min_length=1
+    )
 
 
 def _vote(options: And, facts: FactsBuilder) -> Vote:
     return AllOf(tuple(policy.vote(facts) for policy in options.and_sub_policy))
 
 
-AND = PolicyType("and", And, _vote, inside=frozenset({"composite"}))
+def _waits(options: And) -> str | None:
+    return first_that_waits(options.and_sub_policy)
+
+
+AND = PolicyType("and", And, _vote, inside=frozenset({"composite"}), waits=_waits)

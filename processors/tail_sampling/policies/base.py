@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from ....rules.facts import FactsBuilder
+from ..decoding import decode
 from ..votes import Vote
 
 CONTAINERS = frozenset({"and", "not", "drop", "composite"})
@@ -23,9 +24,22 @@ class Options(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _decoded(cls, data: Any) -> Any:
+        found = decode(cls, data)
+        for key, value in found.items() if isinstance(found, dict) else ():
+            if isinstance(value, int) and not -(2**63) <= value < 2**63:
+                raise located((key,), f"{value} does not fit 64 bits", value)
+        return found
+
 
 class NoOptions(Options):
     """For types that have none."""
+
+
+def _stateless(options: Any) -> str | None:
+    return None
 
 
 @dataclass(frozen=True)
@@ -40,6 +54,8 @@ class PolicyType:
     """The block of options may be left out."""
     inside: frozenset[str] = CONTAINERS
     """The containers in whose lists it may stand."""
+    waits: Callable[[Any], str | None] = _stateless
+    """Options -> why a trace cannot be judged by it before all of its spans have come; None: it can."""
 
 
 class Policy(BaseModel):
@@ -50,6 +66,8 @@ class Policy(BaseModel):
     name: str
     type: str
     options: Options
+    enabled: bool = True
+    """`false`: as if it were not written."""
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core_schema: Any, handler: Any) -> dict[str, Any]:
@@ -59,12 +77,21 @@ class Policy(BaseModel):
         return {
             "type": "object",
             "required": ["name", "type"],
-            "properties": {"name": names, "type": {"enum": sorted(_types())}},
+            "properties": {"name": names, "type": {"enum": sorted(_types())}, "enabled": {"type": "boolean"}},
         }
 
     def vote(self, facts: FactsBuilder) -> Vote:
         """Return what the policy votes; its conditions are added to `facts`."""
         return _types()[self.type].vote(self.options, facts)
+
+    def waits(self) -> str | None:
+        """Return why a trace cannot be judged by it before all of its spans have come; None: it can."""
+        return _types()[self.type].waits(self.options)
+
+
+def first_that_waits(policies: Iterable[Policy]) -> str | None:
+    """Return why one of these cannot judge before all spans have come; None: all can."""
+    return next((why for policy in policies if (why := policy.waits()) is not None), None)
 
 
 def _types() -> Mapping[str, PolicyType]:
@@ -81,6 +108,7 @@ def _entry_model(name: str) -> type[BaseModel]:
         "name": (str, Field(min_length=1)),
         "type": (str, ...),
         "options": (kind.options, Field(default, alias=name)),
+        "enabled": (bool, True),
     }
     return create_model(f"Policy_{name}", __config__=ConfigDict(extra="forbid", strict=True), **fields)
 
@@ -120,4 +148,12 @@ def read_policy(value: Any, inside: str | None = None) -> Any:
     if own.get(kind.name, ...) is None:
         own[kind.name] = {}
     entry: Any = _entry_model(kind.name).model_validate(own)
-    return Policy.model_construct(name=entry.name, type=kind.name, options=entry.options)
+    return Policy.model_construct(name=entry.name, type=kind.name, options=entry.options, enabled=entry.enabled)
+
+
+def some_enabled(policies: list[Policy]) -> list[Policy]:
+    """Return those of a container's policies that are enabled. Raises ValueError when there is none."""
+    enabled = [policy for policy in policies if policy.enabled]
+    if not enabled:
+        raise ValueError("none of these policies is enabled: expected one, or `enabled: false` on what contains them")
+    return enabled

@@ -20,4 +20,4 @@ def _vote(options: BytesLimiting, facts: FactsBuilder) -> Vote:
     return Allow("bytes", options.bytes_per_second, options.burst_capacity or 2 * options.bytes_per_second)
 
 
-BYTES_LIMITING = PolicyType("bytes_limiting", BytesLimiting, _vote)
+BYTES_LIMITING = PolicyType("bytes_limiting", BytesLimiting, _vote, waits=lambda options: "bytes_limiting")

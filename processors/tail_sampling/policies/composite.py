@@ -12,7 +12,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from ....rules.facts import FactsBuilder
 from ..votes import Composite, Sub, Vote
-from .base import Options, Policy, PolicyType, read_policy
+from .base import Options, Policy, PolicyType, read_policy, some_enabled
 
 
 def _read(value: Any) -> Any:
@@ -36,6 +36,7 @@ class CompositeOptions(Options):
 
     @model_validator(mode="after")
     def _names(self) -> CompositeOptions:
+        some_enabled(self.composite_sub_policy)
         known = [policy.name for policy in self.composite_sub_policy]
         named = [*self.policy_order, *(item.policy for item in self.rate_allocation)]
         for name in named:
@@ -49,7 +50,7 @@ class CompositeOptions(Options):
 
 
 def _vote(options: CompositeOptions, facts: FactsBuilder) -> Vote:
-    total, subs = options.max_total_spans_per_second, options.composite_sub_policy
+    total, subs = options.max_total_spans_per_second, some_enabled(options.composite_sub_policy)
     percents = {item.policy: item.percent for item in options.rate_allocation}
 
     def allocation(name: str) -> int:
@@ -63,4 +64,4 @@ def _vote(options: CompositeOptions, facts: FactsBuilder) -> Vote:
     return Composite(total, tuple(parts), tuple(order))
 
 
-COMPOSITE = PolicyType("composite", CompositeOptions, _vote, inside=frozenset())
+COMPOSITE = PolicyType("composite", CompositeOptions, _vote, inside=frozenset(), waits=lambda options: "composite")

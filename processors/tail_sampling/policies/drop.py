@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from ....rules.facts import FactsBuilder
 from ..votes import AllOf, Dropping, Vote
-from .base import Options, Policy, PolicyType, read_policy
+from .base import Options, Policy, PolicyType, first_that_waits, read_policy, some_enabled
 
 
 def _read(value: Any) -> Any:
@@ -18,11 +18,17 @@ def _read(value: Any) -> Any:
 class Drop(Options):
     """Any type but `and`, `drop` and `composite`."""
 
-    drop_sub_policy: list[Annotated[Policy, BeforeValidator(_read)]] = Field(min_length=1)
+    drop_sub_policy: Annotated[list[Annotated[Policy, BeforeValidator(_read)]], AfterValidator(some_enabled)] = Field(
+        min_length=1
+    )
 
 
 def _vote(options: Drop, facts: FactsBuilder) -> Vote:
     return Dropping(AllOf(tuple(policy.vote(facts) for policy in options.drop_sub_policy)))
 
 
-DROP = PolicyType("drop", Drop, _vote, inside=frozenset())
+def _waits(options: Drop) -> str | None:
+    return first_that_waits(options.drop_sub_policy)
+
+
+DROP = PolicyType("drop", Drop, _vote, inside=frozenset(), waits=_waits)

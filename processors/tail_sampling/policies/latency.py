@@ -37,4 +37,8 @@ def _vote(options: Latency, facts: FactsBuilder) -> Vote:
     return Condition(All((above, facts.compare(["duration"], "<=", options.upper_threshold_ms * _MS))))
 
 
-LATENCY = PolicyType("latency", Latency, _vote)
+def _waits(options: Latency) -> str | None:
+    return "a latency with upper_threshold_ms" if options.upper_threshold_ms else None
+
+
+LATENCY = PolicyType("latency", Latency, _vote, waits=_waits)

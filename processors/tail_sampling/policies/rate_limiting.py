@@ -20,4 +20,4 @@ def _vote(options: RateLimiting, facts: FactsBuilder) -> Vote:
     return Allow("spans", options.spans_per_second, options.burst_capacity or 2 * options.spans_per_second)
 
 
-RATE_LIMITING = PolicyType("rate_limiting", RateLimiting, _vote)
+RATE_LIMITING = PolicyType("rate_limiting", RateLimiting, _vote, waits=lambda options: "rate_limiting")

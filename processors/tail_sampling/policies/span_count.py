@@ -23,4 +23,8 @@ def _vote(options: SpanCount, facts: FactsBuilder) -> Vote:
     return Condition(All((enough, facts.compare(["spans"], "<=", options.max_spans))))
 
 
-SPAN_COUNT = PolicyType("span_count", SpanCount, _vote)
+def _waits(options: SpanCount) -> str | None:
+    return "a span_count with max_spans" if options.max_spans else None
+
+
+SPAN_COUNT = PolicyType("span_count", SpanCount, _vote, waits=_waits)

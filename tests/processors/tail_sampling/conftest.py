@@ -82,8 +82,10 @@ class Planted:
     end: int = 2_000
     status: int = 0
     state: str = ""
+    flags: int = 0
     id: bytes = b"\1" * 8
     name: str = "op"
+    events: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 
 
 def trace_id(number: int, randomness: int | None = None) -> bytes:
@@ -109,11 +111,14 @@ def request_of(spans: Iterable[Planted]) -> bytes:
             parent_span_id=planted.parent,
             name=planted.name,
             trace_state=planted.state,
+            flags=planted.flags,
             start_time_unix_nano=planted.start,
             end_time_unix_nano=planted.end,
             status=Status(code=planted.status),
         )
         _set(span.attributes, planted.attributes)
+        for name, attributes in planted.events:
+            _set(span.events.add(name=name).attributes, attributes)
         resource.scope_spans[0].spans.append(span)
         request.resource_spans.append(resource)
     return request.SerializeToString()
@@ -127,6 +132,7 @@ class Seen:
     attributes: dict[str, Any]
     resource: dict[str, Any]
     state: str
+    scope: dict[str, Any]
 
 
 def _plain(pairs: Any) -> dict[str, Any]:
@@ -141,7 +147,8 @@ def seen(records: Records | None) -> list[Seen]:
             for scope in resource.scope_spans:
                 for span in scope.spans:
                     state, attributes = span.trace_state, _plain(span.attributes)
-                    found.append(Seen(span.trace_id, attributes, _plain(resource.resource.attributes), state))
+                    outer, inner = _plain(resource.resource.attributes), _plain(scope.scope.attributes)
+                    found.append(Seen(span.trace_id, attributes, outer, state, inner))
     return found
 
 

@@ -98,6 +98,11 @@ policies:
     type: and
     and: {and_sub_policy: [{name: x, type: always_sample}, {name: y, type: not, not: {not_sub_policy:
       {name: z, type: status_code, status_code: {status_codes: [OK]}}}}]}
+  - {name: o, type: trace_state, trace_state: {key: k, values: [v, w]}}
+  - {name: p, type: trace_flags}
+  - name: q
+    type: ottl_condition
+    ottl_condition: {error_mode: propagate, span: ['attributes["k"] == "v"'], spanevent: ['name == "exception"']}
   - name: n
     type: composite
     composite:
@@ -111,7 +116,7 @@ policies:
 
 
 def test_every_option_of_the_collector():
-    """Each key of the block and of the fourteen policy types is accepted as it stands."""
+    """Each key of the block and of the policy types is accepted as it stands."""
     config = read(EVERY_OPTION)
     assert {policy.type for policy in config.policies} == set(POLICIES)
     assert config.decision_wait_after_root_received == 2 * S
@@ -137,8 +142,13 @@ def theirs(kind, options=None, more=""):
 
 
 ORDERED = ", evaluation: ordered"
+INGEST = ", sampling_strategy: span-ingest"
+LIMIT = "{name: b, type: rate_limiting, rate_limiting: {spans_per_second: 1}}"
 CHANCE = "{name: b, type: probabilistic, probabilistic: {}}"
 AT = ("policies", 0)
+THROUGHPUT, PERCENTAGE = (*AT, "adaptive_throughput"), (*AT, "adaptive_percentage")
+SUB = (*AT, "and", "and_sub_policy")
+TOTAL = ", total: {traces_per_second: 10}"
 MISTAKES = [
     # what is written, where it is wrong, a part of the message
     (own('{name: a, when: "error ("}'), (*AT, "when"), "column 8"),
@@ -148,6 +158,31 @@ MISTAKES = [
     (own("{name: a, limit: {burst: 3}}"), (*AT, "limit"), "one of traces_per"),
     (own("{name: a, limit: {spans_per_second: 1, traces_per_second: 1}}"), (*AT, "limit"), "one of traces_per"),
     (own("{name: a, limit: {spans_per_second: 0}}"), (*AT, "limit", "spans_per_second"), "greater than 0"),
+    (own("{name: a, rate: 5%, adaptive_percentage: {goal_percentage: 5}}"), AT, "both say what share"),
+    (own("{name: a, adaptive_throughput: {goal_throughput: 0}}"), (*THROUGHPUT, "goal_throughput"), "greater than 0"),
+    (
+        own("{name: a, adaptive_throughput: {goal_throughput: 1, lookback_frequency: 9s}}"),
+        THROUGHPUT,
+        "other algorithm",
+    ),
+    (
+        own("{name: a, adaptive_throughput: {goal_throughput: 1, adjustment_interval: 1ms}}"),
+        THROUGHPUT,
+        "100ms at most",
+    ),
+    (own("{name: a, adaptive_throughput: {goal_throughput: 1, max_keys: 99999}}"), (*THROUGHPUT, "max_keys"), "10000"),
+    (own("{name: a, adaptive_percentage: {goal_percentage: 101}}"), (*PERCENTAGE, "goal_percentage"), "100"),
+    (own("{name: a, decision: drop, adaptive_percentage: {goal_percentage: 1}}"), AT, "no adaptive_percentage"),
+    (own("{name: a, share: 10%}"), (*AT, "share"), "there is no total"),
+    (own("{name: a, share: 0%}", more=TOTAL), (*AT, "share"), "a share of nothing"),
+    (own("{name: a, share: 70%}", "{name: b, share: 40%}", more=TOTAL), ("policies", 1, "share"), "add up to 110%"),
+    (own("{name: a, essential: true}"), (*AT, "essential"), "there is no `budget`"),
+    (own("{name: a}", more=", budget: {per_hour: 1}"), ("budget",), "cost_per_span or cost_per_gb"),
+    (own("{name: a, custom: {module: nothing}}"), (*AT, "custom", "module"), "expected package.module:Class"),
+    (own("{name: a, custom: {module: 'no.such:Thing'}}"), (*AT, "custom", "module"), "cannot be imported"),
+    (own("{name: a, custom: {module: 'json:JSONDecoder'}}"), (*AT, "custom", "module"), "is no subclass of"),
+    (theirs("always_sample", more=", enabled: 1"), ("enabled",), "Extra inputs"),
+    (theirs("and", "{and_sub_policy: [{name: x, type: always_sample, enabled: false}]}"), SUB, "none of these"),
     (own("{name: a, limit: {spans_per_second: .inf}}"), (*AT, "limit", "spans_per_second"), "finite"),
     (own("{name: a, decision: drop, rate: 5%}"), AT, "no rate"),
     (own("{name: a, otherwise: pass}"), AT, "no rate"),
@@ -183,7 +218,26 @@ MISTAKES = [
         (*AT, "composite"),
         "the name 'c'",
     ),
-    (theirs("always_sample", more=", sampling_strategy: span-ingest"), ("sampling_strategy",), "not supported"),
+    (theirs("always_sample", more=", sampling_strategy: spans"), ("sampling_strategy",), "span-ingest"),
+    (theirs("always_sample", more=", tail_storage: pebble"), ("tail_storage",), "held in memory"),
+    (theirs("trace_state", "{key: k, values: []}"), (*AT, "trace_state", "values"), "at least 1"),
+    (theirs("ottl_condition", "{error_mode: silent}"), (*AT, "ottl_condition"), "at least one condition"),
+    (theirs("ottl_condition", "{span: ['name ==']}"), (*AT, "ottl_condition", "span", 0), "column"),
+    (theirs("ottl_condition", "{span: ['Frob(name) == 1']}"), (*AT, "ottl_condition", "span", 0), "Frob"),
+    (
+        theirs("ottl_condition", "{error_mode: loud, span: [IsRootSpan()]}"),
+        (*AT, "ottl_condition", "error_mode"),
+        "propagate",
+    ),
+    (theirs("latency", f"{{threshold_ms: {2**63}}}"), (*AT, "latency", "threshold_ms"), "64 bits"),
+    (theirs("rate_limiting", "{spans_per_second: 1}", INGEST), (*AT, "rate_limiting"), "needs the whole trace"),
+    (theirs("bytes_limiting", "{bytes_per_second: 1}", INGEST), (*AT, "bytes_limiting"), "needs the whole trace"),
+    (theirs("span_count", "{min_spans: 1, max_spans: 2}", INGEST), (*AT, "span_count"), "with max_spans"),
+    (theirs("latency", "{threshold_ms: 1, upper_threshold_ms: 2}", INGEST), (*AT, "latency"), "with upper_threshold"),
+    (theirs("and", f"{{and_sub_policy: [{LIMIT}]}}", INGEST), (*AT, "and"), "needs the whole trace"),
+    (theirs("drop", f"{{drop_sub_policy: [{LIMIT}]}}", INGEST), (*AT, "drop"), "needs the whole trace"),
+    (theirs("not", f"{{not_sub_policy: {LIMIT}}}", INGEST), (*AT, "not"), "needs the whole trace"),
+    (theirs("composite", f"{{composite_sub_policy: [{LIMIT}]}}", INGEST), (*AT, "composite"), "needs the whole"),
     (theirs("always_sample", more=", num_traces: 0"), ("num_traces",), "greater than"),
     (theirs("not", f"{{not_sub_policy: {CHANCE}}}", ORDERED), (*AT, "not"), "conditions only"),
     (theirs("drop", f"{{drop_sub_policy: [{CHANCE}]}}", ORDERED), (*AT, "drop"), "conditions only"),

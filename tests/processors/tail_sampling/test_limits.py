@@ -135,7 +135,7 @@ def test_traces_without_the_attribute_share_one_key():
 )
 def test_a_shared_total_is_true(steps, percents):
     """Whoever asks, and even with shares that add up to more, no window passes more than the total."""
-    shares = Shares(100, [float(percent) for percent in percents])
+    shares = Shares(TokenBucket(100, 100), [TokenBucket(percent, percent) for percent in percents])
     now, passed = S, []
     for wait, cost, index in steps:
         now += wait
@@ -148,7 +148,7 @@ def test_a_shared_total_is_true(steps, percents):
 
 def test_a_share_is_guaranteed():
     """However greedy the first is, the second finds its share."""
-    shares = Shares(100, [50, 50])
+    shares = Shares(TokenBucket(100, 100), [TokenBucket(50, 50), TokenBucket(50, 50)])
     greedy, modest = shares.share(0), shares.share(1)
     now = S
     for second in range(20):
@@ -162,7 +162,7 @@ def test_a_share_is_guaranteed():
 
 def test_what_others_leave_is_used():
     """With the second silent, the first passes the total less what is kept ready for the second."""
-    shares = Shares(100, [20, 20])
+    shares = Shares(TokenBucket(100, 100), [TokenBucket(20, 20), TokenBucket(20, 20)])
     now, count = S, 0
     greedy = shares.share(0)
     for tenth in range(1, 101):

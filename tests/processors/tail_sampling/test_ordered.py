@@ -71,11 +71,15 @@ class Bench:
         assert words, (key, pairs[key])
         return words[0]
 
+    def said(self):
+        """The verdicts, and whether they keep."""
+        return [(label, label != 0 and label not in self.labels.dropped) for label in self.verdicts]
+
     def count(self, policy, what):
         return next(getattr(counts, what) for counts in self.evaluation.counts if counts.name == policy)
 
 
-WORDS = ["a", "b", "c", "default", "matched", "pressure", "shutdown", True, "30d"]
+WORDS = ["a", "b", "c", "d", "e", "default", "matched", "pressure", "shutdown", True, "30d"]
 
 
 def rule(name, leaf=None, **options):
@@ -92,6 +96,9 @@ class Closed:
 
     def ready(self, now, cost, key):
         return False
+
+    def tight(self, now, key):
+        return True
 
 
 CLOSED = Limited(Closed(), "traces")
@@ -209,8 +216,15 @@ THRESHOLDS = [
     ),
     ("those that do not hold do not count", [rule("b", 1), rule("a", 0, threshold=HALF)], FULL - 1, "a", HALF),
     ("shadows do not count", [rule("b", 0, shadow=True), rule("a", 0, threshold=HALF)], FULL - 1, "a", HALF),
-    ("a limit erases it", [rule("a", 0, limits=(bucket(9),))], 0, "a", None),
-    ("a limit reached on the way erases it", [rule("b", 0, limits=(CLOSED,)), rule("a", 0)], 0, "a", None),
+    ("a limit with room is none", [rule("a", 0, limits=(bucket(9),))], 0, "a", 0),
+    ("what is over a limit is the next policy's", [rule("b", 0, limits=(CLOSED,)), rule("a", 0)], 0, "a", 0),
+    (
+        "and is kept at its rate",
+        [rule("b", 0, limits=(CLOSED,)), rule("a", 0, threshold=HALF, otherwise="drop")],
+        HALF,
+        "a",
+        HALF,
+    ),
     (
         "a limit above is not reached by what chance keeps from it",
         [rule("b", 0, threshold=HALF, limits=(bucket(9),)), rule("a", 0, threshold=HALF // 2)],
@@ -219,8 +233,15 @@ THRESHOLDS = [
         HALF // 2,
     ),
     (
-        "a limit below would have had a say",
+        "a limit below that has room could have kept it",
         [rule("a", 0, threshold=HALF), rule("b", 0, limits=(bucket(9),))],
+        FULL - 1,
+        "a",
+        0,
+    ),
+    (
+        "a limit below that has none, and nobody after it: its like is lost",
+        [rule("a", 0, threshold=HALF), rule("b", 0, limits=(CLOSED,))],
         FULL - 1,
         "a",
         None,
@@ -248,11 +269,24 @@ def test_early_decisions_erase_the_threshold(kit, cause):
     assert bench.attribute(label, "tailgate.reason") == ("shutdown" if cause == "shutdown" else "pressure")
 
 
-def test_a_total_erases_every_threshold(kit):
-    """With a total, chance alone keeps nothing."""
-    bench = Bench(kit, rule("a", 0), total=bucket(9))
-    bench.judge((bench.mask(0), 0))
-    assert bench.book.labels[bench.verdicts[0] - 1]["threshold"] == "erase"
+def modes(bench):
+    """What each verdict does to the threshold; None: it drops."""
+    return [bench.book.labels[label - 1]["threshold"] if word else None for label, word in bench.said()]
+
+
+@pytest.mark.parametrize("hard", ["total", "limit"])
+def test_where_limits_lose_traces_thresholds_are_erased(kit, hard):
+    """A total of two, or a limit that nobody stands behind: from the first that is lost until it is full again."""
+    limits = {"total": {"total": bucket(2)}, "limit": {}}[hard]
+    bench = Bench(kit, rule("a", 0, limits=(bucket(2),) if hard == "limit" else ()), default=NEVER, **limits)
+    lost = "total_limit" if hard == "total" else "not_sampled"
+    rows = [(bench.mask(0), 0)] * 3
+    assert bench.judge(*rows) == ["a", "a", lost]
+    assert modes(bench) == ["set", "set", None]
+    assert bench.judge(*rows, now=NOW + S // 2) == ["a", lost, lost]
+    assert modes(bench) == ["erase", None, None]
+    assert bench.judge(*rows, now=NOW + 3 * S) == ["a", "a", lost]
+    assert modes(bench) == ["set", "set", None]
 
 
 def test_what_is_written_on_kept_traces(kit):
@@ -276,14 +310,6 @@ def test_labels_are_few(kit):
     for _ in range(50):
         bench.judge((bench.mask(0), 0), (bench.mask(1), 0), (bench.mask(2), 0), (bench.mask(0, root=False), 0))
     assert len(bench.book.labels) == 5
-
-
-def test_plans_are_bounded(kit):
-    """Masks without end do not make plans without end."""
-    bench = Bench(kit, rule("a", 0))
-    for mask in range(10_000):
-        bench.judge((mask << 10, 0))
-    assert len(bench.evaluation.planner) <= 4096
 
 
 def test_without_room_kept_traces_wait_and_dropped_ones_go(kit):

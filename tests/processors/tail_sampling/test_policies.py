@@ -92,6 +92,33 @@ CASES = [
     ("span_count", "{min_spans: 2}", [{}, {}], True),
     ("span_count", "{min_spans: 2, max_spans: 3}", [{}, {}, {}], True),
     ("span_count", "{min_spans: 2, max_spans: 3}", [{}] * 4, False),
+    # trace_state: the member's value as it stands, on any span; a malformed list matches nothing
+    ("trace_state", "{key: k, values: [a, b]}", [{"state": "k=b"}], True),
+    ("trace_state", "{key: k, values: [a, b]}", [{}, {"state": "x=1,k=a"}], True),
+    ("trace_state", "{key: k, values: [a, b]}", [{"state": "k=ab"}], False),
+    ("trace_state", "{key: k, values: [a, b]}", [{"state": "x=a"}], False),
+    ("trace_state", "{key: k, values: [a, b]}", [{"state": "k=a,broken"}], False),
+    ("trace_state", "{key: k, values: ['']}", [{}], False),
+    ("trace_state", f"{{key: k, values: [{'v' * 255}]}}", [{"state": "k=" + "v" * 255}], False),
+    ("trace_state", f"{{key: k, values: [{'v' * 254}]}}", [{"state": "k=" + "v" * 254}], True),
+    # trace_flags: W3C's sampled bit on any span
+    ("trace_flags", "{}", [{"flags": 1}], True),
+    ("trace_flags", "{}", [{"flags": 0x300}, {"flags": 0x301}], True),
+    ("trace_flags", "{}", [{"flags": 0x302}, {}], False),
+    # ottl_condition: one condition, of one span or of one event, is enough
+    ("ottl_condition", '{span: [\'attributes["s"] == "a"\']}', [attrs(s="b"), attrs(s="a")], True),
+    ("ottl_condition", '{span: [\'attributes["s"] == "a"\']}', [attrs(s="b"), resource(s="a")], False),
+    ("ottl_condition", "{span: ['name == \"x\"', 'status.code == STATUS_CODE_ERROR']}", [{"status": 2}], True),
+    ("ottl_condition", '{span: [\'name == "op" and attributes["n"] > 3\']}', [{"name": "x", **attrs(n=9)}], False),
+    ("ottl_condition", "{spanevent: ['name == \"boom\"']}", [{}, {"events": [("ok", {}), ("boom", {})]}], True),
+    ("ottl_condition", "{spanevent: ['name == \"boom\"']}", [{"name": "boom"}], False),
+    (
+        "ottl_condition",
+        '{spanevent: [\'attributes["n"] == 1 and span.name == "op"\']}',
+        [{"events": [("e", {"n": 1})]}],
+        True,
+    ),
+    ("ottl_condition", "{span: ['name == \"x\"'], spanevent: ['name == \"e\"']}", [{"events": [("e", {})]}], True),
     # and, not: different spans may satisfy the parts
     ("and", f"{{and_sub_policy: [{ERRORS}, {S_IS_A}]}}", [{"status": 2}, attrs(s="a")], True),
     ("and", f"{{and_sub_policy: [{ERRORS}, {S_IS_A}]}}", [{"status": 2}, attrs(s="b")], False),

@@ -93,7 +93,7 @@ impl Compute {
     /// Computes the value.
     pub fn eval<'a>(&'a self, env: &Env<'a>) -> Computed<'a> {
         match self {
-            Compute::Operand(operand) => Ok(operand_value(*operand, env)),
+            Compute::Operand(operand) => Ok(operand_value(operand, env)),
             Compute::EventAttribute(key) => {
                 Ok(env.event.and_then(|event| attribute(event, key)).map_or(Val::Nil, |payload| Val::of(read(payload))))
             }
@@ -125,13 +125,20 @@ fn constant(literal: Literal) -> Val<'static> {
     }
 }
 
-fn operand_value<'a>(operand: Operand, env: &Env<'a>) -> Val<'a> {
+fn operand_value<'a>(operand: &Operand, env: &Env<'a>) -> Val<'a> {
     let payload = match operand {
-        Operand::Attribute(place, key) => env.attr(place, key),
-        Operand::Any(key) => env.attr(Where::Span, key).or_else(|| env.attr(Where::Resource, key)),
-        Operand::Field(name) => return field(name, env),
+        Operand::Attribute(place, key) => env.attr(*place, *key),
+        Operand::Any(key) => env.attr(Where::Span, *key).or_else(|| env.attr(Where::Resource, *key)),
+        Operand::Field(name) => return field(*name, env),
+        Operand::State(key) => return operand_state(env, key),
     };
     payload.map_or(Val::Nil, |payload| Val::of(read(payload)))
+}
+
+/// A member of the trace state.
+fn operand_state<'a>(env: &Env<'a>, key: &[u8]) -> Val<'a> {
+    let state = env.span.map_or(&[][..], |span| span.work.bytes(span.base, span.fields.trace_state));
+    crate::tracestate::member(state, key).map_or(Val::Nil, |value| Val::Str(value.into()))
 }
 
 fn field<'a>(name: FieldName, env: &Env<'a>) -> Val<'a> {
@@ -151,6 +158,7 @@ fn field<'a>(name: FieldName, env: &Env<'a>) -> Val<'a> {
         FieldName::TraceState => return string(span.work.bytes(span.base, fields.trace_state)),
         FieldName::Kind => return Val::Int(fields.kind.into()),
         FieldName::StatusCode => return Val::Int(fields.status_code.into()),
+        FieldName::Flags => return Val::Int(fields.flags.into()),
         FieldName::Duration => return Val::Int(fields.duration() as i64),
         FieldName::Start => return Val::Int(fields.start as i64),
         FieldName::End => return Val::Int(fields.end as i64),

@@ -26,7 +26,7 @@ impl PyLabelBook {
 impl PyLabelBook {
     /// Return the new label's number; ValueError when the label is wrong or the book is full.
     fn add(&self, label: &Bound<'_, PyDict>) -> PyResult<LabelId> {
-        let allowed = ["keep", "span", "resource", "threshold"];
+        let allowed = ["keep", "span", "resource", "scope", "threshold"];
         for key in label.keys() {
             if !key.extract::<String>().is_ok_and(|key| allowed.contains(&key.as_str())) {
                 return Err(value_error(format!("label: unknown key {key}")));
@@ -42,6 +42,7 @@ impl PyLabelBook {
             keep: field(label, "keep")?,
             span: pairs(label, "span")?,
             resource: pairs(label, "resource")?,
+            scope: if label.contains("scope")? { pairs(label, "scope")? } else { Vec::new() },
             threshold,
         };
         self.book.add(label).ok_or_else(|| value_error(format!("the book of labels is full: {}", LabelId::MAX)))

@@ -49,15 +49,17 @@ impl RustKernel {
         labels::PyLabelBook::new()
     }
 
-    /// Return a table for records of the program.
+    /// Return a table for records of the program; ValueError when an early condition cannot be.
+    #[pyo3(signature = (program, labels, kept_decisions, dropped_decisions, early=None))]
     fn table(
         &self,
         program: &program::PyProgram,
         labels: &labels::PyLabelBook,
         kept_decisions: usize,
         dropped_decisions: usize,
-    ) -> table::PyTable {
+        early: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<table::PyTable> {
         let (program, book) = (Arc::clone(&program.program), Arc::clone(&labels.book));
-        table::PyTable::new(crate::table::Table::new(program, book, kept_decisions, dropped_decisions))
+        table::PyTable::new(program, book, kept_decisions, dropped_decisions, table::conditions(early)?)
     }
 }

@@ -9,7 +9,9 @@ use super::arrays::numbers;
 use super::columns::PyColumns;
 use super::errors::{value_error, Class};
 use super::records::PyRecords;
-use crate::table::Table;
+use crate::labels::Book;
+use crate::program::Program;
+use crate::table::{Condition, Table};
 
 static FILED: Class = Class::new("Filed");
 static SETTLED: Class = Class::new("Settled");
@@ -24,6 +26,25 @@ fn at_least_0(limit: i64) -> usize {
 /// Thresholds are 56 bits.
 const THRESHOLDS: u64 = 1 << 56;
 
+/// `contract.Early`: bits of the mask, (salt, most) of hashes, and the least randomness.
+pub type Early = (Vec<usize>, Vec<(Vec<u8>, u64)>, u64);
+
+/// Reads a sequence of `contract.Early`.
+pub fn conditions(given: Option<&Bound<'_, PyAny>>) -> PyResult<Vec<Early>> {
+    given
+        .map_or_else(|| Ok(Vec::new()), |given| given.extract().map_err(|error| value_error(format!("early: {error}"))))
+}
+
+fn condition((bits, hashes, randomness): Early, size: usize) -> PyResult<Condition> {
+    if let Some(bit) = bits.iter().max().filter(|bit| **bit >= size) {
+        return Err(value_error(format!("early: masks have {size} bits, not {bit}")));
+    }
+    if randomness >= THRESHOLDS {
+        return Err(value_error("early: the randomness is not below 2**56"));
+    }
+    Ok(Condition { bits, hashes, randomness })
+}
+
 /// See `contract.Table`.
 #[pyclass(frozen, name = "Table", module = "tailgate.kernel.rust._native")]
 pub struct PyTable {
@@ -31,8 +52,17 @@ pub struct PyTable {
 }
 
 impl PyTable {
-    pub fn new(table: Table) -> PyTable {
-        PyTable { table: Arc::new(table) }
+    /// The two numbers bound the decision cache.
+    pub fn new(
+        program: Arc<Program>,
+        book: Arc<Book>,
+        kept: usize,
+        dropped: usize,
+        early: Vec<Early>,
+    ) -> PyResult<PyTable> {
+        let size = program.facts.bits();
+        let early = early.into_iter().map(|one| condition(one, size)).collect::<PyResult<_>>()?;
+        Ok(PyTable { table: Arc::new(Table::new(program, book, kept, dropped, early)) })
     }
 }
 
@@ -56,6 +86,11 @@ impl PyTable {
     /// The oldest traces that are due, at most `limit`; the table keeps them until `settle`.
     fn due(&self, py: Python<'_>, first_seen: i64, root_seen: Option<i64>, limit: i64) -> PyColumns {
         PyColumns::new(py.detach(|| self.table.due(first_seen, root_seen, at_least_0(limit))))
+    }
+
+    /// The traces that satisfy an early condition, at most `limit`; the table keeps them until `settle`.
+    fn early(&self, py: Python<'_>, limit: i64) -> PyColumns {
+        PyColumns::new(py.detach(|| self.table.early(at_least_0(limit))))
     }
 
     /// The traces with the most held bytes times age whose held bytes reach `bytes_wanted`.
@@ -112,7 +147,7 @@ impl PyTable {
     fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let stats = py.detach(|| self.table.stats());
         let decisions = (stats.kept_decisions, stats.dropped_decisions);
-        let held = (stats.traces, stats.spans, stats.held_bytes, stats.headers, decisions.0, decisions.1);
+        let held = (stats.traces, stats.spans, stats.held_bytes, stats.headers, decisions.0, decisions.1, stats.early);
         STATS.get(py)?.call1(held)
     }
 }

@@ -1,6 +1,7 @@
 //! The table: traces held until they are judged, and what was decided lately.
 
 mod decisions;
+mod early;
 mod filing;
 mod headers;
 mod queue;
@@ -15,6 +16,8 @@ use crate::labels::{Book, LabelId};
 use crate::program::{lock, Program};
 use crate::records::{Records, SpanRef};
 use decisions::{Decision, Decisions};
+pub use early::Condition;
+use early::Early;
 use filing::{ByRow, Selection};
 use headers::Headers;
 use queue::{Queue, Rooted, Ticket};
@@ -34,6 +37,7 @@ struct Inner {
     slots: Slots,
     arrivals: Queue<Ticket>,
     roots: Queue<Rooted>,
+    early: Early,
     headers: Headers,
     kept: Decisions,
     dropped: Decisions,
@@ -73,15 +77,17 @@ pub struct Stats {
     pub headers: usize,
     pub kept_decisions: usize,
     pub dropped_decisions: usize,
+    pub early: usize,
 }
 
 impl Table {
-    pub fn new(program: Arc<Program>, book: Arc<Book>, kept: usize, dropped: usize) -> Table {
+    pub fn new(program: Arc<Program>, book: Arc<Book>, kept: usize, dropped: usize, early: Vec<Condition>) -> Table {
         let slots = Slots::new(program.facts.shape());
         let inner = Inner {
             slots,
             arrivals: Queue::default(),
             roots: Queue::default(),
+            early: Early::new(early),
             headers: Headers::default(),
             kept: Decisions::new(kept),
             dropped: Decisions::new(dropped),
@@ -161,6 +167,16 @@ impl Table {
         inner.hand_out(self, chosen)
     }
 
+    /// The traces that satisfy an early condition, in the order in which they came to; at most `limit`.
+    pub fn early(self: &Arc<Self>, limit: usize) -> Columns {
+        let mut inner = lock(&self.inner);
+        inner.sweep();
+        let (slots, ready) = (&inner.slots, &inner.early.ready);
+        let waits = |ticket: &Ticket| slots.by_ticket(*ticket).is_some_and(|slot| slot.out == 0);
+        let chosen = ready.iter().filter(waits).take(limit).collect();
+        inner.hand_out(self, chosen)
+    }
+
     /// The traces with the most held bytes times age, until they hold `wanted` bytes; at most `limit`.
     pub fn heaviest(self: &Arc<Self>, now: i64, wanted: u64, limit: usize) -> Columns {
         let mut inner = lock(&self.inner);
@@ -224,6 +240,7 @@ impl Table {
             headers: inner.headers.len(),
             kept_decisions: inner.kept.len(),
             dropped_decisions: inner.dropped.len(),
+            early: inner.early.count,
         }
     }
 
@@ -258,6 +275,7 @@ impl Inner {
         let slots = &self.slots;
         self.arrivals.sweep(|ticket| slots.by_ticket(ticket).is_some());
         self.roots.sweep(|rooted| slots.by_ticket(rooted.ticket).is_some());
+        self.early.ready.sweep(|ticket| slots.by_ticket(ticket).is_some());
     }
 
     fn held_bytes(&self) -> u64 {
@@ -283,6 +301,7 @@ impl Inner {
                 self.roots.push(Rooted { ticket, at: now });
             }
         }
+        self.look_early(&records.program.facts, ticket);
         (ticket.slot, new)
     }
 

@@ -196,13 +196,17 @@ impl Inner {
                 self.bytes = self.bytes.saturating_sub(u64::from(size));
             }
         }
-        let (id, rooted) = (trace.id, trace.has_root());
+        let (id, rooted, early) = (trace.id, trace.has_root(), trace.is_early());
         let decisions = if keep { &mut self.kept } else { &mut self.dropped };
         decisions.add(id, decision);
         self.slots.remove(slot);
         self.arrivals.left();
         if rooted {
             self.roots.left();
+        }
+        if early {
+            self.early.ready.left();
+            self.early.count = self.early.count.saturating_sub(1);
         }
     }
 }

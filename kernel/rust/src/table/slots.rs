@@ -23,7 +23,7 @@ pub struct Slot {
     more: Option<Box<More>>,
     /// The number of the columns in which it is out to be judged, 0 when it is not.
     pub out: u32,
-    /// The generation, doubled; one more when the trace's root is known.
+    /// The generation, times 4; 1 more when the trace's root is known, 2 more when an early condition is satisfied.
     mark: u32,
 }
 
@@ -35,7 +35,7 @@ struct More {
 
 impl Slot {
     fn generation(&self) -> u32 {
-        self.mark >> 1
+        self.mark >> 2
     }
 
     /// Whether the trace's root has come.
@@ -45,6 +45,15 @@ impl Slot {
 
     pub fn set_root(&mut self) {
         self.mark |= 1;
+    }
+
+    /// Whether the trace satisfies an early condition.
+    pub fn is_early(&self) -> bool {
+        self.mark & 2 == 2
+    }
+
+    pub fn set_early(&mut self) {
+        self.mark |= 2;
     }
 
     pub fn add(&mut self, chunk: Chunk) {
@@ -122,8 +131,8 @@ impl Slots {
         }
         let mut generation = 0;
         if let Some(place) = self.slots.get_mut(slot as usize) {
-            generation = place.generation().wrapping_add(1) & (u32::MAX >> 1);
-            (place.id, place.first_seen, place.out, place.mark) = (id, now, 0, generation << 1);
+            generation = place.generation().wrapping_add(1) & (u32::MAX >> 2);
+            (place.id, place.first_seen, place.out, place.mark) = (id, now, 0, generation << 2);
         }
         Ticket { slot, generation }
     }

@@ -1,0 +1,97 @@
+"""A configuration's pipelines run in this process, with time passed in: what every tool that tries rules out uses.
+
+The rows are those that the proxy would run, built by the same code. Only what stands around them is missing:
+receivers, exporters, memory limits and the clock.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ..config.model import Configuration, PipelineConfig
+from ..kernel.contract import Kernel
+from ..pipeline import build_row
+from ..processors.base import Judgement, Witness
+from ..processors.row import Passed
+
+ROOM = 1 << 62
+"""Bytes that may leave: there is no exporter whose queue could be full."""
+
+
+@dataclass
+class Left:
+    """What has left a row so far."""
+
+    requests: list[bytes] = field(default_factory=list)
+    """ExportTraceServiceRequests."""
+    dropped: Counter[str] = field(default_factory=Counter)
+    """Spans, by reason."""
+    judged: list[Judgement] = field(default_factory=list)
+
+
+class Rehearsal:
+    """One pipeline; time is an argument in ns and never goes back."""
+
+    def __init__(
+        self, config: Configuration, pipeline: PipelineConfig, kernel: Kernel, *, answers: bool = True
+    ) -> None:
+        """`answers`: judgements have every policy's answer. Raises ValueError when the row cannot be built."""
+        self.pipeline = pipeline
+        self.left = Left()
+        self.row, self._context = build_row(pipeline, config, kernel, Witness(self.left.judged.append, answers))
+
+    def offer(self, now: int, request: bytes, metadata: Mapping[str, str] | None = None) -> int:
+        """Take a request; returns its spans. Raises `Malformed`. `metadata`: request values by their full name."""
+        given = metadata or {}
+        records = self.row.digest(request, [given.get(name) for name in self._context])
+        self._take(self.row.offer(now, records))
+        return records.spans
+
+    def advance(self, now: int) -> None:
+        """Judge what falls due until `now`, each trace at the time at which it does."""
+        while (deadline := self.row.next_deadline()) is not None and deadline <= now:
+            passed = self.row.step(deadline, "tick", ROOM)
+            self._take(passed)
+            while passed.more:
+                passed = self.row.step(deadline, "tick", ROOM)
+                self._take(passed)
+
+    def finish(self) -> None:
+        """Judge everything that is held, each trace at the time at which it falls due."""
+        while (deadline := self.row.next_deadline()) is not None:
+            self.advance(deadline)
+
+    def scrubbed(self, requests: Sequence[bytes], metadata: Mapping[str, str] | None = None) -> list[bytes]:
+        """Return requests as every stage would leave them were all traces kept: fit to be shown. Raises `Malformed`."""
+        given = metadata or {}
+        out: list[bytes] = []
+        for request in requests:
+            records = self.row.digest(request, [given.get(name) for name in self._context])
+            for segment in self.row.segments[1:]:
+                records = segment.program.refine(records)
+            out.extend(body for body, _ in records.requests(0, 0))
+        return out
+
+    def replaced(self) -> dict[tuple[str, str], int]:
+        """Return how many values each scrub rule has replaced so far, by (processor, rule), in the order of effect."""
+        counts: dict[tuple[str, str], int] = {}
+        for segment in self.row.segments:
+            for rule, number in zip(segment.counters, segment.program.counters(), strict=True):
+                counts[rule] = counts.get(rule, 0) + number
+        return {rule: number for rule, number in counts.items() if number}
+
+    def _take(self, passed: Passed) -> None:
+        self.left.dropped.update(passed.dropped)
+        for records in passed.records:
+            self.left.requests.extend(request for request, _ in records.requests(0, 0))
+
+
+def pipeline_of(config: Configuration, name: str | None) -> PipelineConfig:
+    """Return the pipeline of that name; without one the first that samples, else the first. Raises KeyError."""
+    if name is not None:
+        return config.pipelines[name]
+    rows = list(config.pipelines.values())
+    sampling = (row for row in rows if any(config.processors[id_].type == "tail_sampling" for id_ in row.processors))
+    return next(sampling, rows[0])

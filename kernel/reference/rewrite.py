@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from ..contract import BadProgram
-from .levels import Level, Shape, View, change_values, put
+from .levels import Level, Shape, View, change_values, pair_of, put
 from .operands import KIND, NAME, STATUS, TRACE_STATE
 from .ottl import compile_value
 from .ottl_calls import Failed
 from .patterns import Pattern, compile_pattern
 from .spec import choice, listed, natural, need, only, text
-from .values import Value, decode, key_value, of_string
+from .values import Value, decode, key_value, of_string, of_value
 from .wire import VARINT, Field, field, is_len, join, last_payload, replaced, signed, split, varint
 
 Compute = Callable[[View], Value | None]
@@ -51,6 +52,20 @@ def computed(spec: Any, shape: Shape) -> Compute:
             return value(view)
         except Failed:
             return None
+
+    return compute
+
+
+def computed_bytes(spec: Any, shape: Shape) -> Callable[[View, Sequence[str | None]], bytes | None]:
+    """Return how to compute an `AnyValue`: the empty one for nil, None where it fails. Raises `BadProgram`."""
+    value = compile_value(spec, shape)
+
+    def compute(view: View, _: Sequence[str | None]) -> bytes | None:
+        try:
+            found = value(view)
+        except Failed:
+            return None
+        return b"" if found is None else of_value(found)
 
     return compute
 
@@ -201,6 +216,34 @@ def replace_text(spec: Any, shape: Shape) -> Change:
         return change_values(pair, _on_text(new)) if wanted in (None, key) else pair
 
     return lambda view, level: level.changed(changed)
+
+
+def rename_keys(spec: Any, shape: Shape) -> Change:
+    """Return the action `rename`."""
+    only(spec, {"do", "pattern", "with"}, "rename")
+    pattern = compile_pattern(spec.get("pattern"))
+    parts = _template(spec.get("with"), pattern)
+
+    def renamed(key: bytes, pair: bytes) -> bytes | None:
+        new = _replaced(key, pattern, parts)
+        return pair if new == key else key_value(new, last_payload(split(pair), 2) or b"")
+
+    def action(view: View, level: Level) -> Level:
+        changed = level.changed(renamed)
+        return level if changed.merged == level.merged else changed.changed(_last_of_each(changed))
+
+    return action
+
+
+def _last_of_each(level: Level) -> Callable[[bytes, bytes], bytes | None]:
+    """Return a change that removes all attributes with a key but the last."""
+    left = Counter(pair_of(one.payload)[0] for one in level.merged if is_len(one, level.shape.attributes))
+
+    def kept(key: bytes, pair: bytes) -> bytes | None:
+        left[key] -= 1
+        return None if left[key] else pair
+
+    return kept
 
 
 def _replace_field(place: _Place, new: Callable[[bytes], bytes]) -> Change:

@@ -155,7 +155,7 @@ def edits(draw: Draw, valid: bool) -> dict[str, Any]:
 @st.composite
 def rewrites(draw: Draw, on: str, valid: bool) -> dict[str, Any]:
     """Return one of the actions that set fields, replace texts, or keep and cut attributes."""
-    do = draw(st.sampled_from(["set", "keep", "replace", "truncate", "limit", "parse_name"]))
+    do = draw(st.sampled_from(["set", "keep", "replace", "rename", "truncate", "limit", "parse_name"]))
     chosen = draw(st.sampled_from(["field", "key", "all"]))
     if do == "set" and SETTABLE.get(on):
         return {"do": do, "field": draw(st.sampled_from(SETTABLE[on])), "of": draw(ottl_values(on, valid))}
@@ -175,7 +175,9 @@ def rewrites(draw: Draw, on: str, valid: bool) -> dict[str, Any]:
     if chosen == "field" and SETTABLE.get(on):
         what = {"field": draw(st.sampled_from([name for name in SETTABLE[on] if name not in ("kind", "status.code")]))}
     parts = st.lists(st.one_of(st.sampled_from(["", "X", "é"]), st.just(0)), max_size=3)
-    return {"do": "replace", "pattern": draw(patterns(valid)), "with": draw(parts), **what}
+    what = {} if do == "rename" else what
+    do = "rename" if do == "rename" else "replace"
+    return {"do": do, "pattern": draw(patterns(valid)), "with": draw(parts), **what}
 
 
 @st.composite

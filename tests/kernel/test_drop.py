@@ -111,6 +111,8 @@ def test_drop_if(kernel):
         edit({"do": "replace", "pattern": "(a)", "with": [2]}),
         edit({"do": "replace", "pattern": "a", "with": [], "key": "a", "field": "name"}),
         edit({"do": "replace", "pattern": "a", "with": [], "field": "kind"}),
+        edit({"do": "rename", "pattern": "(a)", "with": [2]}),
+        edit({"do": "rename", "pattern": "a", "with": [], "key": "a"}),
         edit({"do": "truncate", "limit": -1}),
         edit({"do": "limit", "count": 1}),
         edit({"do": "parse_name", "patterns": ["(a)"], "rename": True, "first": True}),

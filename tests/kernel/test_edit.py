@@ -143,7 +143,7 @@ HASHES = [
     (-1, struct.pack("<q", -1)),
     (2.5, struct.pack("<d", 2.5)),
     (-0.0, struct.pack("<d", -0.0)),
-    ("", None),
+    ("", b""),
     (b"bytes", None),
     ([1], None),
     ({"a": 1}, None),

@@ -52,7 +52,22 @@ CASES: list[tuple[str, Any, Any, Any]] = [
         {"do": "replace", "pattern": "", "with": ["x"]},
         [("a", b"a"), ("b", EMPTY)],
     ),
-    ("nil", {"a": 1}, {"do": "upsert", "key": "a", "of": ["attr", "span", "b"]}, [("a", 1)]),
+    ("nil", {"a": 1}, {"do": "upsert", "key": "a", "of": ["attr", "span", "b"]}, [("a", EMPTY)]),
+    ("nil, absent", {}, {"do": "upsert", "key": "a", "of": ["attr", "span", "b"]}, [("a", EMPTY)]),
+    ("failed", {"a": 1}, {"do": "upsert", "key": "a", "of": ["call", "int", ["lit", "x"]]}, [("a", 1)]),
+    (
+        "keys that become the same",
+        [("ab", 1), ("b", 2), ("c", 3), ("b", 4)],
+        {"do": "rename", "pattern": "^a", "with": []},
+        [("c", 3), ("b", 4)],
+    ),
+    (
+        "no key changes",
+        [("b", 2), ("b", 4)],
+        {"do": "rename", "pattern": "^a", "with": []},
+        [("b", 2), ("b", 4)],
+    ),
+    ("groups of a key", {"old.a": 1}, {"do": "rename", "pattern": r"^(\w+)\.(.)", "with": [2, "-", 1]}, [("a-old", 1)]),
     (
         "an array is copied",
         {"a": [1, "x"]},

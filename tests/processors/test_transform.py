@@ -37,8 +37,8 @@ ATTRIBUTES = {"url": "/users/7/orders/8", "n": 5, "cookie": "c", "Cookie2": "d"}
 STATEMENTS: list[tuple[str, dict[str, Any]]] = [
     ('set(attributes["a"], "x")', {**ATTRIBUTES, "a": "x"}),
     ('set(attributes["n"], attributes["n"] * 2 + 1)', {**ATTRIBUTES, "n": 11}),
-    ('set(attributes["n"], attributes["gone"])', ATTRIBUTES),
-    ('set(attributes["n"], nil)', ATTRIBUTES),
+    ('set(attributes["n"], attributes["gone"])', {**ATTRIBUTES, "n": ""}),
+    ('set(attributes["n"], nil)', {**ATTRIBUTES, "n": ""}),
     ('set(attributes["s"], resource.attributes["service.name"])', {**ATTRIBUTES, "s": "shop"}),
     ('set(attributes["d"], 1.5)', {**ATTRIBUTES, "d": 1.5}),
     ('set(attributes["t"], IsMatch(name, "GET"))', {**ATTRIBUTES, "t": True}),
@@ -68,6 +68,11 @@ STATEMENTS: list[tuple[str, dict[str, Any]]] = [
         'replace_all_patterns(attributes, "value", "[cd/]", "*")',
         {"url": "*users*7*or*ers*8", "n": 5, "cookie": "*", "Cookie2": "*"},
     ),
+    (
+        'replace_all_patterns(attributes, "key", "^(.)ookie", "${1}_")',
+        {"url": "/users/7/orders/8", "n": 5, "c_": "c", "C_2": "d"},
+    ),
+    ('replace_all_patterns(attributes, "key", "(?i)cookie2?", "n")', {"url": "/users/7/orders/8", "n": "d"}),
     ('replace_all_matches(attributes, "?", "one")', {**ATTRIBUTES, "cookie": "one", "Cookie2": "one"}),
 ]
 
@@ -219,7 +224,7 @@ def test_what_does_not_apply_does_not_fail(walk: Walk) -> None:
         ('set(resource.attributes["a"], 1) where name == "x"', "a resource cannot be changed by what a span is"),
         ('delete_key(name, "a")', "delete_key takes attributes as a whole"),
         ('delete_matching_keys(attributes, "(")', "is no RE2 pattern"),
-        ('replace_all_patterns(attributes, "key", "a", "b")', "only the mode"),
+        ('replace_all_patterns(attributes, "keys", "a", "b")', "the mode is"),
         ('replace_pattern(kind, "a", "b")', "kind is no text"),
         ('replace_match(name, "[ab]", "b")', "in a glob is not supported"),
         ('replace_pattern(name, "a", "b", SHA256)', "takes at most 3 arguments"),

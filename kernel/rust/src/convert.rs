@@ -34,7 +34,7 @@ impl To {
 
 fn hash(value: Value<'_>, new: &mut Vec<u8>) -> Option<()> {
     let digest = match value {
-        Value::Str(text) if !text.is_empty() => Sha256::digest(text),
+        Value::Str(text) => Sha256::digest(text),
         Value::Int(number) => Sha256::digest((number as i64).to_le_bytes()),
         Value::Double(number) => Sha256::digest(number.to_le_bytes()),
         Value::Bool(flag) => Sha256::digest([u8::from(flag)]),

@@ -216,10 +216,8 @@ impl Edit {
                 &copy
             }
             Source::Of(compute) => {
-                let found = compute.eval(&self.env(work, base, fields, around));
-                if !found.is_ok_and(|value| value.put(&mut copy)) {
-                    return;
-                }
+                let Ok(found) = compute.eval(&self.env(work, base, fields, around)) else { return };
+                found.put(&mut copy); // nothing for nil: the empty value
                 &copy
             }
             Source::Context(index) => {

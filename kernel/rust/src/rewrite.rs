@@ -7,13 +7,13 @@ use serde_json::{Map, Value as Json};
 use crate::edit::{change_item, only_of, put, Around};
 use crate::env::{Env, Where};
 use crate::field::{Field, NAME};
-use crate::keys::KeyId;
+use crate::keys::{KeyId, Keys};
 use crate::ottl::{Compute, Site, Val};
 use crate::regex::Pattern;
 use crate::spec::{given, listed, natural, need, text, Outcome};
 use crate::splice::Change;
 use crate::value::{put_string, read, Value};
-use crate::work::{State, Work};
+use crate::work::{put_key_value, State, Work};
 
 /// A part of what a match is replaced with.
 enum Part {
@@ -33,6 +33,8 @@ pub enum Rewrite {
     /// Of one attribute, or of all.
     Replace(Option<Vec<u8>>, Template),
     ReplaceField(Field, Template),
+    /// Of the keys of all attributes.
+    Rename(Template),
     Truncate(usize),
     Limit(usize, Vec<Vec<u8>>),
     ParseName {
@@ -78,6 +80,10 @@ impl Rewrite {
                     (None, None) => Rewrite::Replace(None, template),
                     (key, None) => Rewrite::Replace(Some(text(key, "replace: key")?.as_bytes().to_vec()), template),
                 }
+            }
+            "rename" => {
+                allow(&["do", "pattern", "with"])?;
+                Rewrite::Rename(Template::compile(spec)?)
             }
             "truncate" => {
                 allow(&["do", "limit"])?;
@@ -134,6 +140,7 @@ impl Rewrite {
                     field.set(work, base, &Val::Str(Cow::Owned(new)));
                 }
             }
+            Rewrite::Rename(template) => rename(work, base, around.keys, template),
             Rewrite::Truncate(limit) => on_texts(work, base, scratch, None, |text, out| {
                 out.extend_from_slice(cut(text, *limit));
             }),
@@ -247,6 +254,34 @@ fn keep(work: &mut Work, base: &[u8], kept: impl Fn(&[u8]) -> bool) {
         }
     }
     work.refresh();
+}
+
+/// Gives attributes other keys; of those that then have the same key the last stays.
+fn rename(work: &mut Work, base: &[u8], keys: &Keys, template: &Template) {
+    let (mut new, mut pair, mut renamed) = (Vec::new(), Vec::new(), false);
+    for index in 0..work.items.len() {
+        let Some(item) = work.items.get(index).filter(|item| item.attribute && item.state != State::Gone) else {
+            continue;
+        };
+        let key = work.bytes(base, item.key);
+        new.clear();
+        template.apply(key, &mut new);
+        if new != key {
+            pair.clear();
+            put_key_value(&mut pair, &new, work.bytes(base, item.value));
+            work.rename(index, &pair, keys.find(&new));
+            renamed = true;
+        }
+    }
+    if renamed {
+        let present = |item: &crate::work::Item| item.attribute && item.state != State::Gone;
+        let items = work.items.iter().enumerate().filter(|(_, item)| present(item));
+        let mut by_key: Vec<_> = items.map(|(index, item)| (work.bytes(base, item.key), index)).collect();
+        by_key.sort_unstable();
+        let gone: Vec<usize> = by_key.windows(2).filter(|two| two[0].0 == two[1].0).map(|two| two[0].1).collect();
+        gone.into_iter().for_each(|index| work.remove(index));
+        work.refresh();
+    }
 }
 
 fn limit(work: &mut Work, base: &[u8], count: usize, first: &[Vec<u8>]) {

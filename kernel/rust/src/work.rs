@@ -213,6 +213,15 @@ impl Work {
         self.touched(owner, added);
     }
 
+    /// Gives an attribute another key; `payload` is the new `KeyValue`.
+    pub fn rename(&mut self, index: usize, payload: &[u8], key_id: KeyId) {
+        self.replace(index, payload);
+        if let Some(item) = self.items.get_mut(index) {
+            item.key_id = key_id;
+            self.stale = true;
+        }
+    }
+
     /// Appends an attribute with these parts to the last owner; with none, an empty one is added first.
     pub fn append(&mut self, key_id: KeyId, pair: &[u8], parts: Pair) {
         if self.owners.is_empty() {

@@ -210,14 +210,14 @@ fn length(value: &Val<'_>) -> Result<i64, Failed> {
 /// A conversion as the action `convert` does it; what it leaves alone becomes nil.
 fn converted<'a>(value: Val<'_>, convert: impl FnOnce(Value<'_>) -> Option<Val<'a>>) -> Computed<'a> {
     let found = match &value {
-        Val::Nil => None,
+        Val::Nil => return Ok(Val::Nil),
         Val::Str(text) => convert(Value::Str(text)),
         Val::Bool(flag) => convert(Value::Bool(*flag)),
         Val::Int(number) => convert(Value::Int((*number).into())),
         Val::Double(number) => convert(Value::Double(*number)),
-        Val::Bytes(_) | Val::Array(_) | Val::Map(_) => return Err(Failed),
+        Val::Bytes(_) | Val::Array(_) | Val::Map(_) => None,
     };
-    Ok(found.unwrap_or(Val::Nil))
+    found.ok_or(Failed)
 }
 
 fn fnv(text: &[u8]) -> i64 {

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
@@ -27,12 +26,15 @@ from .processors.memory_limiter import MemoryGovernor, default_limits
 from .processors.row import Passed, Row, RowError
 from .receivers.base import Receiver, Refused
 from .telemetry.carried import Carried
+from .telemetry.clock import Clock
 from .telemetry.histogram import MILLISECONDS, Histogram
 from .telemetry.logs import RateLimited, get_logger
 from .telemetry.samples import Sample
 
 TICK_SECONDS = 0.1
 """How often what is due is judged: rarely enough that requests on the way out are large."""
+REST_SECONDS = 1.0
+"""How often memory is looked at while nothing comes."""
 MAX_REQUEST_SPANS, MAX_REQUEST_BYTES = 8192, 3 << 20
 """Bounds of a request on the way out where the exporters set none; below gRPC's usual 4 MiB."""
 MOST_LABELS = 60_000
@@ -46,17 +48,6 @@ def received(records: Records) -> int:
     return records.spans + sum(records.dropped)
 
 
-class Clock:
-    """Wall-clock nanoseconds that never go back."""
-
-    def __init__(self) -> None:
-        self._offset = time.time_ns() - time.monotonic_ns()
-
-    def __call__(self) -> int:
-        """Return now."""
-        return time.monotonic_ns() + self._offset
-
-
 class Pipeline:
     """One pipeline: a row of segments between receivers and exporters, and the ledger of its spans."""
 
@@ -64,7 +55,8 @@ class Pipeline:
         self.name, self.row, self.exporters, self.build = name, row, list(exporters), build
         self.context = list(build.context)
         self.max_spans, self.max_bytes = MAX_REQUEST_SPANS, MAX_REQUEST_BYTES
-        self.accepted = self.out = 0
+        self.accepted = self.out = self.looked = 0
+        self.resting = False
         self.dropped: Counter[str] = Counter()
         self.ticks = Histogram(MILLISECONDS)
         self.carried = Carried()
@@ -149,8 +141,15 @@ class Pipeline:
 class Intake:
     """What stands behind one receiver: admission, and all the pipelines that it feeds."""
 
-    def __init__(self, pipelines: Sequence[Pipeline], governor: MemoryGovernor, clock: Clock) -> None:
-        self.pipelines, self.governor, self.clock = list(pipelines), governor, clock
+    def __init__(
+        self,
+        pipelines: Sequence[Pipeline],
+        governor: MemoryGovernor,
+        clock: Clock,
+        wake: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`wake` is called when a pipeline takes something that had been resting."""
+        self.pipelines, self.governor, self.clock, self.wake = list(pipelines), governor, clock, wake
 
     def admit(self, size: int) -> None:
         """Raise `Refused` when nothing more may come in now."""
@@ -174,6 +173,8 @@ class Intake:
         now = self.clock()
         for pipeline, records in digested:
             pipeline.take(now, records)
+            if pipeline.resting:
+                self.wake()
         return received(digested[0][1])
 
 
@@ -185,11 +186,11 @@ class Service:
         self.ready = False
         parts = _build_parts(config, kernel)
         self.governor = MemoryGovernor(_bounds(parts), self._held_bytes, lambda reason, wait: Refused(reason, wait))
-        self.fleet = Fleet(_wanted(config, parts), self._announce_room)
+        self._room = asyncio.Event()
+        self.fleet = Fleet(_wanted(config, parts), self._room.set)
         self.pipelines = _build_pipelines(config, parts, self.exporters)
         self.receivers = self._build_receivers()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._room = asyncio.Event()
 
     async def start(self) -> None:
         """Open exporters, then receivers; ready when this returns."""
@@ -274,7 +275,7 @@ class Service:
                 fed.setdefault(receiver, []).append(pipeline)
         return [
             self.config.receivers[key].spec.build(
-                self.config.receivers[key].config, key, Intake(pipelines, self.governor, self.clock)
+                self.config.receivers[key].config, key, Intake(pipelines, self.governor, self.clock, self._room.set)
             )
             for key, pipelines in fed.items()
         ]
@@ -285,11 +286,8 @@ class Service:
             held += pipeline.row.held_bytes()
         return held
 
-    def _announce_room(self) -> None:
-        self._room.set()
-
     async def _pause(self, seconds: float) -> None:
-        """Wait, but no longer than until a queue that was full has room again."""
+        """Wait, but no longer than until a queue that was full has room again, or a resting pipeline has work."""
         self._room.clear()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
@@ -305,12 +303,23 @@ class Service:
 
     async def _keep_judging(self, pipeline: Pipeline) -> None:
         while True:
-            await self._pause(TICK_SECONDS)
+            await self._pause(self._rest(pipeline))
+            pipeline.resting = False
             try:
                 await self._judge_due(pipeline)
                 await self._relieve(pipeline)
             except Exception as error:
                 log.error("judging_failed", pipeline=pipeline.name, exc_info=error)
+
+    def _rest(self, pipeline: Pipeline) -> float:
+        """Seconds until the next look at what is due; longer than a tick when nothing comes, until something does."""
+        quiet, pipeline.looked = pipeline.accepted == pipeline.looked, pipeline.accepted
+        if not quiet:
+            return TICK_SECONDS
+        pipeline.resting = True
+        deadline = pipeline.row.next_deadline()
+        left = REST_SECONDS if deadline is None else (deadline - self.clock()) / 1e9
+        return min(max(left, TICK_SECONDS), REST_SECONDS)
 
     async def _judge_due(self, pipeline: Pipeline) -> None:
         """Judge all that is due, slice by slice, so that receiving never waits longer than one slice."""

@@ -16,12 +16,13 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from .config.errors import BuildError
 from .config.model import Component, Configuration, PipelineConfig
 from .exporters.base import UNBOUNDED, ExportContext, Exporter, ExporterSpec
 from .kernel.contract import Kernel, Records
-from .processors.base import Batching, BuildContext, Limiting, Part, Witness
+from .processors.base import Batching, BuildContext, Limiting, Part, ProcessorSpec, Witness
 from .processors.memory_limiter import MemoryGovernor, default_limits
-from .processors.row import Passed, Row, build_segments
+from .processors.row import Passed, Row, RowError, build_segments
 from .receivers.base import Receiver, Refused
 from .telemetry.histogram import MILLISECONDS, Histogram
 from .telemetry.logs import RateLimited, get_logger
@@ -315,14 +316,31 @@ def _build_parts(
     for component in (config.processors[key] for key in pipeline.processors):
         if component.enabled:
             context.id = component.id
-            parts.append((component.id, component.spec.build(component.config, context)))
+            parts.append((component.id, _build_part(component, pipeline, context)))
     return parts, context
+
+
+def _build_part(component: Component[ProcessorSpec], pipeline: PipelineConfig, context: BuildContext) -> Part:
+    """Build one processor. Raises `BuildError` at the place where the pipeline names it."""
+    try:
+        return component.spec.build(component.config, context)
+    except (OSError, ValueError) as error:
+        raise _placed(pipeline, component.id, f"cannot be built: {error}") from error
+
+
+def _placed(pipeline: PipelineConfig, component: str, why: str) -> ValueError:
+    place = pipeline.places.get(component)
+    text = f"{component!r} {why}"
+    return ValueError(text) if place is None else BuildError(place.problem(text))
 
 
 def _build_pipeline(
     pipeline: PipelineConfig, parts: list[tuple[str, Part]], context: BuildContext, exporters: Mapping[str, Exporter]
 ) -> Pipeline:
-    row = Row(build_segments(parts, context.kernel, context.context), pipeline.id)
+    try:
+        row = Row(build_segments(parts, context.kernel, context.context), pipeline.id)
+    except RowError as error:
+        raise _placed(pipeline, error.component, f"cannot stand here: {error.why}") from None
     built = Pipeline(pipeline.id, row, [exporters[key] for key in pipeline.exporters], context.context)
     for spans, size in (exporter.largest for exporter in built.exporters):
         built.max_spans = min(built.max_spans, spans or built.max_spans)

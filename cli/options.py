@@ -6,11 +6,16 @@ import argparse
 
 
 def add_config_option(parser: argparse.ArgumentParser, without: str) -> None:
-    """Add `--config FILE`, repeatable; `without` says what happens when it is not given."""
+    """Add `--config FILE`, repeatable, and `--lenient`; `without` says what happens without a file."""
     parser.add_argument(
         "--config",
         action="append",
         default=[],
         metavar="FILE",
         help=f"configuration or rule file; may be repeated, later ones are merged over earlier ones ({without})",
+    )
+    parser.add_argument(
+        "--lenient",
+        action="store_true",
+        help="leave out, with a warning, what the collector has and Tailgate does not (a receiver, an exporter, ...)",
     )

@@ -30,10 +30,10 @@ def add_parser(commands: Any) -> None:
     parser.set_defaults(function=run)
 
 
-def load_configuration(paths: list[str]) -> Configuration | None:
+def load_configuration(paths: list[str], lenient: bool = False) -> Configuration | None:
     """Load the configuration, or the shipped one; None after its errors were printed."""
     try:
-        return load(paths or shipped_paths(os.environ), TABLES, os.environ)
+        return load(paths or shipped_paths(os.environ), TABLES, os.environ, lenient)
     except ConfigErrors as errors:
         print(errors, file=sys.stderr)
         return None
@@ -41,7 +41,7 @@ def load_configuration(paths: list[str]) -> Configuration | None:
 
 def run(args: argparse.Namespace) -> int:
     """Run until a signal; 0 after a clean stop, 1 when it could not start."""
-    config = load_configuration(args.config)
+    config = load_configuration(args.config, args.lenient)
     if config is None:
         return 1
     try:

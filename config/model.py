@@ -12,7 +12,7 @@ from ..exporters.base import ExporterSpec
 from ..processors.base import ProcessorSpec
 from ..receivers.base import ReceiverSpec
 from .errors import Problem
-from .tree import Node
+from .tree import Node, Place
 
 Spec = ReceiverSpec | ProcessorSpec | ExporterSpec
 S = TypeVar("S", bound=Spec, covariant=True)
@@ -59,6 +59,8 @@ class PipelineConfig:
     receivers: tuple[str, ...]
     processors: tuple[str, ...]
     exporters: tuple[str, ...]
+    places: Mapping[str, Place] = field(default_factory=dict, compare=False, repr=False)
+    """Where the pipeline names each processor, for errors that show only when it is built."""
 
 
 @dataclass(frozen=True)

@@ -37,15 +37,21 @@ class MemoryLimiterConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     check_interval: Duration = SECOND
+    """How often memory is read; between two readings what comes in is added."""
     limit_mib: Mib = 0
+    """The hard limit; MiB go before percent."""
     spike_limit_mib: Mib = 0
+    """The soft limit is the hard one less this; 0: a fifth of it."""
     limit_percentage: Percentage = 0
+    """The same in percent of the container's memory (or the host's)."""
     spike_limit_percentage: Percentage = 0
+    """The same in percent."""
     budget_mib: Mib = 0
     """What may be in flight, held and queued."""
     budget_percentage: Percentage = 0
     """The same in percent of the soft limit."""
     min_gc_interval_when_soft_limited: Duration = 10 * SECOND
+    """Least time between two collections of garbage."""
     min_gc_interval_when_hard_limited: Duration = SECOND
     max_gc_interval_when_soft_limited: Duration = 0
     """Accepted, without effect, as is the next one: intervals do not grow here."""

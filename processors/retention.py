@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, field_validator, model_validator
 
 from ..kernel.contract import RETENTION, VERDICT, Records, Stage
 from ..rules.conditions import TraceCondition, trace_condition
@@ -51,6 +51,10 @@ class Class(Model):
         return ttl
 
 
+def _or_a_duration(schema: dict[str, Any]) -> None:
+    schema["anyOf"].append(TypeAdapter(Duration).json_schema())
+
+
 class Policy(Class):
     """A retention for the traces that satisfy a condition."""
 
@@ -61,7 +65,7 @@ class Config(Model):
     """A default, and policies with conditions."""
 
     enabled: bool = True
-    default: Class | None = None
+    default: Class | None = Field(None, json_schema_extra=_or_a_duration)
     """For traces that no policy applies to; a bare duration is one with the name `default`."""
     policies: list[Policy] = []
     choose: Literal["longest", "first"] = "longest"

@@ -20,7 +20,12 @@ NO_FACTS: FactsSpec = {"leaves": [], "numbers": [], "keys": [], "compare": []}
 
 
 class RowError(ValueError):
-    """The processors cannot stand in this order; the message says which and why."""
+    """The processors cannot stand in this order; the message says why."""
+
+    def __init__(self, component: str, why: str) -> None:
+        """`component` is the id of the processor that cannot stand where it does."""
+        self.component, self.why = component, why
+        super().__init__(f"{component}: {why}")
 
 
 @dataclass
@@ -75,7 +80,7 @@ def _drafts(parts: Iterable[tuple[str, Part]]) -> list[_Draft]:
             drafts.append(_Draft())
         elif isinstance(part, Deciding):
             if part.alone is None:
-                raise RowError(f"{component}: {part.why}")
+                raise RowError(component, part.why)
             drafts[-1].add(Fused(part.alone))
     return drafts
 

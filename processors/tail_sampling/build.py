@@ -82,7 +82,8 @@ class _Builder:
             luck = by_randomness if ordered else by_hash
             self.sure += deciding([vote for _, vote in votes], self.facts, luck, ordered=ordered)
         if config.evaluation == "ordered":
-            return self.ordered([rule for name, vote in votes for rule in lower(name, vote)], NEVER)
+            total = None if config.total is None else _limited(config.total)
+            return self.ordered([rule for name, vote in votes for rule in lower(name, vote)], NEVER, total)
         return CollectorEvaluation(
             votes,
             self.facts,

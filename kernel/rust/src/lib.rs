@@ -26,6 +26,7 @@ mod records;
 mod regex;
 mod rewrite;
 mod rows;
+mod sample;
 mod scrub;
 mod source;
 mod spec;

@@ -5,6 +5,17 @@ from __future__ import annotations
 import argparse
 
 
+def seconds(text: str) -> float:
+    """Return a number of seconds above 0. Raises ArgumentTypeError."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds above 0")
+    return value
+
+
 def add_config_option(parser: argparse.ArgumentParser, without: str) -> None:
     """Add `--config FILE`, repeatable, and `--lenient`; `without` says what happens without a file."""
     parser.add_argument(

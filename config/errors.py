@@ -35,8 +35,9 @@ class Problem:
 class ConfigErrors(Exception):
     """Everything that is wrong with a configuration, all at once; its text has one problem a line."""
 
-    def __init__(self, problems: Iterable[Problem]) -> None:
-        """Keep the problems in order of file and position; warnings may be among them."""
+    def __init__(self, problems: Iterable[Problem], files: Iterable[str] = ()) -> None:
+        """Keep the problems in order of file and position; warnings may be among them. `files`: all that were read."""
+        self.files = tuple(files)
         self.problems = sorted(dict.fromkeys(problems), key=lambda p: (p.file, p.line, p.column, p.path))
         super().__init__("\n".join(str(problem) for problem in self.problems))
 

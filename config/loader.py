@@ -48,7 +48,7 @@ def load(paths: Sequence[Path | str], tables: Tables, env: Mapping[str, str], le
         complete = complete and whole
     components = check_components(root, tables, problems)
     service = check_service(root, components, problems, complete)
-    _raise(problems)
+    _raise(problems, sources.files)
     if service is None:  # an error that was not reported would be a defect
         raise ConfigErrors([root.place.problem("the configuration is not valid")])
     components.enable(service.pipelines.values())
@@ -67,9 +67,9 @@ def load(paths: Sequence[Path | str], tables: Tables, env: Mapping[str, str], le
     )
 
 
-def _raise(problems: list[Problem]) -> None:
+def _raise(problems: list[Problem], files: Sequence[str]) -> None:
     if any(problem.severity == "error" for problem in problems):
-        raise ConfigErrors(problems)
+        raise ConfigErrors(problems, files)
 
 
 def _merged(paths: Sequence[Path | str], sources: Sources, env: Mapping[str, str]) -> tuple[Node, bool]:

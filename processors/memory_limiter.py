@@ -144,18 +144,22 @@ class MemoryGovernor:
 
         `used` returns the bytes in use (by default as `memory_in_use` for these bounds), `collect` frees what is not.
         """
-        extra = bounds if isinstance(bounds, MemoryLimits) else MemoryLimits(**vars(bounds))
-        self.bounds = extra
+        self._given = used
+        self.adopt(bounds)
         self.in_flight = 0
         self._held = held
         self._refuse = refuse
-        self._read = used or memory_in_use(extra.of_group)
         self._collect = collect
         self._used = 0
         self._counted = 0
         self._level: Level = "normal"
         self._collected: int | None = None
         self.collections = 0
+
+    def adopt(self, bounds: Limiting) -> None:
+        """Hold to other bounds from now on; what is counted stays."""
+        self.bounds = bounds if isinstance(bounds, MemoryLimits) else MemoryLimits(**vars(bounds))
+        self._read = self._given or memory_in_use(self.bounds.of_group)
 
     def check(self, now: int) -> Level:
         """Read the memory in use, collect garbage when it is short, and return the level; `now` in ns."""

@@ -34,9 +34,10 @@ class Scrub:
     """A compiled scrub stage. Raises `BadProgram`."""
 
     def __init__(self, stage: Any) -> None:
-        only(stage, {"kind", "positions", "skip", "keys", "values"}, "scrub")
+        only(stage, {"kind", "positions", "skip", "only", "keys", "values"}, "scrub")
         self.positions = {choice(one, POSITIONS, "positions") for one in listed(stage.get("positions"), "positions")}
         self.skip = None if stage.get("skip") is None else compile_pattern(stage["skip"], "skip")
+        self.only = None if stage.get("only") is None else compile_pattern(stage["only"], "only")
         self.keys = [compile_key_rule(rule) for rule in listed(stage.get("keys"), "keys")]
         self.values = [compile_value_rule(rule) for rule in listed(stage.get("values"), "values")]
         self.drops = False
@@ -51,6 +52,8 @@ class Scrub:
 
     def is_skipped(self, key: bytes) -> bool:
         """Return whether a top-level attribute with this key is left alone."""
+        if self.only is not None and self.only.search(key) is None:
+            return True
         return self.skip is not None and self.skip.search(key) is not None
 
     def key_rule(self, key: bytes) -> int | None:

@@ -148,6 +148,14 @@ def test_arguments_come_from_the_process(monkeypatch: pytest.MonkeyPatch, capsys
     assert capsys.readouterr().out.startswith("tailgate ")
 
 
+@pytest.mark.parametrize("words", [["--watch=0"], ["--watch=soon"], ["--watch=inf"], ["--watch=nan"]])
+def test_what_is_no_interval(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """Guarantees: files are looked at every so many seconds, above 0."""
+    with pytest.raises(SystemExit):
+        main(words)
+    assert "is no number of seconds above 0" in capsys.readouterr().err
+
+
 def test_control_c_before_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
     """Guarantees: an interrupted command ends with 130, as shells expect, and without a traceback."""
 

@@ -59,6 +59,7 @@ struct Positions {
 pub struct Scrub {
     positions: Positions,
     skip: Option<Pattern>,
+    only: Option<Pattern>,
     keys: Vec<KeyRule>,
     values: Vec<ValueRule>,
     /// Finds out whether any of `values` finds anything.
@@ -70,15 +71,27 @@ pub struct Scrub {
 impl Scrub {
     /// Compiles a stage whose first rule has the number `first` in the program.
     pub fn compile(spec: &Json, first: usize) -> Outcome<Scrub> {
-        let stage = only(Some(spec), &["kind", "positions", "skip", "keys", "values"], "scrub")?;
+        let stage = only(Some(spec), &["kind", "positions", "skip", "only", "keys", "values"], "scrub")?;
         let positions = Positions::compile(stage.get("positions"))?;
-        let skip = given(stage, "skip").map(|one| text(Some(one), "skip").and_then(Pattern::new)).transpose()?;
+        let pattern = |key| given(stage, key).map(|one| text(Some(one), key).and_then(Pattern::new)).transpose();
+        let (skip, limited) = (pattern("skip")?, pattern("only")?);
         let keys = listed(stage.get("keys"), "keys")?.iter().map(KeyRule::compile).collect::<Outcome<_>>()?;
         let values = listed(stage.get("values"), "values")?.iter();
         let values = values.map(ValueRule::compile).collect::<Outcome<Vec<_>>>()?;
         let patterns = listed(stage.get("values"), "values")?.iter().filter_map(|rule| rule.get("pattern")?.as_str());
         let matcher = Matcher::new(patterns.zip(values.iter().map(ValueRule::group)));
-        Ok(Scrub { positions, skip, keys, values, matcher, first })
+        Ok(Scrub { positions, skip, only: limited, keys, values, matcher, first })
+    }
+
+    /// Whether attributes are left alone by their keys.
+    fn chooses(&self) -> bool {
+        self.skip.is_some() || self.only.is_some()
+    }
+
+    /// Whether a top-level attribute with this key is left alone.
+    fn is_skipped(&self, key: &[u8]) -> bool {
+        self.skip.as_ref().is_some_and(|skip| skip.is_match(key))
+            || self.only.as_ref().is_some_and(|only| !only.is_match(key))
     }
 
     /// How many rules are counted.

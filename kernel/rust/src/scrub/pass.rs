@@ -34,7 +34,7 @@ impl Pass<'_> {
     }
 
     fn verdict(&mut self, key: &[u8]) -> Verdict {
-        if self.scrub.skip.is_none() && self.scrub.keys.is_empty() {
+        if !self.scrub.chooses() && self.scrub.keys.is_empty() {
             return Verdict::default();
         }
         let hash = self.cache.hash(key);
@@ -42,7 +42,7 @@ impl Pass<'_> {
             return known;
         }
         let rule = self.scrub.keys.iter().position(|rule| rule.pattern.is_match(key));
-        let verdict = Verdict { skip: self.scrub.skip.as_ref().is_some_and(|skip| skip.is_match(key)), rule };
+        let verdict = Verdict { skip: self.scrub.is_skipped(key), rule };
         self.cache.remember_verdict(hash, key, verdict);
         verdict
     }

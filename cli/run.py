@@ -20,7 +20,7 @@ from ..kernel import KernelUnavailable, why_not_rust
 from ..kernel import load as load_kernel
 from ..pipeline import Service
 from ..telemetry.logs import configure, get_logger
-from ..telemetry.memory import keep_freed_memory
+from ..telemetry.memory import keep_freed_memory, settle_objects
 from ..telemetry.metrics import MetricsPage
 from ..telemetry.samples import Sample
 from ..telemetry.server import TelemetryServer
@@ -113,6 +113,7 @@ async def serve(
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     await telemetry.start()
     await service.start()
+    settle_objects()
     log.info("started", version=__version__, kernel=kernel.name, rust=why_not_rust() or "available",
              receivers=service.endpoints, telemetry=telemetry.endpoints, config=config.hash)  # fmt: skip
     await _until(stop, hangup, reloader, watch)

@@ -56,6 +56,10 @@ class Scrub(TypedDict):
     skip: str | None
     keys: list[ScrubRule]
     values: list[ScrubRule]
+    allow: NotRequired[str | None]
+    keep: NotRequired[str | None]
+    types: NotRequired[Literal["strings", "all"] | None]
+    summary: NotRequired[str | None]
 
 
 class Filter(TypedDict):

@@ -16,34 +16,7 @@ NOT_YET: dict[str, str] = {
     "tail_sampling/trace_flags": "there is no such policy",
     "tail_sampling/span_ingest": "the strategy is an error",
     "tail_sampling/record_policy/the-first-policy-that-sampled-is-recorded": "it is recorded on spans",
-    **dict.fromkeys(
-        (
-            f"redaction/hash/{name}"
-            for name in ("sha1", "sha3", "md5", "hmac-sha512", "a-key-that-is-too-short-for-512")
-        ),
-        "hmac-sha256 is the only function",
-    ),
-    "redaction/keys/a-blocked-key-with-another-type": "redact_all_types is an error",
-    "redaction/values/all-types": "redact_all_types is an error",
-    "redaction/values/all-types-in-maps-and-lists": "redact_all_types is an error",
-    "redaction/values/an-allowed-value-stays-whole": "allowed_values is an error",
-    "redaction/values/an-allowed-value-under-a-blocked-key": "allowed_values is an error",
-    "redaction/values/an-allowed-value-does-not-keep-a-key": "allowed_values is an error",
     "redaction/sanitizers": "the sanitizers are an error",
-    **dict.fromkeys(
-        (
-            f"redaction/summary/{name}"
-            for name in (
-                "debug-names-and-counts",
-                "info-counts",
-                "nothing-is-said-of-nothing",
-                "merged-with-an-earlier-summary",
-                "an-allow-list-lets-summaries-pass",
-                "on-resource-scope-and-events",
-            )
-        ),
-        "a summary is an error",
-    ),
 }
 """Cases (by the beginning of their ids) that are expected to fail, and why. One that passes must be taken off."""
 

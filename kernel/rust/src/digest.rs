@@ -300,7 +300,7 @@ pub fn one_span(
                 kept = edit_events(program, edit, (place, index), base, &fields, scratch);
                 dropping += usize::from(edit.drops());
             }
-            Some(Stage::Scrub(scrub)) => scrub.span(base, &mut fields, index, scratch),
+            Some(Stage::Scrub(scrub)) => scrub.span(base, &mut fields, (index, &program.keys), scratch),
             Some(Stage::Filter(filter)) if filter.on == Where::Event => {
                 filter.events(&mut scratch.work, (resource, scope, base, &fields), &mut scratch.todo);
             }

@@ -7,12 +7,15 @@ use std::hash::BuildHasher;
 use foldhash::fast::RandomState;
 
 use super::matcher::{self, Matcher};
+use super::tally::Tally;
 
 /// What the rules say of a key.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Verdict {
     /// The attribute is left alone (at top level).
     pub skip: bool,
+    /// The attribute is not allowed (at top level).
+    pub denied: bool,
     /// The first `keys` rule that finds its pattern.
     pub rule: Option<usize>,
 }
@@ -82,6 +85,8 @@ const LONG: usize = 252;
 
 pub struct Cache {
     pub matcher: matcher::Cache,
+    /// Of the message that is walked, where a summary is wanted.
+    pub tally: Tally,
     seed: u64,
     short: Places,
     long: Places,
@@ -110,6 +115,7 @@ impl Cache {
     pub fn new(matcher: &Matcher) -> Cache {
         Cache {
             matcher: matcher.cache(),
+            tally: Tally::default(),
             seed: RandomState::default().hash_one(0),
             short: Places::new(4096, SHORT),
             long: Places::new(1024, LONG),
@@ -175,14 +181,14 @@ impl Cache {
             return None;
         }
         let number = self.keys.get(hash, key)?;
-        let rule = usize::from(number >> 1).checked_sub(1);
-        Some(Verdict { skip: number & 1 == 1, rule })
+        let rule = usize::from(number >> 2).checked_sub(1);
+        Some(Verdict { skip: number & 1 == 1, denied: number & 2 == 2, rule })
     }
 
     pub fn remember_verdict(&mut self, hash: u64, key: &[u8], verdict: Verdict) {
-        let rule = u16::try_from(verdict.rule.map_or(0, |rule| rule + 1)).ok().filter(|rule| *rule < 1 << 15);
+        let rule = u16::try_from(verdict.rule.map_or(0, |rule| rule + 1)).ok().filter(|rule| *rule < 1 << 14);
         if let (true, Some(rule)) = (key.len() <= SHORT, rule) {
-            self.keys.put(hash, key, rule << 1 | u16::from(verdict.skip));
+            self.keys.put(hash, key, rule << 2 | u16::from(verdict.denied) << 1 | u16::from(verdict.skip));
         }
     }
 }

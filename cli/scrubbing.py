@@ -40,7 +40,7 @@ class _Rule:
 
     stage: int
     kind: str
-    """`allow`, `keys` or `values`."""
+    """`allow`, `keys`, `values` or `forms`."""
     index: int
     name: tuple[str, str]
 
@@ -96,7 +96,11 @@ class Scrubbing:
                 stages.append(stage)
                 continue
             mine = [rule for rule in rules if rule.stage == number]
-            chosen = {kind: [stage[kind][r.index] for r in mine if r.kind == kind] for kind in ("keys", "values")}
+            chosen = {
+                kind: [stage[kind][rule.index] for rule in mine if rule.kind == kind]
+                for kind in ("keys", "values", "forms")
+                if kind in stage
+            }
             allow = stage.get("allow") if any(rule.kind == "allow" for rule in mine) else None
             stages.append({**stage, **chosen, "allow": allow, "summary": None})
         return stages
@@ -114,6 +118,7 @@ def _rules(stage: Stage) -> Iterator[tuple[str, int]]:
     yield "allow", int(stage.get("allow") is not None)
     yield "keys", len(stage["keys"])
     yield "values", len(stage["values"])
+    yield "forms", len(stage.get("forms") or ())
 
 
 def _changed(rule: _Rule, old: Mapping[str, str], new: Mapping[str, str], last: Mapping[str, str]) -> Iterator[Change]:

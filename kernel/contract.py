@@ -60,6 +60,7 @@ class Scrub(TypedDict):
     keep: NotRequired[str | None]
     types: NotRequired[Literal["strings", "all"] | None]
     summary: NotRequired[str | None]
+    forms: NotRequired[list[dict[str, Any]]]
 
 
 class Filter(TypedDict):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
+from .form_rules import compile_form, system_of
 from .gotext import go_text
 from .levels import SPAN, Level, Shape, View, change_attributes, change_values, pair_of
 from .operands import EVENTS, LINKS, NAME, STATUS, TRACE_STATE
@@ -14,7 +15,7 @@ from .rules import Rule, compile_key_rule, compile_value_rule
 from .spec import choice, listed, only
 from .tally import SUMMARIES, Tally
 from .values import ARRAY, BYTES, KVLIST, STRING, decode, of_string, text_of
-from .wire import Field, is_len, join, replaced, split
+from .wire import Field, is_len, join, last_payload, replaced, split
 
 POSITIONS = {
     "resource",
@@ -30,6 +31,7 @@ POSITIONS = {
     "schema_url",
 }
 TYPES = ("strings", "all")
+_OPTIONAL = ("types", "summary", "forms")
 _CACHED = 512  # bytes; longer texts seldom come twice
 
 
@@ -37,7 +39,7 @@ class Scrub:
     """A compiled scrub stage. Raises `BadProgram`."""
 
     def __init__(self, stage: Any) -> None:
-        only(stage, {"kind", "positions", "skip", "allow", "keep", "keys", "values", "types", "summary"}, "scrub")
+        only(stage, {"kind", "positions", "skip", "allow", "keep", "keys", "values", *_OPTIONAL}, "scrub")
         self.positions = {choice(one, POSITIONS, "positions") for one in listed(stage.get("positions"), "positions")}
         self.skip, self.allow, self.keep = (_optional(stage, name) for name in ("skip", "allow", "keep"))
         self.types = None if stage.get("types") is None else choice(stage["types"], TYPES, "types")
@@ -46,7 +48,9 @@ class Scrub:
         self.values = [compile_value_rule(rule) for rule in listed(stage.get("values"), "values")]
         self.drops = False
         self.first_key = 0 if self.allow is None else 1
-        self.rules = self.first_key + len(self.keys) + len(self.values)
+        self.forms = [compile_form(form) for form in listed(stage.get("forms") or [], "forms")]
+        self.first_form = self.first_key + len(self.keys) + len(self.values)
+        self.rules = self.first_form + len(self.forms)
         self._key_rule = lru_cache(4096)(self._find_key_rule)
         self._short = lru_cache(4096)(self._through_rules)
 
@@ -111,7 +115,7 @@ class _Walk:
         if name in positions:
             level = self._attributes(level)
         if name == "span":
-            return level.with_fields([self._span_field(one) for one in level.fields])
+            return self._renamed(level.with_fields([self._span_field(one) for one in level.fields]))
         if "scope_name" in positions and name == "scope":
             level = level.with_messages([[self._text(one, 1, 2) for one in message] for message in level.messages])
         if "schema_url" in positions and level.shape is not SPAN:
@@ -155,11 +159,11 @@ class _Walk:
 
     def _attributes(self, level: Level) -> Level:
         """Return the level with its attributes after the rules, and the summary of that."""
-        tally = Tally()
-        level = level.changed(lambda key, pair: self._attribute(key, pair, tally))
+        tally, system = Tally(), system_of(level)
+        level = level.changed(lambda key, pair: self._attribute(key, pair, tally, system))
         return tally.onto(level, self._scrub.summary)
 
-    def _attribute(self, key: bytes, pair: bytes, tally: Tally) -> bytes | None:
+    def _attribute(self, key: bytes, pair: bytes, tally: Tally, system: str) -> bytes | None:
         scrub = self._scrub
         if scrub.is_skipped(key):
             tally.ignored.append(key)
@@ -172,11 +176,40 @@ class _Walk:
             tally.allowed.append(key)
             return pair
         new = self._pair(key, pair, self._any_type if scrub.types == "all" else self._any_value)
+        if new is not None and scrub.key_rule(key) is None:
+            new = self._formed(key, new, system)
         if new is None:
             tally.redacted.append(key)
         elif new != pair or scrub.key_rule(key) is not None:
             tally.masked.append(key)
         return new
+
+    def _formed(self, key: bytes, pair: bytes | None, system: str) -> bytes | None:
+        """Return an attribute after the forms for its key."""
+        for index, form in enumerate(self._scrub.forms):
+            if pair is not None and form.key.search(key):
+                pair = change_values(pair, partial(self._by_form, index, system))
+        return pair
+
+    def _by_form(self, index: int, system: str, payload: bytes) -> bytes:
+        value = decode(payload)
+        new = self._scrub.forms[index].rewritten(value, system) if isinstance(value, str) else None
+        if new is None:
+            return payload
+        self._counters[self._first + self._scrub.first_form + index] += 1
+        return of_string(new)
+
+    def _renamed(self, span: Level) -> Level:
+        """Return the span with another name, by the first form that has one."""
+        old = (last_payload(span.fields, NAME) or b"").decode()
+        if self._scrub.keep is not None and self._scrub.keep.search(old.encode()):
+            return span
+        for index, form in enumerate(self._scrub.forms):
+            if form.name and (new := form.renamed(old, span)) is not None:
+                self._counters[self._first + self._scrub.first_form + index] += 1
+                payload = new.encode()
+                return span.with_fields([replaced(one, payload) if is_len(one, NAME) else one for one in span.fields])
+        return span
 
     def _entry(self, key: bytes, pair: bytes) -> bytes | None:
         return self._pair(key, pair, self._any_value)

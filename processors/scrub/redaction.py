@@ -1,8 +1,9 @@
 """The collector's `redaction` processor: its YAML, its meaning.
 
-Differences, all on the safe side: values inside arrays and maps are masked too (the collector leaves them unless
-`redact_all_types` makes JSON of them), keys inside maps are looked at as well, all attributes of its own summary pass
-an allow-list, and an unknown `summary` or `hash_function` is an error. Patterns are tried in the order written.
+Differences, listed in docs/collector.md, on the safe side: values inside arrays and maps are masked too (the
+collector leaves them unless `redact_all_types` makes JSON of them), keys inside maps are looked at as well, all
+attributes of its own summary pass an allow-list, and an unknown `summary` or `hash_function` is an error. Patterns
+are tried in the order written.
 """
 
 from __future__ import annotations
@@ -32,17 +33,44 @@ OWN = tuple(
 """The attributes of summaries, which an allow-list lets pass."""
 
 
-class Sanitizer(Strict, extra="allow"):
-    """`url_sanitizer` and `db_sanitizer`: accepted while they are off."""
+class UrlSanitizer(Strict):
+    """`url_sanitizer`: paths without the segments that read like identifiers."""
 
     enabled: bool = False
+    attributes: list[str] = Field(default_factory=list, description="Attributes that hold URLs or paths.")
+    sanitize_span_name: bool = Field(True, description="Also the names of client and server spans of HTTP.")
 
-    @model_validator(mode="after")
-    def _off(self) -> Sanitizer:
-        nested = [value for value in (self.model_extra or {}).values() if isinstance(value, dict)]
-        if self.enabled or any(value.get("enabled") for value in nested):
-            raise ValueError("the sanitizers are not supported yet")
-        return self
+
+class DbSystem(Strict):
+    """One kind of database."""
+
+    enabled: bool = False
+    attributes: list[str] = Field(default_factory=list, description="Attributes that hold statements.")
+
+
+class DbSanitizer(Strict):
+    """`db_sanitizer`: statements without their values, where the span names a database of the kind."""
+
+    sql: DbSystem = Field(default_factory=DbSystem, description="mysql, postgresql, mariadb, sqlite, other_sql.")
+    redis: DbSystem = Field(default_factory=DbSystem)
+    valkey: DbSystem = Field(default_factory=DbSystem)
+    memcached: DbSystem = Field(default_factory=DbSystem)
+    mongo: DbSystem = Field(default_factory=DbSystem)
+    opensearch: DbSystem = Field(default_factory=DbSystem)
+    es: DbSystem = Field(default_factory=DbSystem)
+    sanitize_span_name: bool = Field(True, description="Also the names of spans that name such a database.")
+
+
+_DATABASES = {
+    "sql": ("sql", ["other_sql", "mysql", "postgresql", "mariadb", "sqlite"]),
+    "redis": ("redis", ["redis"]),
+    "valkey": ("redis", ["valkey"]),
+    "memcached": ("memcached", ["memcached"]),
+    "mongo": ("json", ["mongodb"]),
+    "opensearch": ("json", ["opensearch"]),
+    "es": ("json", ["elasticsearch"]),
+}
+"""The kernel's form for each kind, and the values of `db.system.name` that it is for."""
 
 
 class RedactionConfig(Strict):
@@ -61,8 +89,8 @@ class RedactionConfig(Strict):
     hash_function: str = Field("", description="A digest in place of ****: md5, sha1, sha3, hmac-sha256, hmac-sha512.")
     hmac_key: SecretStr | None = Field(None, description="At least 32 bytes for hmac-sha256, 64 for hmac-sha512.")
     summary: str = Field("", description="info: attributes that count what was done; debug: and name it; silent: none.")
-    url_sanitizer: Sanitizer | None = None
-    db_sanitizer: Sanitizer | None = None
+    url_sanitizer: UrlSanitizer = Field(default_factory=UrlSanitizer)
+    db_sanitizer: DbSanitizer = Field(default_factory=DbSanitizer)
 
     @field_validator("summary")
     @classmethod
@@ -92,7 +120,8 @@ class RedactionConfig(Strict):
 
 def build(config: RedactionConfig, ctx: BuildContext) -> Fused:
     """Return the stage; none where nothing can change."""
-    if config.allow_all_keys and not (config.blocked_key_patterns or config.blocked_values or _says(config)):
+    forms = dict(_forms(config))
+    if config.allow_all_keys and not (config.blocked_key_patterns or config.blocked_values or forms or _says(config)):
         return Fused([])
     action = _action(config)
     keys: list[ScrubRule] = [
@@ -109,11 +138,29 @@ def build(config: RedactionConfig, ctx: BuildContext) -> Fused:
         "values": values,
         "types": "all" if config.redact_all_types else "strings",
         "summary": _SUMMARIES[config.summary],
+        "forms": list(forms.values()),
     }
     names = [] if config.allow_all_keys else ["not_allowed"]
     names += [f"blocked_key_patterns[{index}]" for index in range(len(keys))]
     names += [f"blocked_values[{index}]" for index in range(len(values))]
-    return Fused([stage], [(ctx.id, name) for name in names])
+    return Fused([stage], [(ctx.id, name) for name in (*names, *forms)])
+
+
+def _forms(config: RedactionConfig) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield what the sanitizers are counted as, and the kernel's forms for them."""
+    url, databases = config.url_sanitizer, config.db_sanitizer
+    if url.enabled:
+        yield "url_sanitizer", {"as": "url", "key": _listed(url.attributes), "name": url.sanitize_span_name}
+    for kind, (form, systems) in _DATABASES.items():
+        database: DbSystem = getattr(databases, kind)
+        if database.enabled:
+            key, name = _listed(database.attributes), databases.sanitize_span_name
+            yield f"db_sanitizer.{kind}", {"as": form, "key": key, "systems": systems, "name": name}
+
+
+def _listed(keys: list[str]) -> str:
+    """Return a pattern for these keys, one that finds nothing where there are none."""
+    return exactly(keys) if keys else r"[^\x00-\x{10FFFF}]"
 
 
 def lint(config: RedactionConfig) -> Iterator[Lint]:
@@ -126,6 +173,14 @@ def lint(config: RedactionConfig) -> Iterator[Lint]:
         if found(pattern, ""):
             text = "finds the empty text: only text is masked here, the collector writes **** between all characters"
             yield ("blocked_values", index), text, "collector-difference"
+    if config.url_sanitizer.enabled:
+        text = (
+            "identifiers are told by digits and consonants, and scheme and host stay: the collector's result may differ"
+        )
+        yield ("url_sanitizer",), text, "collector-difference"
+    if any(getattr(config.db_sanitizer, kind).enabled for kind in _DATABASES):
+        text = "statements keep their layout here, the collector writes them anew"
+        yield ("db_sanitizer",), text, "collector-difference"
     if config.hash_function in ("md5", "sha1", "sha3"):
         text = f"{config.hash_function} without a key can be guessed back from short values: hmac-sha256 cannot"
         yield ("hash_function",), text, "unkeyed-hash"

@@ -16,7 +16,6 @@ NOT_YET: dict[str, str] = {
     "tail_sampling/trace_flags": "there is no such policy",
     "tail_sampling/span_ingest": "the strategy is an error",
     "tail_sampling/record_policy/the-first-policy-that-sampled-is-recorded": "it is recorded on spans",
-    "redaction/sanitizers": "the sanitizers are an error",
 }
 """Cases (by the beginning of their ids) that are expected to fail, and why. One that passes must be taken off."""
 

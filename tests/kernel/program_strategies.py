@@ -232,6 +232,13 @@ def scrubs(draw: Draw, valid: bool) -> dict[str, Any]:
             "keep": patterns(valid),
             "types": st.sampled_from([None, "strings", "all", "all"]),
             "summary": st.sampled_from([None, "counts", "keys", "keys"]),
+            "forms": st.lists(
+                st.fixed_dictionaries(
+                    {"as": st.sampled_from(["url", "sql", "redis", "memcached", "json"]), "key": patterns(valid)},
+                    optional={"systems": st.sampled_from([None, ["", "x"]]), "name": st.booleans()},
+                ),
+                max_size=2,
+            ),
         },
     )
     return {

@@ -147,10 +147,13 @@ def test_all_types(redact: Callable[..., Any]) -> None:
 def test_lints() -> None:
     """What leaks, what is weak and what differs is said; what is sound is not."""
     weak = {"allowed_values": ["x"], "blocked_values": ["a*", "b"], "hash_function": "sha1"}
+    weak |= {"url_sanitizer": {"enabled": True}, "db_sanitizer": {"redis": {"enabled": True}}}
     found = [(place, code) for place, _, code in lint(RedactionConfig.model_validate(weak))]
     assert found == [
         (("allowed_values", 0), "allowed-value-leaks"),
         (("blocked_values", 0), "collector-difference"),
+        (("url_sanitizer",), "collector-difference"),
+        (("db_sanitizer",), "collector-difference"),
         (("hash_function",), "unkeyed-hash"),
     ]
     sound = {"blocked_values": ["a+"], "hash_function": "hmac-sha256", "hmac_key": KEY, "summary": "debug"}
@@ -184,8 +187,8 @@ def test_the_documented_block_without_its_summary(redact: Callable[..., Any]) ->
         ({"hash_function": "hmac-sha512", "hmac_key": KEY}, "the key has 32 bytes, expected at least 64"),
         ({"hash_function": "hmac-sha256"}, "the key has 0 bytes, expected at least 32"),
         ({"hash_function": "hmac-sha256", "hmac_key": "short"}, "the key has 5 bytes, expected at least 32"),
-        ({"url_sanitizer": {"enabled": True}}, "not supported yet"),
-        ({"db_sanitizer": {"sql": {"enabled": True}}}, "not supported yet"),
+        ({"url_sanitizer": {"enable": True}}, "url_sanitizer.enable"),
+        ({"db_sanitizer": {"sqlite": {"enabled": True}}}, "db_sanitizer.sqlite"),
         ({"blocked_values": ["("]}, "is no RE2 pattern"),
         ({"blocked_key_patterns": ["(?!x)"]}, "is no RE2 pattern"),
         ({"block_values": []}, "Extra inputs are not permitted"),

@@ -3,6 +3,7 @@
 mod action;
 mod cache;
 mod coarse;
+mod form;
 mod matcher;
 mod pass;
 mod rule;
@@ -23,6 +24,7 @@ use crate::splice::Change;
 use crate::wire::{fields, Range, Reader};
 use crate::work::{State, Work, KIND, TOP};
 pub use cache::Cache;
+use form::{Form, Known};
 use matcher::Matcher;
 use pass::Pass;
 use rule::{KeyRule, ValueRule};
@@ -70,6 +72,9 @@ pub struct Scrub {
     summary: Option<Summary>,
     keys: Vec<KeyRule>,
     values: Vec<ValueRule>,
+    forms: Vec<Form>,
+    /// Where there are forms.
+    known: Option<Known>,
     /// Finds out whether any of `values` finds anything.
     matcher: Matcher,
     /// The number of the stage's first rule of `keys` among the program's; that of `allow` stands before it.
@@ -90,7 +95,7 @@ enum Types {
 impl Scrub {
     /// Compiles a stage whose first rule has the number `first` in the program.
     pub fn compile(spec: &Json, first: usize, known: &mut Keys) -> Outcome<Scrub> {
-        let all = ["kind", "positions", "skip", "allow", "keep", "keys", "values", "types", "summary"];
+        let all = ["kind", "positions", "skip", "allow", "keep", "keys", "values", "types", "summary", "forms"];
         let stage = only(Some(spec), &all, "scrub")?;
         let positions = Positions::compile(stage.get("positions"))?;
         let pattern =
@@ -108,13 +113,16 @@ impl Scrub {
         let values = values.map(ValueRule::compile).collect::<Outcome<Vec<_>>>()?;
         let patterns = listed(stage.get("values"), "values")?.iter().filter_map(|rule| rule.get("pattern")?.as_str());
         let matcher = Matcher::new(patterns.zip(values.iter().map(ValueRule::group)));
+        let forms = given(stage, "forms").map_or(Ok(&[][..]), |forms| listed(Some(forms), "forms"))?;
+        let forms = forms.iter().map(Form::compile).collect::<Outcome<Vec<_>>>()?;
+        let known = if forms.is_empty() { None } else { Some(Known::new(known)?) };
         let first = first + usize::from(allow.is_some());
-        Ok(Scrub { positions, skip, allow, keep, types, summary, keys, values, matcher, first })
+        Ok(Scrub { positions, skip, allow, keep, types, summary, keys, values, forms, known, matcher, first })
     }
 
     /// How many rules are counted.
     pub fn rules(&self) -> usize {
-        usize::from(self.allow.is_some()) + self.keys.len() + self.values.len()
+        usize::from(self.allow.is_some()) + self.keys.len() + self.values.len() + self.forms.len()
     }
 
     /// Whether every attribute must be looked at, also one in which no rule finds anything.
@@ -149,6 +157,9 @@ impl Scrub {
         let Some(cache) = scrub.get_mut(stage) else {
             return;
         };
+        if let Some(databases) = &self.known {
+            cache.system = databases.of(work, base);
+        }
         let mut pass = Pass { scrub: self, cache, counts, known };
         for index in 0..work.items.len() {
             let Some(item) = work.items.get(index).copied().filter(|item| item.state != State::Gone) else {
@@ -175,6 +186,9 @@ impl Scrub {
         let Some(cache) = scrub.get_mut(stage) else {
             return;
         };
+        if let Some(databases) = &self.known {
+            cache.system = databases.of(work, base);
+        }
         let mut pass = Pass { scrub: self, cache, counts, known };
         let careful = self.is_careful();
         todo.clear();
@@ -212,6 +226,12 @@ impl Scrub {
         }
         work.refresh();
         pass.summarize(work, base, text);
+        if let Some(databases) = self.known.as_ref().filter(|_| self.forms.iter().any(|form| form.name)) {
+            if again {
+                reread(work, base, span);
+            }
+            again |= pass.name(work, base, (span, databases));
+        }
         if again {
             reread(work, base, span);
         }

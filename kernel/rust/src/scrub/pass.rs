@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 
 use super::cache::{Cache, Verdict};
-use super::tally::{ALLOWED, IGNORED, MASKED, REDACTED};
+use super::form::{named, SYSTEM};
+use super::tally::{first, ALLOWED, IGNORED, MASKED, REDACTED};
 use super::{Scrub, Types};
 use crate::gotext::go_text;
 use crate::keys::Keys;
@@ -33,14 +34,15 @@ fn changed(written: bool) -> Change {
 }
 
 impl Pass<'_> {
-    fn count(&mut self, rule: usize, matches: u64) {
+    pub fn count(&mut self, rule: usize, matches: u64) {
         if let Some(count) = self.counts.get_mut(self.scrub.first + rule) {
             *count += matches;
         }
     }
 
     fn verdict(&mut self, key: &[u8]) -> Verdict {
-        if self.scrub.skip.is_none() && self.scrub.keys.is_empty() && self.scrub.allow.is_none() {
+        let scrub = self.scrub;
+        if scrub.skip.is_none() && scrub.keys.is_empty() && scrub.allow.is_none() && scrub.forms.is_empty() {
             return Verdict::default();
         }
         let hash = self.cache.hash(key);
@@ -51,6 +53,7 @@ impl Pass<'_> {
         let verdict = Verdict {
             skip: self.scrub.skip.as_ref().is_some_and(|skip| skip.is_match(key)),
             denied: self.scrub.allow.as_ref().is_some_and(|allow| !allow.is_match(key)),
+            form: scrub.forms.iter().any(|form| form.key.is_match(key)),
             rule,
         };
         self.cache.remember_verdict(hash, key, verdict);
@@ -131,7 +134,7 @@ impl Pass<'_> {
             Some(verdict) => verdict,
             None => self.verdict_at(index, key),
         };
-        if verdict.skip || verdict.denied || verdict.rule.is_some() {
+        if verdict.skip || verdict.denied || verdict.form || verdict.rule.is_some() {
             return verdict.skip;
         }
         match item.form {
@@ -166,7 +169,16 @@ impl Pass<'_> {
             self.note(ALLOWED, key);
             return Change::Same;
         }
-        let change = self.pair(verdict, pair, self.scrub.types == Types::All, out);
+        let start = out.len();
+        let mut change = self.pair(verdict, pair, self.scrub.types == Types::All, out);
+        if verdict.form && verdict.rule.is_none() && change != Change::Drop {
+            let now = if change == Change::New { out.split_off(start) } else { pair.to_vec() };
+            let new = self.formed(key, now);
+            change = changed(new != pair);
+            if change == Change::New {
+                out.extend_from_slice(&new);
+            }
+        }
         match change {
             Change::Drop => self.note(REDACTED, key),
             Change::New => self.note(MASKED, key),
@@ -308,6 +320,11 @@ impl Pass<'_> {
     ) -> Change {
         let (mut splice, mut new) = (Splice::new(payload), Vec::new());
         let outer = std::mem::take(&mut self.cache.tally);
+        let outer_system = std::mem::take(&mut self.cache.system);
+        if self.scrub.known.is_some() && with_attributes {
+            let found = SYSTEM.map(|key| first(payload, attributes, key));
+            self.cache.system = named(found.iter().map(Option::as_deref));
+        }
         let start = out.len();
         fields(payload, whole(payload), |field| {
             let content = field.body.of(payload);
@@ -325,6 +342,7 @@ impl Pass<'_> {
                 Change::Drop => splice.remove(&field, out),
             }
         });
+        self.cache.system = outer_system;
         let tally = std::mem::replace(&mut self.cache.tally, outer);
         let Some(summary) = self.scrub.summary.as_ref().filter(|_| !tally.is_empty()) else {
             return changed(splice.finish(None, out));

@@ -108,7 +108,8 @@ fn counted(before: Option<Vec<u8>>, count: usize) -> Vec<u8> {
     out
 }
 
-fn first(message: &[u8], number: u32, key: &[u8]) -> Option<Vec<u8>> {
+/// The `AnyValue` of the first attribute with a key.
+pub fn first(message: &[u8], number: u32, key: &[u8]) -> Option<Vec<u8>> {
     let mut found = None;
     fields(message, Range { start: 0, end: message.len() }, |field| {
         let pair = field.body.of(message);

@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 RUST := $(shell find kernel/rust -name '*.rs' -o -name 'Cargo.*' | grep -v /target/)
 .DEFAULT_GOAL := help
 
-.PHONY: help install demo test lint types unit clippy bench bench-peers flamegraph peers e2e-collector fuzz clean image-lint
+.PHONY: help install demo docs test lint types unit clippy bench bench-peers flamegraph peers e2e-collector fuzz clean image-lint soak-reload
 
 help: ## show this
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -43,6 +43,13 @@ clippy:
 	  cargo clippy -q --release --manifest-path kernel/rust/Cargo.toml --all-targets -- -D warnings && \
 	  cargo fmt --manifest-path kernel/rust/Cargo.toml --check; \
 	else echo "clippy: skipped, there is no cargo"; fi
+
+docs: $(STAMP) ## generate the JSON Schemas and the reference page
+	@$(BIN)/python -m tailgate schema --write config/schemas
+	@$(BIN)/python -m tailgate schema --reference >docs/reference.md
+
+soak-reload: $(STAMP) ## 1,000 reloads under load, good and bad ones mixed
+	@$(BIN)/python -m pytest -m soak tests/e2e/test_reload.py -q
 
 bench: $(STAMP) ## the daily benchmark: ratios to bare servers, compared with the committed ones
 	@$(BIN)/python -m benchmarks daily

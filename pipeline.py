@@ -1,4 +1,4 @@
-"""The way of a request, from top to bottom: build, take, judge, send, drain.
+"""The way of a request, from top to bottom: build, take, judge, send; reload, drain.
 
     receivers take bytes and ask for admission before any decoding
       -> Intake: one walk through each pipeline's first segment, then all pipelines take the request or none does
@@ -12,25 +12,33 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from .config.model import Component, Configuration, PipelineConfig
-from .exporters.base import UNBOUNDED, ExportContext, Exporter, ExporterSpec
+from .config.changes import NeedsRestart, check_reloadable
+from .config.model import Configuration
+from .exporters.base import UNBOUNDED, Exporter
+from .exporters.fleet import Change, Fleet, Wanted
 from .kernel.contract import Kernel, Records
-from .processors.base import Batching, BuildContext, Limiting, Part, Witness
+from .processors.base import Batching, BuildContext, Limiting
+from .processors.building import Built, build_parts, join_row
 from .processors.memory_limiter import MemoryGovernor, default_limits
-from .processors.row import Passed, Row, build_segments
+from .processors.row import Passed, Row, RowError
 from .receivers.base import Receiver, Refused
+from .telemetry.carried import Carried
+from .telemetry.clock import Clock
 from .telemetry.histogram import MILLISECONDS, Histogram
 from .telemetry.logs import RateLimited, get_logger
 from .telemetry.samples import Sample
 
 TICK_SECONDS = 0.1
 """How often what is due is judged: rarely enough that requests on the way out are large."""
+REST_SECONDS = 1.0
+"""How often memory is looked at while nothing comes."""
 MAX_REQUEST_SPANS, MAX_REQUEST_BYTES = 8192, 3 << 20
 """Bounds of a request on the way out where the exporters set none; below gRPC's usual 4 MiB."""
+MOST_LABELS = 60_000
+"""A pipeline's book of labels has 65,535; a reload is refused while the rules in effect still have room for theirs."""
 
 log = RateLimited(get_logger("tailgate.pipeline"))
 
@@ -40,26 +48,25 @@ def received(records: Records) -> int:
     return records.spans + sum(records.dropped)
 
 
-class Clock:
-    """Wall-clock nanoseconds that never go back."""
-
-    def __init__(self) -> None:
-        self._offset = time.time_ns() - time.monotonic_ns()
-
-    def __call__(self) -> int:
-        """Return now."""
-        return time.monotonic_ns() + self._offset
-
-
 class Pipeline:
     """One pipeline: a row of segments between receivers and exporters, and the ledger of its spans."""
 
-    def __init__(self, name: str, row: Row, exporters: Sequence[Exporter], context: Sequence[str]) -> None:
-        self.name, self.row, self.exporters, self.context = name, row, list(exporters), list(context)
+    def __init__(self, name: str, row: Row, exporters: Sequence[Exporter], build: BuildContext) -> None:
+        self.name, self.row, self.exporters, self.build = name, row, list(exporters), build
+        self.context = list(build.context)
         self.max_spans, self.max_bytes = MAX_REQUEST_SPANS, MAX_REQUEST_BYTES
-        self.accepted = self.out = 0
+        self.accepted = self.out = self.looked = 0
+        self.resting = False
         self.dropped: Counter[str] = Counter()
         self.ticks = Histogram(MILLISECONDS)
+        self.carried = Carried()
+
+    def become(self, other: Pipeline) -> None:
+        """Go on as another one that was built for the same traces; what is held and counted stays."""
+        self.carried.retire(self.row.samples())
+        other.row.take_over(self.row)
+        self.row, self.exporters, self.build, self.context = other.row, other.exporters, other.build, other.context
+        self.max_spans, self.max_bytes = other.max_spans, other.max_bytes
 
     def digest(self, request: bytes, metadata: Callable[[str], str | None]) -> Records:
         """Walk the request. Raises `Malformed` or `OverLimit`; nothing is taken yet."""
@@ -118,6 +125,7 @@ class Pipeline:
             name, text = "otelcol_processor_tail_sampling_sampling_decision_timer_latency", "How long a tick took"
             yield self.ticks.sample(f"{name}_milliseconds", text, label)
         yield from self.row.samples()
+        yield from self.carried.samples()
 
     def _pass_on(self, passed: Passed) -> None:
         self.dropped.update(passed.dropped)
@@ -133,8 +141,15 @@ class Pipeline:
 class Intake:
     """What stands behind one receiver: admission, and all the pipelines that it feeds."""
 
-    def __init__(self, pipelines: Sequence[Pipeline], governor: MemoryGovernor, clock: Clock) -> None:
-        self.pipelines, self.governor, self.clock = list(pipelines), governor, clock
+    def __init__(
+        self,
+        pipelines: Sequence[Pipeline],
+        governor: MemoryGovernor,
+        clock: Clock,
+        wake: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`wake` is called when a pipeline takes something that had been resting."""
+        self.pipelines, self.governor, self.clock, self.wake = list(pipelines), governor, clock, wake
 
     def admit(self, size: int) -> None:
         """Raise `Refused` when nothing more may come in now."""
@@ -158,6 +173,8 @@ class Intake:
         now = self.clock()
         for pipeline, records in digested:
             pipeline.take(now, records)
+            if pipeline.resting:
+                self.wake()
         return received(digested[0][1])
 
 
@@ -167,26 +184,21 @@ class Service:
     def __init__(self, config: Configuration, kernel: Kernel) -> None:
         self.config, self.kernel, self.clock = config, kernel, Clock()
         self.ready = False
-        parts = {p.id: _build_parts(p, config, kernel) for p in config.pipelines.values()}
-        self.governor = _governor([part for built, _ in parts.values() for _, part in built], self._held_bytes)
-        self.exporters = _build_exporters(config, parts, self._announce_room)
-        self.pipelines = {
-            key: _build_pipeline(config.pipelines[key], built, ctx, self.exporters)
-            for key, (built, ctx) in parts.items()
-        }
+        parts = _build_parts(config, kernel)
+        self.governor = MemoryGovernor(_bounds(parts), self._held_bytes, lambda reason, wait: Refused(reason, wait))
+        self._room = asyncio.Event()
+        self.fleet = Fleet(_wanted(config, parts), self._room.set)
+        self.pipelines = _build_pipelines(config, parts, self.exporters)
         self.receivers = self._build_receivers()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._room = asyncio.Event()
 
     async def start(self) -> None:
         """Open exporters, then receivers; ready when this returns."""
-        for exporter in self.exporters.values():
-            await exporter.start()
+        await self.fleet.start()
         for receiver in self.receivers:
             await receiver.start()
         loop = asyncio.get_running_loop()
-        holding = [pipeline for pipeline in self.pipelines.values() if pipeline.row.holds]
-        for work in (self._watch_memory(), *(self._keep_judging(pipeline) for pipeline in holding)):
+        for work in (self._watch_memory(), *(self._keep_judging(pipeline) for pipeline in self.pipelines.values())):
             self._tasks.add(loop.create_task(work))
         self.ready = True
 
@@ -202,9 +214,40 @@ class Service:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for pipeline in self.pipelines.values():
             await self._drain(pipeline, deadline - grace / 5)
-        async with asyncio.TaskGroup() as group:
-            for exporter in self.exporters.values():
-                group.create_task(exporter.stop(deadline))
+        await self.fleet.stop(deadline)
+
+    async def reload(self, config: Configuration) -> None:
+        """Go on under another configuration, wholly or not at all: all is made aside, then swapped in one step.
+
+        What is held stays held and is judged by the new rules. Raises `NeedsRestart`, ValueError or OSError; then
+        nothing has changed. One call at a time.
+        """
+        check_reloadable(self.config, config)
+        parts = await asyncio.to_thread(_build_parts, config, self.kernel, self.pipelines)
+        change = await self.fleet.prepare(_wanted(config, parts))
+        try:
+            pipelines = await asyncio.to_thread(self._prepare, config, parts, change)
+        except BaseException:
+            await self.fleet.discard(change)
+            raise
+        # From here on nothing waits and nothing fails.
+        self.fleet.commit(change)
+        for key, pipeline in self.pipelines.items():
+            pipeline.become(pipelines[key])
+        self.governor.adopt(_bounds(parts))
+        self.config = config
+
+    def _prepare(self, config: Configuration, parts: Mapping[str, Built], change: Change) -> dict[str, Pipeline]:
+        """Compile the rows, and what it takes to go on with what is held now."""
+        pipelines = _build_pipelines(config, parts, self.fleet.after(change))
+        for key, pipeline in self.pipelines.items():
+            if len(pipeline.build.labels) > MOST_LABELS:
+                raise NeedsRestart(f"{key}: so many rules have come and gone that their labels are used up")
+            try:
+                pipelines[key].row.prepare(pipeline.row, self.kernel)
+            except RowError as error:
+                raise NeedsRestart(f"service.pipelines.{key}: {error}") from None
+        return pipelines
 
     def samples(self) -> Iterable[Sample]:
         """Every metric, read in one go on the event loop: an atomic snapshot."""
@@ -212,9 +255,13 @@ class Service:
             yield from receiver.samples()
         for pipeline in self.pipelines.values():
             yield from pipeline.samples()
-        for exporter in self.exporters.values():
-            yield from exporter.samples()
+        yield from self.fleet.samples()
         yield from self.governor.samples()
+
+    @property
+    def exporters(self) -> dict[str, Exporter]:
+        """The exporters that are in use, by id."""
+        return self.fleet.running
 
     @property
     def endpoints(self) -> Mapping[str, Mapping[str, str]]:
@@ -228,24 +275,19 @@ class Service:
                 fed.setdefault(receiver, []).append(pipeline)
         return [
             self.config.receivers[key].spec.build(
-                self.config.receivers[key].config, key, Intake(pipelines, self.governor, self.clock)
+                self.config.receivers[key].config, key, Intake(pipelines, self.governor, self.clock, self._room.set)
             )
             for key, pipelines in fed.items()
         ]
 
     def _held_bytes(self) -> int:
-        held = 0  # plain loops: this is asked several times a request
-        for pipeline in self.pipelines.values():
+        held = self.fleet.held_bytes()
+        for pipeline in self.pipelines.values():  # a plain loop: this is asked several times a request
             held += pipeline.row.held_bytes()
-        for exporter in self.exporters.values():
-            held += exporter.held_bytes()
         return held
 
-    def _announce_room(self) -> None:
-        self._room.set()
-
     async def _pause(self, seconds: float) -> None:
-        """Wait, but no longer than until a queue that was full has room again."""
+        """Wait, but no longer than until a queue that was full has room again, or a resting pipeline has work."""
         self._room.clear()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
@@ -261,12 +303,23 @@ class Service:
 
     async def _keep_judging(self, pipeline: Pipeline) -> None:
         while True:
-            await self._pause(TICK_SECONDS)
+            await self._pause(self._rest(pipeline))
+            pipeline.resting = False
             try:
                 await self._judge_due(pipeline)
                 await self._relieve(pipeline)
             except Exception as error:
                 log.error("judging_failed", pipeline=pipeline.name, exc_info=error)
+
+    def _rest(self, pipeline: Pipeline) -> float:
+        """Seconds until the next look at what is due; longer than a tick when nothing comes, until something does."""
+        quiet, pipeline.looked = pipeline.accepted == pipeline.looked, pipeline.accepted
+        if not quiet:
+            return TICK_SECONDS
+        pipeline.resting = True
+        deadline = pipeline.row.next_deadline()
+        left = REST_SECONDS if deadline is None else (deadline - self.clock()) / 1e9
+        return min(max(left, TICK_SECONDS), REST_SECONDS)
 
     async def _judge_due(self, pipeline: Pipeline) -> None:
         """Judge all that is due, slice by slice, so that receiving never waits longer than one slice."""
@@ -295,58 +348,49 @@ class Service:
             pipeline.give_up()
 
 
-Built = tuple[list[tuple[str, Part]], BuildContext]
-
-
-def build_row(
-    pipeline: PipelineConfig, config: Configuration, kernel: Kernel, witness: Witness | None = None
-) -> tuple[Row, list[str]]:
-    """Build a pipeline's row alone, for tools that run it with a time of their own; also the names of its context."""
-    parts, context = _build_parts(pipeline, config, kernel, witness)
-    return Row(build_segments(parts, kernel, context.context), pipeline.id), context.context
-
-
 def _build_parts(
-    pipeline: PipelineConfig, config: Configuration, kernel: Kernel, witness: Witness | None = None
-) -> Built:
-    """Build the processors of a pipeline, in the order written; each pipeline has its own instances."""
-    context = BuildContext("", pipeline.id, kernel, kernel.labels(), context=[], witness=witness)
-    parts: list[tuple[str, Part]] = []
-    for component in (config.processors[key] for key in pipeline.processors):
-        if component.enabled:
-            context.id = component.id
-            parts.append((component.id, component.spec.build(component.config, context)))
-    return parts, context
-
-
-def _build_pipeline(
-    pipeline: PipelineConfig, parts: list[tuple[str, Part]], context: BuildContext, exporters: Mapping[str, Exporter]
-) -> Pipeline:
-    row = Row(build_segments(parts, context.kernel, context.context), pipeline.id)
-    built = Pipeline(pipeline.id, row, [exporters[key] for key in pipeline.exporters], context.context)
-    for spans, size in (exporter.largest for exporter in built.exporters):
-        built.max_spans = min(built.max_spans, spans or built.max_spans)
-        built.max_bytes = min(built.max_bytes, size or built.max_bytes)
+    config: Configuration, kernel: Kernel, before: Mapping[str, Pipeline] | None = None
+) -> dict[str, Built]:
+    """Build the processors of each pipeline, in the order written; `before`: the pipelines that they will join."""
+    built: dict[str, Built] = {}
+    for key, pipeline in config.pipelines.items():
+        if before is None:
+            context = BuildContext(id="", pipeline=key, kernel=kernel, labels=kernel.labels(), context=[])
+        else:
+            context = before[key].build.anew()
+        built[key] = build_parts(pipeline, config, context), context
     return built
 
 
-def _build_exporters(
-    config: Configuration, parts: Mapping[str, Built], on_room: Callable[[], None]
-) -> dict[str, Exporter]:
-    """Build each exporter that some pipeline uses once; a pipeline's batch processor sets how it batches."""
-    built: dict[str, Exporter] = {}
+def _build_pipelines(
+    config: Configuration, parts: Mapping[str, Built], exporters: Mapping[str, Exporter]
+) -> dict[str, Pipeline]:
+    """Compile each pipeline's row; its requests on the way out are as large as all of its exporters want."""
+    built = {}
+    for key, (row_parts, context) in parts.items():
+        row = join_row(config.pipelines[key], row_parts, context)
+        used = [exporters[id_] for id_ in config.pipelines[key].exporters]
+        built[key] = pipeline = Pipeline(key, row, used, context)
+        for spans, size in (exporter.largest for exporter in used):
+            pipeline.max_spans = min(pipeline.max_spans, spans or pipeline.max_spans)
+            pipeline.max_bytes = min(pipeline.max_bytes, size or pipeline.max_bytes)
+    return built
+
+
+def _wanted(config: Configuration, parts: Mapping[str, Built]) -> dict[str, Wanted]:
+    """Return each exporter that some pipeline uses once; a pipeline's batch processor sets how it batches."""
+    wanted: dict[str, Wanted] = {}
     for pipeline in config.pipelines.values():
         batch = next((p for _, p in parts[pipeline.id][0] if isinstance(p, Batching)), None)
         sizes = (batch.send_batch_size, batch.send_batch_max_size, batch.timeout) if batch else None
         for key in pipeline.exporters:
-            if key not in built:
-                component: Component[ExporterSpec] = config.exporters[key]
-                built[key] = component.spec.build(component.config, ExportContext(key, on_room, sizes))
-    return built
+            if key not in wanted:
+                component = config.exporters[key]
+                wanted[key] = Wanted.of(key, component.spec, component.config, sizes)
+    return wanted
 
 
-def _governor(parts: Sequence[Part], held: Callable[[], int]) -> MemoryGovernor:
-    """One governor for the process: the strictest of the memory limiters, or the defaults."""
-    limits = [part for part in parts if isinstance(part, Limiting)]
-    bounds = min(limits, key=lambda limit: limit.hard_bytes, default=default_limits())
-    return MemoryGovernor(bounds, held, lambda reason, wait: Refused(reason, wait))
+def _bounds(parts: Mapping[str, Built]) -> Limiting:
+    """Return the bounds of memory for the process: the strictest of the memory limiters, or the defaults."""
+    limits = [part for built, _ in parts.values() for _, part in built if isinstance(part, Limiting)]
+    return min(limits, key=lambda limit: limit.hard_bytes, default=default_limits())

@@ -178,9 +178,11 @@ def _agreement(_: Scale) -> dict[str, Any]:
 
 
 def _held(scale: Scale) -> dict[str, Any]:
-    counts = [count for count in special.HELD if scale.size >= 0.5 or count <= 100_000]
-    plan = [(OWN, counts), *((proxy, [10_000, 100_000]) for proxy in SAMPLING)]
-    return special.held_rows(plan, HELD_RATE, 5 if scale.size >= 0.5 else 2, scale.times(2))
+    whole = scale.size >= 0.5
+    once = [(OWN, count) for count in special.HELD if whole or count <= 100_000]
+    again = [turn for turn in once if turn[1] in (10_000, 1_000_000)] * (scale.times(2) - 1)  # what a target divides
+    sampling = [(proxy, count) for proxy in SAMPLING for count in (10_000, 100_000)]
+    return special.held_rows([*once, *again, *sampling], HELD_RATE, 5 if whole else 2)
 
 
 def _latency(scale: Scale) -> dict[str, Any]:

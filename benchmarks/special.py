@@ -71,16 +71,13 @@ def held(proxy: Proxy, traces: int, rate: float, seconds: float, warm: float = 1
     return {"traces": traces, "held_traces": now, "cpu_us": round(cpu, 4), "rss_mib": round(rss / 2**20, 1)}
 
 
-def held_rows(
-    proxies: Sequence[tuple[Proxy, Sequence[int]]], rate: float, seconds: float, rounds: int
-) -> dict[str, Any]:
-    """Measure `held` in alternation."""
+def held_rows(turns: Sequence[tuple[Proxy, int]], rate: float, seconds: float) -> dict[str, Any]:
+    """Measure `held` turn by turn; what comes again is another round of the same."""
     found: dict[str, list[dict[str, Any]]] = {}
-    for _ in range(rounds):
-        for proxy, counts in proxies:
-            for traces in counts:
-                found.setdefault(f"{proxy.name} {traces}", []).append(held(proxy, traces, rate, seconds))
-                say(f"  held {proxy.name} {traces}: {found[f'{proxy.name} {traces}'][-1]['cpu_us']} µs")
+    for proxy, traces in turns:
+        row = held(proxy, traces, rate, seconds)
+        found.setdefault(f"{proxy.name} {traces}", []).append(row)
+        say(f"  held {proxy.name} {traces}: {row['cpu_us']} µs")
     out = {}
     for name, rows in found.items():
         times = [row["cpu_us"] for row in rows]

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 # Before gRPC is imported: its C core would write lines of its own into the JSON log.
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
-from . import demo, diff, explain, plan, run, scrub, test, validate, version
+from . import demo, diff, explain, plan, run, schema, scrub, test, validate, version
 
-COMMANDS = (run, validate, test, explain, plan, diff, scrub, version, demo)
+COMMANDS = (run, validate, test, explain, plan, diff, scrub, schema, version, demo)
 
 
 def build_parser() -> argparse.ArgumentParser:

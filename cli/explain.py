@@ -60,7 +60,7 @@ class Explanation:
 def run(args: argparse.Namespace) -> int:
     """Explain; 0 when there was a trace, else 1."""
     try:
-        config = load(args.config or shipped_paths(os.environ), TABLES, os.environ)
+        config = load(args.config or shipped_paths(os.environ), TABLES, os.environ, args.lenient)
         kernel = load_kernel()
         headers = _headers(args.header)
         requests = list(read_requests(args.trace))

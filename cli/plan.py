@@ -35,7 +35,7 @@ def add_parser(commands: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Describe; 0 when the configuration is valid, else 1."""
     try:
-        config = load(args.config or shipped_paths(os.environ), TABLES, os.environ)
+        config = load(args.config or shipped_paths(os.environ), TABLES, os.environ, args.lenient)
         Service(config, load_kernel())
     except ConfigErrors as errors:
         print(errors, file=sys.stderr)

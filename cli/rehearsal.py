@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 
 from ..config.model import Configuration, PipelineConfig
 from ..kernel.contract import Kernel
-from ..pipeline import build_row
 from ..processors.base import Judgement, Witness
+from ..processors.building import build_row
 from ..processors.row import Passed
 
 ROOM = 1 << 62

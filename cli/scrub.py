@@ -42,7 +42,7 @@ def add_parser(commands: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Show the changes; 0, with `--check` 1 when there are some, 2 when it cannot be done."""
     try:
-        config = load(args.config or shipped_paths(os.environ), TABLES, os.environ)
+        config = load(args.config or shipped_paths(os.environ), TABLES, os.environ, args.lenient)
         requests = [text_request(args.file)] if args.text else list(read_requests(args.file))
         scrubbing = Scrubbing(config, scrubbing_pipeline(config, args.pipeline), load_kernel())
         if not scrubbing.scrubs:

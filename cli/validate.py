@@ -7,7 +7,7 @@ import os
 import sys
 from typing import Any
 
-from ..config.errors import Problem
+from ..config.errors import BuildError, Problem
 from ..config.loader import ConfigErrors, load, shipped_paths
 from ..config.model import Configuration, PipelineConfig
 from ..kernel import KernelUnavailable
@@ -35,7 +35,7 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print every problem to stderr; 0 with a summary when there are warnings at most (`--strict`: none), else 1."""
     try:
-        configuration = load(args.config, TABLES, os.environ)
+        configuration = load(args.config, TABLES, os.environ, args.lenient)
         check_tests(configuration)
     except ConfigErrors as errors:
         print(errors, file=sys.stderr)
@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         Service(configuration, load_kernel())
     except (OSError, ValueError, KernelUnavailable) as error:
-        print(f"{files}: {error}", file=sys.stderr)
+        print(error if isinstance(error, BuildError) else f"{files}: {error}", file=sys.stderr)
         return 1
     if args.strict and warnings:
         print(f"{files}: {count(len(warnings), 'warning')}, which --strict does not let pass", file=sys.stderr)

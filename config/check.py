@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, TypeVar
@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from .errors import Problem
-from .fields import Step, is_secret, known_keys
+from .fields import Step, is_secret, keys_of, known_keys, meaning
 from .messages import SHAPES, WANTED, describe, found
 from .tree import Node, Place, plain
 
@@ -192,8 +192,13 @@ def _problem(model: type[BaseModel], finding: Finding) -> Problem:
         tag = node.child(error["ctx"]["discriminator"].strip("'"))
         node = tag if tag is not None else node
     present = finding.trail[-2].entries if len(finding.trail) > 1 else {}
-    known = known_keys(model, steps, present) if error["type"] == "extra_forbidden" else ()
-    return _place(error, node).problem(describe(error, node, known, secret))
+    known: Collection[str] = ()
+    if error["type"] == "extra_forbidden":
+        known = known_keys(model, steps, present)
+    elif WANTED.get(error["type"]) == "a mapping":
+        known = keys_of(model, steps)
+    about = meaning(model, steps) if error["type"] == "missing" else ""
+    return _place(error, node).problem(describe(error, node, known, secret, about))
 
 
 def _place(error: dict[str, Any], node: Node) -> Place:

@@ -13,7 +13,9 @@ from ..exporters.base import ExporterSpec
 from ..processors.base import ProcessorSpec
 from ..receivers.base import ReceiverSpec
 from .check import check
-from .errors import Problem, did_you_mean, one_of
+from .collector_names import RENAMED
+from .errors import Problem, did_you_mean
+from .lenient import unknown_type
 from .messages import found
 from .model import Component, PipelineConfig, Spec, Tables
 from .tree import Node
@@ -31,6 +33,8 @@ class Components:
     processors: Mapping[str, Component[ProcessorSpec]]
     exporters: Mapping[str, Component[ExporterSpec]]
     defined: Mapping[str, Mapping[str, Node]]
+    unreadable: frozenset[str] = frozenset()
+    """Sections that are no mapping, which is reported where the shape of the whole is checked."""
 
     def enable(self, pipelines: Iterable[PipelineConfig]) -> None:
         """Mark what the pipelines name."""
@@ -43,41 +47,51 @@ class Components:
 def check_components(root: Node, tables: Tables, problems: list[Problem]) -> Components:
     """Return what is valid; the rest is in `problems`."""
     sections = ("receivers", "processors", "exporters", "connectors", "extensions")
-    defined = {name: section.entries for name in sections if (section := root.child(name)) is not None}
+    written = {name: section for name in sections if (section := root.child(name)) is not None}
+    defined = {name: section.entries for name, section in written.items()}
     for id_, node in defined.get("connectors", {}).items():
-        problems.append(node.head.problem(f"unknown connector type {id_.partition('/')[0]!r}, there are none yet"))
+        component_type(id_, node, "connectors", (), problems)
     return Components(
-        receivers=_section("receiver", defined.get("receivers", {}), tables.receivers, problems),
-        processors=_section("processor", defined.get("processors", {}), tables.processors, problems),
-        exporters=_section("exporter", defined.get("exporters", {}), tables.exporters, problems),
+        receivers=_section("receivers", defined.get("receivers", {}), tables.receivers, problems),
+        processors=_section("processors", defined.get("processors", {}), tables.processors, problems),
+        exporters=_section("exporters", defined.get("exporters", {}), tables.exporters, problems),
         defined=defined,
+        unreadable=frozenset(
+            name for name, section in written.items() if not isinstance(section.value, (dict, type(None)))
+        ),
     )
 
 
-def component_type(id_: str, node: Node, what: str, known: Collection[str], problems: list[Problem]) -> str | None:
-    """Return the type that an id begins with, None after reporting that the id or the type is wrong."""
+def component_type(id_: str, node: Node, section: str, known: Collection[str], problems: list[Problem]) -> str | None:
+    """Return the type that an id begins with, None after reporting that the id or the type is wrong.
+
+    An old name of the collector's is reported as a warning.
+    """
     if not _ID.fullmatch(id_):
-        problems.append(node.head.problem(f"{id_!r} is no id of a component, expected 'type' or 'type/name'"))
+        expected = f"expected 'type' or 'type/name'{did_you_mean(id_, known)}"
+        problems.append(node.head.problem(f"{id_!r} is no id of a component, {expected}"))
         return None
     type_ = id_.partition("/")[0]
     if type_ not in known:
-        message = f"unknown {what} type {type_!r}, expected {one_of(known)}{did_you_mean(type_, known)}"
-        problems.append(node.head.problem(message))
+        problems.append(node.head.problem(unknown_type(section, type_, known)))
         return None
+    newer = RENAMED.get(section, {}).get(type_)
+    if newer is not None:
+        problems.append(node.head.warning(f"the collector calls {type_!r} {newer!r} now; both are accepted"))
     return type_
 
 
 def _section(
-    what: str, nodes: Mapping[str, Node], specs: Sequence[T], problems: list[Problem]
+    section: str, nodes: Mapping[str, Node], specs: Sequence[T], problems: list[Problem]
 ) -> dict[str, Component[T]]:
     by_type = {name: spec for spec in specs for name in (spec.name, *getattr(spec, "aliases", ()))}
     components: dict[str, Component[T]] = {}
     for id_, node in nodes.items():
-        type_ = component_type(id_, node, what, by_type, problems)
+        type_ = component_type(id_, node, section, by_type, problems)
         if type_ is None or node.unchecked:
             continue
         spec = by_type[type_]
-        own, off = (_own(node), False) if what != "processor" else _switch(spec.config, _own(node), problems)
+        own, off = (_own(node), False) if section != "processors" else _switch(spec.config, _own(node), problems)
         config = check(spec.config, own, problems)
         if config is not None:
             problems.extend(_lint(spec, config, own))

@@ -9,14 +9,14 @@ from pathlib import Path
 from .check import check
 from .components import Components, component_type
 from .errors import Problem, did_you_mean, one_of
+from .lenient import SIGNALS
 from .model import HealthConfig, LogsConfig, MetricsConfig, PipelineConfig
 from .shape import NO_EFFECT, Document, HealthCheck, Metrics
-from .tree import Node
+from .tree import Node, Place
 
 _SHIPPED = str(Path(__file__).parent)
 _EXTENSIONS = ("health_check",)
 _ROLES = ("receivers", "processors", "exporters")
-_SIGNALS = ("logs", "metrics", "profiles")
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,14 @@ def check_service(root: Node, components: Components, problems: list[Problem], c
         return None
     return ServiceConfig(
         pipelines={
-            id_: PipelineConfig(id_, "traces", *(tuple(dict.fromkeys(getattr(row, role))) for role in _ROLES))
+            id_: PipelineConfig(
+                id_,
+                "traces",
+                receivers=tuple(dict.fromkeys(row.receivers)),
+                processors=tuple(dict.fromkeys(row.processors)),
+                exporters=tuple(dict.fromkeys(row.exporters)),
+                places=_places(pipelines[id_].child("processors")),
+            )
             for id_, row in document.service.pipelines.items()
         },
         metrics=_metrics(document.service.telemetry.metrics),
@@ -73,17 +80,25 @@ def _names(listed: Node | None) -> set[str]:
     return {item.value for item in (listed.items if listed is not None else ()) if isinstance(item.value, str)}
 
 
+def _places(listed: Node | None) -> dict[str, Place]:
+    return {str(item.value): item.place for item in (listed.items if listed is not None else ())}
+
+
 def _check_pipeline(id_: str, node: Node, components: Components, problems: list[Problem], complete: bool) -> None:
     signal, slash, name = id_.partition("/")
-    if signal in _SIGNALS:
-        problems.append(
-            node.head.problem(f"pipelines of {signal} are not supported, expected 'traces' or 'traces/name'")
-        )
-    elif signal != "traces" or (slash and not name.strip()):
+    if signal in SIGNALS:
+        expected = "expected 'traces' or 'traces/name'; --lenient leaves it out"
+        problems.append(node.head.problem(f"pipelines of {signal} are not supported, {expected}"))
+        return
+    if signal != "traces" or (slash and not name.strip()):
         hint = did_you_mean(signal, ("traces",))
         problems.append(node.head.problem(f"{id_!r} is no pipeline, expected 'traces' or 'traces/name'{hint}"))
     for role in _ROLES:
-        _check_references(role, node.child(role), components.defined.get(role, {}), problems, complete)
+        # A connector stands at the end of one row and at the beginning of another.
+        both = components.defined.get("connectors", {}) if role != "processors" else {}
+        defined = {**both, **components.defined.get(role, {})}
+        readable = complete and role not in components.unreadable
+        _check_references(role, node.child(role), defined, problems, readable)
 
 
 def _check_references(
@@ -108,7 +123,7 @@ def _health(root: Node, components: Components, problems: list[Problem], complet
     defined = components.defined.get("extensions", {})
     valid: dict[str, HealthConfig] = {}
     for id_, node in defined.items():
-        if component_type(id_, node, "extension", _EXTENSIONS, problems):
+        if component_type(id_, node, "extensions", _EXTENSIONS, problems):
             config = check(HealthCheck, node, problems)
             if config is not None:
                 valid[id_] = HealthConfig(*config.endpoint, config.path)

@@ -38,12 +38,22 @@ def expand(node: Node, env: Mapping[str, str], problems: list[Problem]) -> Node:
     if isinstance(node.value, list):
         items = [expand(child, env, problems) for child in node.value]
         return replace(node, value=items, size=1 + sum(child.size for child in items))
-    if isinstance(node.value, str) and "$" in node.value:
+    if isinstance(node.value, str) and "$" in node.value and not node.settled:
         try:
             return _Expansion(env, node, problems).result()
         except BadReferenceError as error:
             problems.append(node.place.problem(str(error)))
     return replace(node)
+
+
+def settled(node: Node) -> Node:
+    """Return a copy of an expanded tree that `expand` leaves as it is."""
+    value = node.value
+    if isinstance(value, dict):
+        value = {key: settled(child) for key, child in value.items()}
+    elif isinstance(value, list):
+        value = [settled(item) for item in value]
+    return replace(node, value=value, settled=True)
 
 
 class _Expansion:
@@ -54,6 +64,8 @@ class _Expansion:
         self.node = node
         self.problems = problems
         self.written = str(node.value)
+        self.used = False
+        """Some variable has given text: what comes of it may be a secret."""
 
     def result(self) -> Node:
         if _unclosed(self.written):
@@ -67,7 +79,7 @@ class _Expansion:
             rounds += 1
             if rounds > MAX_ROUNDS or len(text) > MAX_LENGTH:
                 raise BadReferenceError("the variables refer to each other without end")
-        source = self.written if rounds else None
+        source = self.written if self.used else None
         return replace(self.node, value=_text(text.replace("$$", "$")), source=source)
 
     def _whole(self, value: str | None) -> Node:
@@ -89,6 +101,7 @@ class _Expansion:
             raise BadReferenceError(self._complaint(reference))
         name, default = match[1], match[2]
         if name in self.env:
+            self.used = True
             return self.env[name] or None
         if default is None:
             message = f"the environment variable {name} is not set, so this is empty"

@@ -35,10 +35,20 @@ class Problem:
 class ConfigErrors(Exception):
     """Everything that is wrong with a configuration, all at once; its text has one problem a line."""
 
-    def __init__(self, problems: Iterable[Problem]) -> None:
-        """Keep the problems in order of file and position; warnings may be among them."""
+    def __init__(self, problems: Iterable[Problem], files: Iterable[str] = ()) -> None:
+        """Keep the problems in order of file and position; warnings may be among them. `files`: all that were read."""
+        self.files = tuple(files)
         self.problems = sorted(dict.fromkeys(problems), key=lambda p: (p.file, p.line, p.column, p.path))
         super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+class BuildError(ValueError):
+    """A configuration that is valid cannot be built; its text is the problem, with its place."""
+
+    def __init__(self, problem: Problem) -> None:
+        """Keep the problem."""
+        self.problem = problem
+        super().__init__(str(problem))
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
@@ -48,6 +58,9 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     if not close:
         folded = {name.lower().replace("-", "_"): name for name in names}
         close = [folded[fold] for fold in difflib.get_close_matches(word.lower().replace("-", "_"), folded, 1, 0.7)]
+    if not close and len(word) > 2:
+        inside = [name for name in names if word.lower() in name.lower()]
+        close = inside if len(inside) == 1 else []
     return f"; did you mean {close[0]!r}?" if close else ""
 
 

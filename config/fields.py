@@ -10,6 +10,8 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import AliasChoices, BaseModel, SecretBytes, SecretStr
 from pydantic.fields import FieldInfo
 
+from .docstrings import field_texts
+
 Step = tuple[object, bool]
 """One element of a location, and whether it only names the member of a union."""
 
@@ -30,6 +32,21 @@ def known_keys(model: type[BaseModel], steps: Sequence[Step], present: Collectio
     candidates = [keys for keys in every if steps[-1][0] not in keys]
     shared = [sum(1 for key in keys if key in present) for keys in candidates]
     return {key for keys, count in zip(candidates, shared, strict=True) if count == max(shared) for key in keys}
+
+
+def keys_of(model: type[BaseModel], steps: Sequence[Step]) -> set[str]:
+    """Return the keys of the mapping that is wanted there; none when it may be one of several kinds."""
+    found = _models(_at(model, steps))
+    return set(_fields(found[0])) if len(found) == 1 else set()
+
+
+def meaning(model: type[BaseModel], steps: Sequence[Step]) -> str:
+    """Return what the source says about a field, as `: ...`; nothing where it says nothing, or several things."""
+    name = str(steps[-1][0])
+    models = [found for found in _models(_at(model, steps[:-1])) if name in found.model_fields]
+    texts = {found.model_fields[name].description or field_texts(found).get(name, "") for found in models}
+    text = texts.pop() if len(texts) == 1 else ""
+    return f": {text[:1].lower()}{text[1:].rstrip('.')}" if text else ""
 
 
 def is_secret(model: type[BaseModel], steps: Sequence[Step]) -> bool:
@@ -69,7 +86,13 @@ def _members(annotations: Iterable[Any]) -> Iterator[Any]:
 
 
 def _forms(model: type[BaseModel]) -> list[type[BaseModel]]:
-    """Return the model, with its subclasses if it is one that chooses among them (it wraps its own validation)."""
+    """Return the model, with its subclasses if it is one that chooses among them (it wraps its own validation).
+
+    A model that is written otherwise than it is kept says how: `written_forms()` returns models of what is written.
+    """
+    written = getattr(model, "written_forms", None)
+    if written is not None:
+        return list(written())
     wraps = any(found.info.mode == "wrap" for found in model.__pydantic_decorators__.model_validators.values())
     return [model, *(model.__subclasses__() if wraps else ())]
 

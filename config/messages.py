@@ -73,15 +73,18 @@ def found(node: Node, secret: bool) -> str:
     return kind
 
 
-def describe(error: dict[str, Any], node: Node, known: Collection[str], secret: bool) -> str:
-    """Return the message for one of pydantic's errors; `node` is the value it is about."""
+def describe(error: dict[str, Any], node: Node, known: Collection[str], secret: bool, about: str = "") -> str:
+    """Return the message for one of pydantic's errors; `node` is the value it is about.
+
+    `known` are the keys that may stand there; `about` says what a missing key means.
+    """
     kind, context = error["type"], error.get("ctx", {})
     if kind == "extra_forbidden":
         name = str(error["loc"][-1])
         expected = f", expected {one_of(known)}" if known and len(known) <= 16 else ""
         return f"unknown key {name!r}{expected}{did_you_mean(name, known)}"
     if kind == "missing":
-        return f"the key {str(error['loc'][-1])!r} is missing"
+        return f"the key {str(error['loc'][-1])!r} is missing{about}"
     if kind in ("literal_error", "enum"):
         return _choice(node, re.findall(r"'([^']*)'", context["expected"]) or [str(context["expected"])], secret)
     if kind == "union_tag_invalid":
@@ -89,8 +92,23 @@ def describe(error: dict[str, Any], node: Node, known: Collection[str], secret: 
     if kind == "union_tag_not_found":
         return f"the key {context['discriminator']} is missing, which says what kind of entry this is"
     if kind in WANTED:
-        return f"expected {WANTED[kind].format(**context)}, found {found(node, secret)}"
+        wanted = WANTED[kind].format(**{key: _number(value) for key, value in context.items()})
+        return f"expected {wanted}{_how(wanted, node, known)}, found {found(node, secret)}"
     return _said(str(context["error"]) if "error" in context else str(error["msg"]), node, secret)
+
+
+def _number(value: Any) -> Any:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _how(wanted: str, node: Node, known: Collection[str]) -> str:
+    """Return how a list or a mapping is written, to somebody who wrote something else."""
+    if wanted == "a list":
+        return " (each entry begins with '- ')" if isinstance(node.value, dict) else ""
+    if wanted != "a mapping":
+        return ""
+    keys = f" with the keys {one_of(known)}" if 0 < len(known) <= 12 else ""
+    return f"{keys} (no '- ' before them)" if isinstance(node.value, list) else keys
 
 
 def _choice(node: Node, options: list[str], secret: bool) -> str:

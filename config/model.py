@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel
 
@@ -12,7 +12,8 @@ from ..exporters.base import ExporterSpec
 from ..processors.base import ProcessorSpec
 from ..receivers.base import ReceiverSpec
 from .errors import Problem
-from .tree import Node
+from .files import named_files
+from .tree import Node, Place
 
 Spec = ReceiverSpec | ProcessorSpec | ExporterSpec
 S = TypeVar("S", bound=Spec, covariant=True)
@@ -59,6 +60,8 @@ class PipelineConfig:
     receivers: tuple[str, ...]
     processors: tuple[str, ...]
     exporters: tuple[str, ...]
+    places: Mapping[str, Place] = field(default_factory=dict, compare=False, repr=False)
+    """Where the pipeline names each processor, for errors that show only when it is built."""
 
 
 @dataclass(frozen=True)
@@ -108,3 +111,10 @@ class Configuration:
     sources: tuple[str, ...] = ()
     """The files that were read, rule files too."""
     warnings: tuple[Problem, ...] = ()
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """All files that this was made of: the sources, and keys and certificates of processors and exporters."""
+        components: list[Component[Any]] = [*self.processors.values(), *self.exporters.values()]
+        used = [component.config for component in components if component.enabled]
+        return tuple(dict.fromkeys((*self.sources, *named_files(used))))

@@ -32,7 +32,9 @@ def _level(value: Any) -> Any:
 
 
 Endpoint = Annotated[
-    tuple[str, int], BeforeValidator(parse_endpoint), WithJsonSchema({"type": "string", "examples": ["0.0.0.0:8888"]})
+    tuple[str, int],
+    BeforeValidator(parse_endpoint),
+    WithJsonSchema({"title": "address", "type": "string", "examples": ["0.0.0.0:8888"]}),
 ]
 Level = Annotated[Literal["debug", "info", "warn", "error"], BeforeValidator(_level)]
 Detail = Annotated[Literal["none", "basic", "normal", "detailed"], BeforeValidator(_level)]
@@ -49,6 +51,7 @@ class HealthCheck(Shape):
 
     endpoint: Endpoint = ("0.0.0.0", 13133)  # noqa: S104 - probed by the kubelet
     path: str = Field("/", pattern="^/")
+    """Where readiness is asked for; `/ready` and `/live` answer as well."""
 
 
 class Prometheus(Shape):
@@ -57,10 +60,15 @@ class Prometheus(Shape):
     host: str = "0.0.0.0"  # noqa: S104 - scraped from outside the pod
     port: int = Field(8888, ge=0, le=65_535)
     without_scope_info: bool | None = None
+    """Without effect."""
     without_units: bool | None = None
+    """Without effect."""
     without_type_suffix: bool | None = None
+    """Without effect."""
     with_resource_constant_labels: dict[str, Any] | None = None
+    """Without effect."""
     translation_strategy: str | None = None
+    """Without effect."""
 
 
 class PullExporter(Shape):
@@ -80,17 +88,22 @@ class Reader(Shape):
 
     pull: Pull | None = None
     periodic: dict[str, Any] | None = None
+    """Accepted with a warning, without effect."""
 
 
 class Metrics(Shape):
     """`service.telemetry.metrics`: where Prometheus scrapes."""
 
     level: Detail = "normal"
+    """`none`: metrics are not served; the others are alike."""
     address: Endpoint | None = None
     """The older form; `readers` is the newer one."""
     readers: list[Reader] | None = None
+    """The newer form of `address`; one reader that is scraped."""
     views: list[Any] | None = None
+    """Accepted with a warning, without effect."""
     legacy_names: bool = False
+    """Counters are also served without `_total`."""
 
     @model_validator(mode="after")
     def _one_address(self) -> Metrics:
@@ -105,11 +118,17 @@ class Logs(Shape):
     """`service.telemetry.logs`; but for the level it is accepted without effect: the log is JSON lines on stderr."""
 
     level: Level = "info"
+    """Of the log, JSON lines on stderr."""
     encoding: str | None = None
+    """Accepted with a warning, without effect, as are those below unless they say otherwise."""
     development: bool | None = None
+    """Without effect."""
     disable_caller: bool | None = None
+    """Without effect."""
     disable_stacktrace: bool | None = None
+    """Without effect."""
     disable_zap_resource: bool | None = None
+    """Without effect."""
     sampling: dict[str, Any] | None = None
     output_paths: list[str] | None = None
     error_output_paths: list[str] | None = None
@@ -123,22 +142,29 @@ class Telemetry(Shape):
     logs: Logs = Logs()
     metrics: Metrics = Metrics()
     traces: dict[str, Any] | None = None
+    """Accepted with a warning, without effect."""
     resource: dict[str, Any] | None = None
+    """Accepted with a warning, without effect."""
 
 
 class Pipeline(Shape):
     """One of `service.pipelines`: ids of components, in the order of effect."""
 
     receivers: list[str] = Field(min_length=1)
+    """Ids of receivers, at least one."""
     processors: list[str] = []
+    """Ids of processors, in the order of effect."""
     exporters: list[str] = Field(min_length=1)
+    """Ids of exporters, at least one."""
 
 
 class Service(Shape):
     """`service`: what runs."""
 
     extensions: list[str] = []
+    """Ids of the extensions that run."""
     pipelines: dict[str, Pipeline] = Field(min_length=1)
+    """By id, `traces` or `traces/name`."""
     telemetry: Telemetry = Telemetry()
     shutdown_grace: Duration = DEFAULT_GRACE
     """Our own key: how long a stop may take, judging and flushing included."""
@@ -148,11 +174,17 @@ class Document(Shape):
     """A whole configuration; the components are checked one by one against the tables."""
 
     receivers: dict[str, Any] = {}
+    """Components by id."""
     processors: dict[str, Any] = {}
+    """Components by id."""
     exporters: dict[str, Any] = {}
+    """Components by id."""
     connectors: dict[str, Any] = {}
+    """There are none yet."""
     extensions: dict[str, Any] = {}
+    """Components by id."""
     service: Service
+    """What runs."""
 
 
 SECTIONS = tuple(Document.model_fields)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -50,6 +51,8 @@ class Node:
     """What was written, when the value came out of the environment: it may be a secret, so it is never quoted."""
     verbatim: str | None = None
     """The environment's text, for fields that want a string where the text looks like something else."""
+    settled: bool = False
+    """Substitution has been done here already, so a `${` that is left is text."""
     unchecked: bool = False
     """A part of it could not be read, which has been reported: checking the rest would only add noise."""
 
@@ -284,10 +287,22 @@ def _position(text: str, offset: int) -> tuple[int, int]:
 _HINTS = (
     ("cannot start any token", "\t", "a tab stands here; YAML is indented with spaces only"),
     ("cannot start any token", "%@`", "a text that begins with this character needs quotes"),
-    ("mapping values are not allowed", "", "a ':' is not expected here; wrong indentation, or are quotes missing?"),
+    ("mapping values are not allowed", "", "a ':' is not expected here: wrong indentation, or text that needs quotes"),
     ("expected <block end>", "", "this line is not indented like those beside it"),
     ("could not find expected ':'", "", "a line of the form 'key: value' was expected"),
 )  # fmt: skip
+
+
+def _open_bracket(text: str) -> Any:
+    """Return where the innermost bracket stands that is never closed, None where all are."""
+    open_: list[Any] = []
+    with contextlib.suppress(yaml.YAMLError):
+        for token in yaml.scan(text, Loader=yaml.SafeLoader):
+            if isinstance(token, (yaml.FlowSequenceStartToken, yaml.FlowMappingStartToken)):
+                open_.append(token.start_mark)
+            elif isinstance(token, (yaml.FlowSequenceEndToken, yaml.FlowMappingEndToken)):
+                open_.pop()
+    return open_[-1] if open_ else None
 
 
 def _syntax_problem(text: str, file: str, error: yaml.MarkedYAMLError) -> Problem:
@@ -301,7 +316,13 @@ def _syntax_problem(text: str, file: str, error: yaml.MarkedYAMLError) -> Proble
     if error.context and "quoted scalar" in error.context and "end of stream" in said and error.context_mark:
         place = Place(file, error.context_mark.line + 1, error.context_mark.column + 1)
         return place.problem("this is no YAML: the quote that is opened here is not closed")
+    bracket = _open_bracket(text) if "stream end" in said else None
+    if bracket is not None:
+        place = Place(file, bracket.line + 1, bracket.column + 1)
+        return place.problem("this is no YAML: the bracket that is opened here is not closed")
     message = next((hint for part, chars, hint in _HINTS if part in said and (not chars or found in chars)), said)
+    if "expected <block end>" in said and row[: column - 1].strip(" -"):
+        message = "the text goes on after its closing quote; put the whole of it into quotes of the other kind"
     if row[: column - 1].rstrip().endswith("$") and found == "{":
         message = "inside [ ] and { } a '${...}' needs quotes"
     elif message == said and error.context:

@@ -31,6 +31,7 @@ class DebugSettings(Settings):
     verbosity: Literal["basic", "normal", "detailed"] = "basic"
     """basic: sums; normal: also the services of the second's last request; detailed: also its first spans' names."""
     sampling_initial: int = Field(2, ge=0)
+    """Accepted; without effect, as are those below."""
     sampling_thereafter: int = Field(1, ge=0)
     use_internal_logger: bool = True
     output_paths: list[str] = Field(default_factory=list)

@@ -43,12 +43,19 @@ class OtlpGrpcSettings(SenderSettings):
     """`host:port`, also after `http://` (plain text), `https://` (TLS) or `dns:///`; or `unix:` and a path."""
     tls: TlsSettings = Field(default_factory=TlsSettings)
     compression: str = "gzip"
+    """Of requests: `none`, `gzip`."""
     keepalive: KeepaliveSettings | None = None
+    """Pings on an idle connection."""
     wait_for_ready: bool = False
+    """Wait for a connection instead of failing the attempt."""
     balancer_name: Literal["round_robin", "pick_first"] = "round_robin"
+    """How one of several addresses is chosen."""
     authority: str | None = None
+    """The `:authority` of requests."""
     read_buffer_size: int | None = None
+    """Without effect."""
     write_buffer_size: int | None = None
+    """Without effect."""
 
     @field_validator("endpoint")
     @classmethod

@@ -39,6 +39,7 @@ class CompressionParams(Settings):
     """`compression_params`."""
 
     level: int | None = Field(None, ge=-1, le=22)
+    """Left out: the algorithm's own default."""
 
 
 class OtlpHttpSettings(SenderSettings):
@@ -49,21 +50,31 @@ class OtlpHttpSettings(SenderSettings):
     traces_endpoint: str | None = None
     """The whole URL, instead of `endpoint`."""
     metrics_endpoint: str | None = None
+    """Without effect."""
     logs_endpoint: str | None = None
+    """Without effect."""
     profiles_endpoint: str | None = None
+    """Without effect."""
     timeout: Duration = 30 * SECOND
     tls: TlsSettings = Field(default_factory=TlsSettings)
     compression: str = "gzip"
+    """Of requests: `none`, `gzip`, `zstd`, `deflate`."""
     compression_params: CompressionParams = Field(default_factory=CompressionParams)
     encoding: str = "proto"
+    """Of bodies; `proto` is the only one."""
     proxy_url: str | None = None
     max_conns_per_host: int = Field(0, ge=0)
+    """Connections at the same time; 0: no bound."""
     idle_conn_timeout: Duration = 90 * SECOND
     disable_keep_alives: bool = False
     max_idle_conns: int | None = None
+    """Without effect."""
     max_idle_conns_per_host: int | None = None
+    """Without effect."""
     read_buffer_size: int | None = None
+    """Without effect."""
     write_buffer_size: int | None = None
+    """Without effect."""
 
     @field_validator("compression", mode="before")
     @classmethod

@@ -36,9 +36,11 @@ class BatchSettings(Settings):
 
     flush_timeout: Duration = SECOND // 5
     min_size: int = Field(8192, ge=0)
+    """A request goes as soon as there is so much, in the unit of `sizer`."""
     max_size: int = Field(0, ge=0)
     """0: no bound but that of Tailgate, 2 MiB."""
     sizer: Literal["items", "bytes"] = "items"
+    """The unit of the sizes: `items` (spans), `bytes`."""
 
     @model_validator(mode="after")
     def _ordered(self) -> BatchSettings:
@@ -63,12 +65,17 @@ class QueueSettings(Settings):
     queue_size: int | None = Field(None, ge=1)
     """In the unit of `sizer`; requests where that is not written. Absent: bytes alone bound the queue."""
     sizer: Literal["requests", "items", "bytes"] | None = None
+    """The unit of `queue_size`: `requests` (the default), `items` (spans), `bytes`."""
     queue_bytes: int = Field(QUEUE_BYTES, ge=1)
+    """Bytes that wait, are under way, or wait for a retry."""
     block_on_overflow: bool = False
     """Accepted; the sampler never lets go of more than the queue has room for."""
     wait_for_result: bool = False
+    """`true` is an error: OK means that spans are in memory."""
     storage: str | None = None
+    """An error if set."""
     batch: BatchSettings | None = None
+    """How requests are merged; none: as the `batch` processor says."""
 
     @model_validator(mode="after")
     def _possible(self) -> QueueSettings:
@@ -92,8 +99,11 @@ class RetrySettings(Settings):
 
     enabled: bool = True
     initial_interval: Duration = 5 * SECOND
+    """The first wait."""
     randomization_factor: float = Field(0.5, ge=0, le=1)
+    """Waits are spread by so much."""
     multiplier: float = Field(1.5, ge=1)
+    """How much longer each wait is."""
     max_interval: Duration = 30 * SECOND
     max_elapsed_time: Duration = 300 * SECOND
     """0: without end."""
@@ -122,6 +132,7 @@ class SenderSettings(Settings):
     timeout: Duration = 5 * SECOND
     """Of one attempt; 0: none."""
     headers: dict[str, SecretStr] = Field(default_factory=dict)
+    """Names and values, on every request."""
     sending_queue: QueueSettings = Field(default_factory=QueueSettings)
     retry_on_failure: RetrySettings = Field(default_factory=RetrySettings)
 

@@ -22,16 +22,26 @@ class TlsSettings(Settings):
     insecure: bool = False
     """Plain text, for gRPC; over HTTP the endpoint's scheme says so."""
     insecure_skip_verify: bool = False
+    """HTTP only; gRPC always verifies."""
     ca_file: str | None = None
+    """Authorities that the upstream's certificate must be of; left out: the system's."""
     ca_pem: str | None = None
+    """Authorities that the upstream's certificate must be of; left out: the system's."""
     cert_file: str | None = None
+    """Of the certificate to show, with its key (mTLS)."""
     cert_pem: str | None = None
+    """Of the certificate to show, with its key (mTLS)."""
     key_file: str | None = None
+    """Of the certificate to show, with its key (mTLS)."""
     key_pem: SecretStr | None = None
+    """Of the certificate to show, with its key (mTLS)."""
     server_name_override: str | None = None
+    """The name in the upstream's certificate."""
     min_version: TlsVersion = "1.2"
+    """HTTP only."""
     max_version: TlsVersion | None = None
     include_system_ca_certs_pool: bool = False
+    """Use the system's authorities as well."""
 
     @model_validator(mode="after")
     def _complete(self) -> TlsSettings:

@@ -54,6 +54,7 @@ class Scrub(TypedDict):
     kind: Literal["scrub"]
     positions: list[str]
     skip: str | None
+    only: NotRequired[str | None]
     keys: list[ScrubRule]
     values: list[ScrubRule]
     allow: NotRequired[str | None]
@@ -164,6 +165,9 @@ class LabelBook(Protocol):
 
     def add(self, label: LabelSpec) -> int:
         """Return the new label's number (1, 2, ...); at most 65,535 of them, then `ValueError`."""
+
+    def __len__(self) -> int:
+        """Return how many labels were added."""
 
 
 class Columns(Protocol):
@@ -291,6 +295,26 @@ class Table(Protocol):
     @property
     def held_bytes(self) -> int:
         """As in `stats`, which costs more to ask."""
+
+    def epochs(self) -> list[int]:
+        """The epochs under which spans are held, and the present one, ascending; a new table's is 0."""
+
+    def adopt(
+        self,
+        program: Program,
+        upgrades: Mapping[int, Program],
+        kept_decisions: int,
+        dropped_decisions: int,
+        early: Sequence[Early] = (),
+    ) -> int:
+        """Hold records of `program` from now on and return the new epoch; the decision cache gets these sizes.
+
+        A trace that is held is asked for the new early conditions when more of its spans come.
+
+        A trace that was held under an earlier epoch is walked by that epoch's upgrade before anybody sees it again:
+        when more of its spans are filed, or when it is handed out. ValueError when one of `epochs` has no upgrade, or
+        one that computes other facts than `program`.
+        """
 
     def stats(self) -> TableStats:
         """What is held now."""

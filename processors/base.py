@@ -6,13 +6,13 @@ turns a validated configuration into one `Part`. No processor imports another; `
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol
 
 from pydantic import BaseModel
 
-from ..kernel.contract import FactsSpec, Kernel, LabelBook, Program, Records, Stage
+from ..kernel.contract import FactsSpec, Kernel, LabelBook, LabelSpec, Program, Records, Stage
 from ..telemetry.samples import Sample
 
 
@@ -80,6 +80,23 @@ class BuildContext:
     witness: Witness | None = None
     """Who is told of every trace that is judged; None: nobody, at no cost."""
 
+    known_labels: dict[Hashable, int] = field(default_factory=dict)
+    """What `label` has made."""
+
+    def anew(self) -> BuildContext:
+        """Return a context for the same pipeline under new rules: labels keep their numbers and their meaning."""
+        return replace(self, id="", context=[])
+
+    def label(self, owner: Hashable, label: LabelSpec) -> int:
+        """Return the number of an owner's label; one that it has had before, under earlier rules too, is not made anew.
+
+        Raises ValueError when the book is full.
+        """
+        key = (owner, label["keep"], tuple(label["span"]), tuple(label["resource"]), label["threshold"])
+        if key not in self.known_labels:
+            self.known_labels[key] = self.labels.add(label)
+        return self.known_labels[key]
+
     def context_index(self, name: str) -> int:
         """Return the position of a request value (such as `metadata.x-tenant`) among those given to `digest`."""
         if name not in self.context:
@@ -142,6 +159,15 @@ class Sampler(Protocol):
     def held_bytes(self) -> int:
         """The bytes alone, which is asked several times a request."""
 
+    def epochs(self) -> list[int]:
+        """The epochs of rules under which spans are held, and the present one (see `Table.adopt`)."""
+
+    def take_over(self, before: Sampler, upgrades: Mapping[int, Program]) -> int:
+        """Go on with what the sampler of earlier rules holds, remembers and has spent; return the new epoch.
+
+        `upgrades` has a program for each of its epochs. Does not fail.
+        """
+
     def samples(self) -> Iterable[Sample]:
         """Its metrics, read at scrape time."""
 
@@ -162,6 +188,9 @@ class Decider(Protocol):
 
     def decide(self, records: Records) -> None:
         """Set the label of every trace that has none in the decider's slot."""
+
+    def take_over(self, before: Decider) -> None:
+        """Know what the decider of earlier rules knew."""
 
     def samples(self) -> Iterable[Sample]:
         """Its metrics, read at scrape time."""

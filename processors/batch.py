@@ -23,7 +23,9 @@ class BatchConfig(BaseModel):
     send_batch_max_size: Annotated[int, Field(ge=0)] = 0
     """The most spans in one request; 0: no bound but that of the exporter."""
     metadata_keys: list[str] = []
+    """Not supported: an error if set."""
     metadata_cardinality_limit: Annotated[int, Field(ge=0)] = 1000
+    """Without effect."""
 
     @field_validator("metadata_keys")
     @classmethod

@@ -37,15 +37,21 @@ class MemoryLimiterConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     check_interval: Duration = SECOND
+    """How often memory is read; between two readings what comes in is added."""
     limit_mib: Mib = 0
+    """The hard limit; MiB go before percent."""
     spike_limit_mib: Mib = 0
+    """The soft limit is the hard one less this; 0: a fifth of it."""
     limit_percentage: Percentage = 0
+    """The same in percent of the container's memory (or the host's)."""
     spike_limit_percentage: Percentage = 0
+    """The same in percent."""
     budget_mib: Mib = 0
     """What may be in flight, held and queued."""
     budget_percentage: Percentage = 0
     """The same in percent of the soft limit."""
     min_gc_interval_when_soft_limited: Duration = 10 * SECOND
+    """Least time between two collections of garbage."""
     min_gc_interval_when_hard_limited: Duration = SECOND
     max_gc_interval_when_soft_limited: Duration = 0
     """Accepted, without effect, as is the next one: intervals do not grow here."""
@@ -138,18 +144,22 @@ class MemoryGovernor:
 
         `used` returns the bytes in use (by default as `memory_in_use` for these bounds), `collect` frees what is not.
         """
-        extra = bounds if isinstance(bounds, MemoryLimits) else MemoryLimits(**vars(bounds))
-        self.bounds = extra
+        self._given = used
+        self.adopt(bounds)
         self.in_flight = 0
         self._held = held
         self._refuse = refuse
-        self._read = used or memory_in_use(extra.of_group)
         self._collect = collect
         self._used = 0
         self._counted = 0
         self._level: Level = "normal"
         self._collected: int | None = None
         self.collections = 0
+
+    def adopt(self, bounds: Limiting) -> None:
+        """Hold to other bounds from now on; what is counted stays."""
+        self.bounds = bounds if isinstance(bounds, MemoryLimits) else MemoryLimits(**vars(bounds))
+        self._read = self._given or memory_in_use(self.bounds.of_group)
 
     def check(self, now: int) -> Level:
         """Read the memory in use, collect garbage when it is short, and return the level; `now` in ns."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, field_validator, model_validator
 
 from ..kernel.contract import RETENTION, VERDICT, Records, Stage
 from ..rules.conditions import TraceCondition, trace_condition
@@ -20,7 +20,7 @@ from ..rules.facts import FactsBuilder, compile_test
 from ..rules.implication import implies, never
 from ..rules.values import encoded_value, key_value
 from ..telemetry.samples import Sample
-from .base import BuildContext, Deciding, Fused, ProcessorSpec
+from .base import BuildContext, Decider, Deciding, Fused, ProcessorSpec
 
 NO_POLICY = "none"
 """The class under which traces are counted that no policy applies to when there is no default."""
@@ -51,6 +51,10 @@ class Class(Model):
         return ttl
 
 
+def _or_a_duration(schema: dict[str, Any]) -> None:
+    schema["anyOf"].append(TypeAdapter(Duration).json_schema())
+
+
 class Policy(Class):
     """A retention for the traces that satisfy a condition."""
 
@@ -61,7 +65,7 @@ class Config(Model):
     """A default, and policies with conditions."""
 
     enabled: bool = True
-    default: Class | None = None
+    default: Class | None = Field(None, json_schema_extra=_or_a_duration)
     """For traces that no policy applies to; a bare duration is one with the name `default`."""
     policies: list[Policy] = []
     choose: Literal["longest", "first"] = "longest"
@@ -100,7 +104,7 @@ class RetentionDecider:
         tests = [trace_condition(policy.when, builder) for policy in config.policies]
         self.facts = builder.spec()
         self._config = config
-        self._book = context.labels
+        self._label = context.label
         self._said = context.retentions
         # Taken now: the context is the pipeline's, and its id is another's once this is built.
         self._origin = {"pipeline": context.pipeline, "processor": context.id}
@@ -132,6 +136,11 @@ class RetentionDecider:
             self._count(label).spans += spans[row]
         records.label(RETENTION, labels)
 
+    def take_over(self, before: Decider) -> None:
+        """Know the classes of labels that late spans may still carry."""
+        if isinstance(before, RetentionDecider):
+            self._class_of = before._class_of | self._class_of
+
     def samples(self) -> Iterable[Sample]:
         """Return how many traces and spans were tagged, by class."""
         for name, count in self._counts.items():
@@ -141,7 +150,11 @@ class RetentionDecider:
 
     def _register(self, class_: Class) -> int:
         attributes = [key_value(key, value) for key, value in _attributes(self._config, class_).items()]
-        return self._book.add({"keep": True, "span": [], "resource": attributes, "threshold": "leave"})
+        return self._add(class_.name, attributes)
+
+    def _add(self, name: str, attributes: list[tuple[str, bytes]]) -> int:
+        owner = (self._origin["processor"], name)
+        return self._label(owner, {"keep": True, "span": [], "resource": attributes, "threshold": "leave"})
 
     def _find(self, mask: int) -> int | None:
         """Return the index of the policy that wins; None when none applies."""
@@ -163,7 +176,7 @@ class RetentionDecider:
     def _leave(self, name: str) -> int:
         """Return a label that changes nothing but records the decision, so that late spans follow it."""
         if name not in self._neutral:
-            label = self._book.add({"keep": True, "span": [], "resource": [], "threshold": "leave"})
+            label = self._add(name, [])
             self._neutral[name] = label
             self._class_of[label] = name
         return self._neutral[name]

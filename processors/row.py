@@ -6,12 +6,14 @@ stands after it is walked when a kept trace is let go. The order that is written
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from ..kernel.contract import FactsSpec, Kernel, Limits, Program, Records, Stage
 from ..telemetry.samples import Sample
 from .base import Decider, Deciding, Fused, Holding, Outcome, Part, Sampler
+from .upgrade import Scrubbed, missing, scrubbing
 
 LIMITS: Limits = {"max_bytes": 256 << 20, "max_spans": 1 << 20, "max_attributes": 1 << 14, "max_depth": 32}
 """Bounds of one request; the receivers' own limits on its size are lower."""
@@ -20,7 +22,12 @@ NO_FACTS: FactsSpec = {"leaves": [], "numbers": [], "keys": [], "compare": []}
 
 
 class RowError(ValueError):
-    """The processors cannot stand in this order; the message says which and why."""
+    """The processors cannot stand in this order; the message says why."""
+
+    def __init__(self, component: str, why: str) -> None:
+        """`component` is the id of the processor that cannot stand where it does."""
+        self.component, self.why = component, why
+        super().__init__(f"{component}: {why}")
 
 
 @dataclass
@@ -33,6 +40,43 @@ class Segment:
     """Why each stage that may drop spans does so."""
     sampler: Sampler | None = None
     decider: Decider | None = None
+    id: str = ""
+    """Of the component at its end."""
+    facts: FactsSpec = field(default_factory=lambda: NO_FACTS)
+    scrubbed: list[Scrubbed] = field(default_factory=list)
+    """The scrubbing that spans have been through when they come to its end."""
+    history: dict[int, list[Scrubbed]] = field(default_factory=dict)
+    """The same for spans that the sampler holds from earlier rules, by epoch."""
+    upgrades: dict[int, Upgrade] = field(default_factory=dict)
+    """What those spans still need."""
+
+    def prepare(self, before: Segment, kernel: Kernel) -> None:
+        """Compile what spans need that are held under the rules of `before`."""
+        made: dict[str, Upgrade] = {}
+        for epoch, scrubbed in before.history.items():
+            stages, counters = missing(scrubbed, self.scrubbed)
+            key = json.dumps(stages, sort_keys=True)
+            if key not in made:
+                made[key] = Upgrade(_compile(kernel, stages, self.facts, 0), counters)
+            self.upgrades[epoch] = made[key]
+
+    def take_over(self, before: Segment) -> None:
+        """Go on with what the segment of earlier rules holds and knows; does not fail once it is prepared."""
+        if self.decider and before.decider:
+            self.decider.take_over(before.decider)
+        if self.sampler and before.sampler:
+            programs = {epoch: upgrade.program for epoch, upgrade in self.upgrades.items()}
+            present = self.sampler.take_over(before.sampler, programs)
+            held = {epoch: before.history[epoch] for epoch in self.sampler.epochs() if epoch in before.history}
+            self.history = {**held, present: self.scrubbed}
+
+
+@dataclass(frozen=True)
+class Upgrade:
+    """A walk of held spans, and what its scrub rules are counted as."""
+
+    program: Program
+    counters: list[tuple[str, str]]
 
 
 @dataclass
@@ -44,6 +88,7 @@ class _Draft:
     reasons: list[str] = field(default_factory=list)
     facts: FactsSpec = field(default_factory=lambda: NO_FACTS)
     end: Holding | Deciding | None = None
+    id: str = ""
 
     def add(self, part: Fused) -> None:
         self.stages.extend(part.stages)
@@ -51,14 +96,17 @@ class _Draft:
         self.reasons.extend(part.reasons)
 
     def segment(self, kernel: Kernel, context: int) -> Segment:
-        spec = {"stages": self.stages, "facts": self.facts, "limits": LIMITS, "context": context}
-        program = kernel.compile(spec)  # type: ignore[arg-type]
-        segment = Segment(program, self.counters, self.reasons)
+        program = _compile(kernel, self.stages, self.facts, context)
+        segment = Segment(program, self.counters, self.reasons, id=self.id, facts=self.facts)
         if isinstance(self.end, Holding):
             segment.sampler = self.end.start(program)
         elif isinstance(self.end, Deciding):
             segment.decider = self.end.decider
         return segment
+
+
+def _compile(kernel: Kernel, stages: Sequence[Stage], facts: FactsSpec, context: int) -> Program:
+    return kernel.compile({"stages": list(stages), "facts": facts, "limits": LIMITS, "context": context})
 
 
 def _drafts(parts: Iterable[tuple[str, Part]]) -> list[_Draft]:
@@ -68,14 +116,14 @@ def _drafts(parts: Iterable[tuple[str, Part]]) -> list[_Draft]:
         if isinstance(part, Fused):
             drafts[-1].add(part)
         elif isinstance(part, Holding):
-            drafts[-1].facts, drafts[-1].end, held = part.facts, part, True
+            drafts[-1].facts, drafts[-1].end, drafts[-1].id, held = part.facts, part, component, True
             drafts.append(_Draft())
         elif isinstance(part, Deciding) and held:
-            drafts[-1].facts, drafts[-1].end = part.decider.facts, part
+            drafts[-1].facts, drafts[-1].end, drafts[-1].id = part.decider.facts, part, component
             drafts.append(_Draft())
         elif isinstance(part, Deciding):
             if part.alone is None:
-                raise RowError(f"{component}: {part.why}")
+                raise RowError(component, part.why)
             drafts[-1].add(Fused(part.alone))
     return drafts
 
@@ -85,7 +133,13 @@ def build_segments(parts: Sequence[tuple[str, Part]], kernel: Kernel, context: S
     drafts = _drafts(parts)
     if len(drafts) > 1 and not drafts[-1].stages:
         drafts.pop()
-    return [draft.segment(kernel, len(context)) for draft in drafts]
+    segments = [draft.segment(kernel, len(context)) for draft in drafts]
+    for at, segment in enumerate(segments):
+        walked = drafts[: at + 1]
+        stages, counters = [s for d in walked for s in d.stages], [c for d in walked for c in d.counters]
+        segment.scrubbed = scrubbing(stages, counters)
+        segment.history = {0: segment.scrubbed}
+    return segments
 
 
 @dataclass
@@ -113,6 +167,29 @@ class Row:
     def holds(self) -> bool:
         """Whether some stage holds traces."""
         return bool(self.samplers)
+
+    def prepare(self, before: Row, kernel: Kernel) -> None:
+        """Compile what is needed to go on with what a row of earlier rules holds.
+
+        Raises `RowError` when something that holds traces there is not in this row.
+        """
+        mine = self._by_id()
+        for id_, segment in before._by_id().items():
+            if segment.sampler and (id_ not in mine or not mine[id_].sampler):
+                raise RowError(id_, f"it holds traces and is no longer in {self.pipeline}")
+        for id_, segment in mine.items():
+            if id_ in before._by_id():
+                segment.prepare(before._by_id()[id_], kernel)
+
+    def take_over(self, before: Row) -> None:
+        """Go on with what that row holds and knows; does not fail once this is prepared."""
+        old = before._by_id()
+        for id_, segment in self._by_id().items():
+            if id_ in old:
+                segment.take_over(old[id_])
+
+    def _by_id(self) -> dict[str, Segment]:
+        return {segment.id: segment for segment in self.segments if segment.id}
 
     def digest(self, request: bytes, context: Sequence[str | None]) -> Records:
         """Walk the first segment. Raises `Malformed` or `OverLimit`."""
@@ -162,13 +239,18 @@ class Row:
     def samples(self) -> Iterable[Sample]:
         """The metrics of everything in the row."""
         for segment in self.segments:
-            for (processor, rule), count in zip(segment.counters, segment.program.counters(), strict=True):
-                labels = {"pipeline": self.pipeline, "processor": processor, "rule": rule}
-                yield Sample("tailgate_scrubbed", "counter", "Values replaced, by scrub rule", count, labels)
+            yield from self._scrubbed(segment.program, segment.counters)
+            for upgrade in {id(one): one for one in segment.upgrades.values()}.values():
+                yield from self._scrubbed(upgrade.program, upgrade.counters)
             if segment.sampler:
                 yield from segment.sampler.samples()
             if segment.decider:
                 yield from segment.decider.samples()
+
+    def _scrubbed(self, program: Program, counters: Sequence[tuple[str, str]]) -> Iterable[Sample]:
+        for (processor, rule), count in zip(counters, program.counters(), strict=True):
+            labels = {"pipeline": self.pipeline, "processor": processor, "rule": rule}
+            yield Sample("tailgate_scrubbed", "counter", "Values replaced, by scrub rule", count, labels)
 
     def _end_segment(self, now: int, index: int, records: Records, passed: Passed, late: bool) -> None:
         segment = self.segments[index]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -27,6 +28,8 @@ class ToAttributes(Model):
     break_after_match: bool = False
     """Only the first rule that matches is used; else each works on the name that the ones before have left."""
     keep_original_name: bool = False
+    separator: str | None = None
+    """Accepted; without effect: it joins what `from_attributes` names."""
 
     @model_validator(mode="after")
     def _named(self) -> ToAttributes:
@@ -99,4 +102,10 @@ def _from_attributes(name: Name) -> dict[str, Any]:
     return {"do": "set", "field": "name", "of": ["call", "concat", texts, name.separator], "if": present}
 
 
-SPEC = ProcessorSpec("span", SpanConfig, build)
+def lint(config: SpanConfig) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Yield places and warnings: an option that people write one level too deep."""
+    if config.name.to_attributes and config.name.to_attributes.separator is not None:
+        yield ("name", "to_attributes", "separator"), "this has no effect: it belongs to from_attributes, one level up"
+
+
+SPEC = ProcessorSpec("span", SpanConfig, build, lint=lint)

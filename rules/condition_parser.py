@@ -224,6 +224,9 @@ def _placed(error: UnexpectedInput, text: str) -> PlacedError:
     if token.type == "_CLOSE" and not open_:
         return PlacedError(position, "this ) closes nothing")
     hint = did_you_mean(str(token).lower(), _INFIX) if "_AND" in error.expected else ""
+    turned = text[position - 1 : position + 1] if position else ""
+    if turned in ("=>", "=<"):
+        return PlacedError(position - 1, f"unexpected {turned!r}; did you mean {turned[::-1]!r}?")
     return PlacedError(position, f"unexpected {str(token)!r}: expected {expected}{hint}")
 
 

@@ -152,7 +152,9 @@ def _check_span(text: str) -> str:
     return text
 
 
-_SCHEMA = WithJsonSchema({"type": ["string", "boolean"], "examples": ["error", 'user.tier == "enterprise"']})
+_SCHEMA = WithJsonSchema(
+    {"title": "condition", "type": ["string", "boolean"], "examples": ["error", 'user.tier == "enterprise"']}
+)
 
 TraceCondition = Annotated[str, BeforeValidator(_text), AfterValidator(_check_trace), _SCHEMA]
 """A configuration field that holds a condition over a trace, checked when the file is read."""

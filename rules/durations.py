@@ -46,7 +46,15 @@ def _duration(value: Any) -> Any:
     raise ValueError(f"{value} has no unit: expected {EXPECTED}")
 
 
-Duration = Annotated[int, BeforeValidator(_duration), WithJsonSchema({"type": "string", "examples": ["10s", "1m30s"]})]
+_SCHEMA = {
+    "title": "duration",
+    "anyOf": [
+        {"type": "string", "pattern": f"^\\s*({_PART.pattern})+\\s*$", "examples": ["10s", "1m30s"]},
+        {"const": 0},
+    ],
+}
+
+Duration = Annotated[int, BeforeValidator(_duration), WithJsonSchema(_SCHEMA)]
 """A configuration field that holds nanoseconds and is written as a duration with its unit."""
 
 

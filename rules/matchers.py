@@ -41,6 +41,7 @@ class KeyMatcher(_Model):
 
     key: str = Field(min_length=1)
     value: Any = None
+    """Left out: any will do."""
 
 
 class LibraryMatcher(_Model):
@@ -48,19 +49,28 @@ class LibraryMatcher(_Model):
 
     name: str
     version: str | None = None
+    """Left out: any will do."""
 
 
 class SpanMatcher(_Model):
     """One `include` or `exclude`."""
 
     match_type: Literal["strict", "regexp"]
+    """`strict`: equal; `regexp`: found anywhere."""
     regexp: RegexpCache | None = None
+    """Without effect."""
     services: list[str] = []
+    """Of the resource; one of them is enough."""
     span_names: list[str] = []
+    """One of them is enough."""
     span_kinds: list[str] = []
+    """One of them is enough."""
     attributes: list[KeyMatcher] = []
+    """All of them must match."""
     resources: list[KeyMatcher] = []
+    """All of them must match."""
     libraries: list[LibraryMatcher] = []
+    """All of them must match."""
 
     @model_validator(mode="before")
     @classmethod

@@ -19,6 +19,9 @@ MAX_LENGTH = 8192
 MAX_NESTING = 60
 """Parentheses, brackets and braces inside one another."""
 
+MAX_KEYS = 16
+"""Keys behind one another, as in `attributes["a"]["b"]`."""
+
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _ESCAPED = {"n": "\n", "t": "\t", "r": "\r"}
 
@@ -72,6 +75,13 @@ def _integer(token: Token) -> int:
     return value
 
 
+def _check_keys(owner: Token, keys: list[Any]) -> None:
+    if len(keys) > MAX_KEYS:
+        raise PlacedError(
+            _position(owner), f"{owner} has {len(keys)} keys: at most {MAX_KEYS} may stand behind one another"
+        )
+
+
 def _given(items: list[Any]) -> tuple[Any, ...]:
     return tuple(item for item in items if item is not None)
 
@@ -118,6 +128,7 @@ class _Builder(Transformer[Token, Any]):
         return tree.Path(items[0][0], tuple(segment for _, segment in items))
 
     def segment(self, items: list[Any]) -> tuple[int, tree.Segment]:
+        _check_keys(items[0], items[1:])
         return _position(items[0]), tree.Segment(str(items[0]), tuple(items[1:]))
 
     def key(self, items: list[Token]) -> tree.Key:
@@ -129,6 +140,7 @@ class _Builder(Transformer[Token, Any]):
 
     def call(self, items: list[Any]) -> tree.Node:
         name, arguments, *keys = items
+        _check_keys(name, keys)
         return tree.Call(_position(name), str(name), arguments or (), tuple(keys))
 
     def arguments(self, items: list[tree.Argument]) -> tuple[tree.Argument, ...]:

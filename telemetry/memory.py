@@ -155,3 +155,9 @@ def _stat(path: Path, names: tuple[str, ...]) -> int:
         if len(words) >= 2 and words[0] in names and words[1].isdigit():
             found[words[0]] = int(words[1])
     return next((found[name] for name in names if name in found), 0)
+
+
+def settle_objects() -> None:
+    """Leave what is there after the start (modules, schemas, rules) out of later garbage collections."""
+    gc.collect()
+    gc.freeze()

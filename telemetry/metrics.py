@@ -44,7 +44,7 @@ class MetricsPage:
         """
         self._sources = sources
         self._legacy_names = config.metrics.legacy_names
-        self._info = (_build_info(kernel), _config_info(config.hash))
+        self._config, self._build = config, _build_info(kernel)
         self._registry = CollectorRegistry(auto_describe=False)
         self._registry.register(_Samples(self._read, self._legacy_names))
         if process:
@@ -59,7 +59,7 @@ class MetricsPage:
         return encoder(self._registry), content_type
 
     def _read(self) -> list[Sample]:
-        return [*self._info, *self._sources()]
+        return [self._build, _config_info(self._config.hash), *self._sources()]
 
 
 def _build_info(kernel: str) -> Sample:
@@ -104,7 +104,11 @@ class _Samples(Collector):
 
 def _histogram(name: str, text: str, samples: list[Sample]) -> Metric:
     metric = Metric(name, text, "histogram")
+    sums: dict[tuple[tuple[str, str], ...], Sample] = {}
     for sample in samples:
+        key = tuple(sorted(sample.labels.items()))
+        sums[key] = sums[key].plus(sample) if key in sums else sample
+    for sample in sums.values():
         labels = dict(sample.labels)
         for bound, count in sample.buckets:
             metric.add_sample(f"{name}_bucket", {**labels, "le": bound}, count)

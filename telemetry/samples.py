@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 
@@ -20,3 +20,9 @@ class Sample:
     labels: Mapping[str, str] = field(default_factory=dict)
     buckets: tuple[tuple[str, float], ...] = ()
     """Of a histogram: (bound, how many values are at most that), the last bound `+Inf`."""
+
+    def plus(self, other: Sample) -> Sample:
+        """Return the sum of two counters, or of two histograms with the same bounds."""
+        pairs = zip(self.buckets, other.buckets, strict=True)
+        buckets = tuple((bound, mine + its) for (bound, mine), (_, its) in pairs)
+        return replace(self, value=self.value + other.value, buckets=buckets)

@@ -124,6 +124,11 @@ class FactsProgram:
         """Return the facts of a trace without spans."""
         return Facts(numbers=[None] * len(self.numbers), keys=[None] * len(self.keys))
 
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """How many leaves, numbers and keys there are."""
+        return len(self.leaves), len(self.numbers), len(self.keys)
+
     def of_span(self, view: View, size: int) -> Facts:
         """Return the facts of one span, whose message has `size` bytes."""
         span = view.span

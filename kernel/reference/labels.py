@@ -66,6 +66,10 @@ class ReferenceLabels:
             self._labels.append(new)
             return len(self._labels) - 1
 
+    def __len__(self) -> int:
+        """How many labels were added."""
+        return len(self._labels) - 1
+
     def get(self, number: int) -> Label:
         """Return a label; ValueError when there is none with this number."""
         if not 0 <= number < len(self._labels):

@@ -39,9 +39,10 @@ class Scrub:
     """A compiled scrub stage. Raises `BadProgram`."""
 
     def __init__(self, stage: Any) -> None:
-        only(stage, {"kind", "positions", "skip", "allow", "keep", "keys", "values", *_OPTIONAL}, "scrub")
+        only(stage, {"kind", "positions", "skip", "only", "allow", "keep", "keys", "values", *_OPTIONAL}, "scrub")
         self.positions = {choice(one, POSITIONS, "positions") for one in listed(stage.get("positions"), "positions")}
-        self.skip, self.allow, self.keep = (_optional(stage, name) for name in ("skip", "allow", "keep"))
+        self.skip, self.only = _optional(stage, "skip"), _optional(stage, "only")
+        self.allow, self.keep = _optional(stage, "allow"), _optional(stage, "keep")
         self.types = None if stage.get("types") is None else choice(stage["types"], TYPES, "types")
         self.summary = None if stage.get("summary") is None else choice(stage["summary"], SUMMARIES, "summary")
         self.keys = [compile_key_rule(rule) for rule in listed(stage.get("keys"), "keys")]
@@ -61,6 +62,8 @@ class Scrub:
 
     def is_skipped(self, key: bytes) -> bool:
         """Return whether a top-level attribute with this key is left alone."""
+        if self.only is not None and self.only.search(key) is None:
+            return True
         return self.skip is not None and self.skip.search(key) is not None
 
     def is_denied(self, key: bytes) -> bool:

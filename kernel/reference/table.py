@@ -6,11 +6,11 @@ import threading
 import weakref
 from array import array
 from collections import Counter, OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from ..contract import Columns, Early, Filed, Records, Settled, TableStats, Tally
+from ..contract import Columns, Early, Filed, Program, Records, Settled, TableStats, Tally
 from .columns import ReferenceColumns, Row, fnv, randomness_of
 from .facts import Facts, FactsProgram
 from .labels import ReferenceLabels
@@ -28,7 +28,7 @@ class _Held:
     trace_id: bytes
     first_seen: int
     facts: Facts
-    root_seen: int | None = None
+    epoch: int
     entries: list[Entry] = field(default_factory=list)
     out: weakref.ref[ReferenceColumns] | None = None
     """The columns in which it is out to be judged; once those are gone it is not."""
@@ -74,6 +74,12 @@ class _Decisions:
         if len(self._map) > self._size:
             self._map.popitem(last=False)
 
+    def resize(self, size: int) -> None:
+        """Give room to this many; when it is less, the newest stay."""
+        self._size = size
+        while len(self._map) > size:
+            self._map.popitem(last=False)
+
     def change(self, trace_id: bytes, labels: tuple[int, int]) -> None:
         """Replace the labels of an entry that is there."""
         if trace_id in self._map:
@@ -111,6 +117,8 @@ class ReferenceTable:
     ) -> None:
         self._program = program
         self._book = labels
+        self._epoch = 0
+        self._upgrades: Mapping[int, ReferenceProgram] = {}
         self._lock = threading.Lock()
         self._held: dict[bytes, _Held] = {}
         self._roots: dict[bytes, int] = {}
@@ -122,10 +130,13 @@ class ReferenceTable:
 
     def file(self, records: Records, now: int) -> Filed:
         """Hold the records of `digest` of the table's program; spans of traces decided before follow."""
-        own = self._own(records)
         with self._lock:
+            own = self._own(records)
             decisions = [self._kept.get(row.trace_id) or self._dropped.get(row.trace_id) for row in own.rows]
             held = [row for row, decision in enumerate(decisions) if decision is None]
+            for row in held:
+                if own.rows[row].trace_id in self._held:
+                    self._upgrade(self._held[own.rows[row].trace_id])
             new = sum(self._hold(own.rows[row], now) for row in held)
             self._hold_entries(own, held)
             return self._late(own, decisions, new)
@@ -139,7 +150,7 @@ class ReferenceTable:
         """Merge a trace's facts; return whether it is new."""
         held = self._held.get(trace.trace_id)
         if held is None:
-            self._held[trace.trace_id] = _Held(trace.trace_id, now, trace.facts)
+            self._held[trace.trace_id] = _Held(trace.trace_id, now, trace.facts, self._epoch)
         else:
             held.facts = held.facts.merge(trace.facts)
         if trace.facts.root:
@@ -154,7 +165,7 @@ class ReferenceTable:
         for entry in records.entries:
             if entry.trace in wanted:
                 self._held[records.rows[entry.trace].trace_id].entries.append(entry)
-                self._headers.update((("resource", entry.resource), ("scope", entry.scope)))
+                self._headers.update(_headers_of(entry))
 
     def _late(self, records: ReferenceRecords, decisions: Sequence[_Decision | None], new: int) -> Filed:
         late: Counter[int] = Counter()
@@ -207,6 +218,8 @@ class ReferenceTable:
 
     def _out(self, chosen: Iterable[_Held]) -> ReferenceColumns:
         traces = list(chosen)
+        for held in traces:
+            self._upgrade(held)
         rows = [Row(held.trace_id, held.facts, held.first_seen) for held in traces]
         columns = ReferenceColumns(self._program.facts, rows)
         for held in traces:
@@ -249,8 +262,11 @@ class ReferenceTable:
         del self._held[held.trace_id]
         self._roots.pop(held.trace_id, None)
         self._early.pop(held.trace_id, None)
-        for entry in held.entries:
-            for header in (("resource", entry.resource), ("scope", entry.scope)):
+        self._release(held.entries)
+
+    def _release(self, entries: Iterable[Entry]) -> None:
+        for entry in entries:
+            for header in _headers_of(entry):
                 self._headers[header] -= 1
                 if not self._headers[header]:
                     del self._headers[header]
@@ -265,6 +281,54 @@ class ReferenceTable:
         entries = [entry._replace(trace=row) for row, (_, held) in enumerate(kept) for entry in held]
         traces = [trace for trace, _ in kept]
         return ReferenceRecords(self._program, traces, entries, self._book) if kept else None
+
+    def epochs(self) -> list[int]:
+        """Return the epochs under which spans are held, and the present one."""
+        with self._lock:
+            return self._epochs()
+
+    def _epochs(self) -> list[int]:
+        return sorted({self._epoch, *(held.epoch for held in self._held.values())})
+
+    def adopt(
+        self,
+        program: Program,
+        upgrades: Mapping[int, Program],
+        kept_decisions: int,
+        dropped_decisions: int,
+        early: Sequence[Early] = (),
+    ) -> int:
+        """Hold records of `program` from now on; what is held is walked anew when it is touched."""
+        own = {epoch: _program(upgrade) for epoch, upgrade in upgrades.items()}
+        new = _program(program)
+        if any(upgrade.facts.shape != new.facts.shape for upgrade in own.values()):
+            raise ValueError("an upgrade computes other facts than the program")
+        conditions = [_Condition(condition, new.facts) for condition in early]
+        with self._lock:
+            missing = [epoch for epoch in self._epochs() if epoch not in own]
+            if missing:
+                raise ValueError(f"there is no upgrade for what is held under epoch {missing[0]}")
+            for held in self._held.values():
+                held.out = None
+            self._kept.resize(kept_decisions)
+            self._dropped.resize(dropped_decisions)
+            self._program, self._upgrades = new, own
+            self._conditions = conditions
+            self._early.clear()
+            self._epoch += 1
+            return self._epoch
+
+    def _upgrade(self, held: _Held) -> None:
+        """Walk a trace's spans anew if they were held under an earlier epoch."""
+        if held.epoch == self._epoch:
+            return
+        entries = [entry._replace(trace=0) for entry in held.entries]
+        before = ReferenceRecords(self._program, [Trace(held.trace_id, held.facts)], entries)
+        after = self._upgrades[held.epoch].refine(before)
+        self._release(held.entries)
+        held.entries, held.facts, held.epoch = list(after.entries), after.rows[0].facts, self._epoch
+        for entry in held.entries:
+            self._headers.update(_headers_of(entry))
 
     def remember(self, records: Records) -> None:
         """Replace the labels remembered for the traces of these records by those they have now."""
@@ -300,3 +364,13 @@ class ReferenceTable:
                 len(self._dropped),
                 len(self._early),
             )
+
+
+def _headers_of(entry: Entry) -> tuple[tuple[str, bytes], tuple[str, bytes]]:
+    return ("resource", entry.resource), ("scope", entry.scope)
+
+
+def _program(program: Program) -> ReferenceProgram:
+    if not isinstance(program, ReferenceProgram):
+        raise TypeError(f"no program of this kernel: {program!r}")
+    return program

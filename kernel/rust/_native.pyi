@@ -2,7 +2,7 @@
 
 import builtins  # `bytes` is a property of some classes
 from array import array
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ..contract import Columns as ColumnsContract
 from ..contract import Early, Filed, LabelSpec, ProgramSpec, Settled, TableStats
@@ -32,6 +32,7 @@ class Program:
 
 class LabelBook:
     def add(self, label: LabelSpec) -> int: ...
+    def __len__(self) -> int: ...
 
 class Records:
     @property
@@ -74,6 +75,15 @@ class Table:
     def heaviest(self, now: int, bytes_wanted: int, limit: int) -> Columns: ...
     def settle(self, columns: ColumnsContract, verdicts: array[int], thresholds: array[int] | None) -> Settled: ...
     def remember(self, records: RecordsContract) -> None: ...
+    def epochs(self) -> list[int]: ...
+    def adopt(
+        self,
+        program: ProgramContract,
+        upgrades: Mapping[int, ProgramContract],
+        kept_decisions: int,
+        dropped_decisions: int,
+        early: Sequence[Early] = ...,
+    ) -> int: ...
     def next_due(self) -> tuple[int | None, int | None]: ...
     @property
     def held_bytes(self) -> int: ...

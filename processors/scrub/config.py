@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, GetJsonSchemaHandler, WithJsonSchema, model_validator
@@ -11,6 +10,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from ...rules.patterns import Pattern, group_names
+from ...rules.suggest import did_you_mean
 from .actions import ActionFields, HmacConfig, KernelAction, Strict
 from .detectors import BY_NAME, PACKS
 
@@ -51,9 +51,8 @@ def one_of(kind: str, names: Iterable[str]) -> tuple[Any, Any]:
     def known(value: str) -> str:
         if value in allowed:
             return value
-        close = get_close_matches(value, allowed, 1)
-        hint = f"did you mean {close[0]!r}?" if close else f"expected one of {', '.join(allowed)}"
-        raise ValueError(f"unknown {kind} {value!r}: {hint}")
+        expected = f"expected one of {', '.join(allowed)}{did_you_mean(value, allowed)}"
+        raise ValueError(f"unknown {kind} {value!r}, {expected}")
 
     return AfterValidator(known), WithJsonSchema({"type": "string", "enum": list(allowed)})
 

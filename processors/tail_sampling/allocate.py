@@ -7,6 +7,8 @@ from math import log1p
 from typing import NamedTuple
 
 _MINUTE = 60
+_NOTHING = 1e-9
+"""Spans a second; what comes more rarely is kept whole, and shares nothing out."""
 
 
 class Demand(NamedTuple):
@@ -35,7 +37,7 @@ def shared(demands: Mapping[Hashable, Demand], goal: float, boost: float = 1.0) 
     weights = {
         key: demand.keys * log1p(demand.rate * _MINUTE / demand.keys) * boosted(demand.errors, boost)
         for key, demand in demands.items()
-        if demand.rate > 0
+        if demand.rate > _NOTHING
     }
     found: dict[Hashable, float] = dict.fromkeys(demands, 1.0)
     left, weight = goal, sum(weights.values())

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from ...kernel.contract import Program
+from ...kernel.contract import Program, Table
 from ...rules.condition_fields import ERROR
 from ...rules.conditions import trace_condition
 from ...rules.facts import ROOT, Always, Bit, FactsBuilder
@@ -82,7 +83,8 @@ class _Builder:
             luck = by_randomness if ordered else by_hash
             self.sure += deciding([vote for _, vote in votes], self.facts, luck, ordered=ordered)
         if config.evaluation == "ordered":
-            return self.ordered([rule for name, vote in votes for rule in lower(name, vote)], NEVER)
+            total = None if config.total is None else _limited(config.total)
+            return self.ordered([rule for name, vote in votes for rule in lower(name, vote)], NEVER, total)
         return CollectorEvaluation(
             votes,
             self.facts,
@@ -113,7 +115,11 @@ def build(config: TailSampling, ctx: BuildContext) -> Holding:
 
     def start(program: Program) -> Sampler:
         table = ctx.kernel.table(program, ctx.labels, kept, dropped, early)
-        return TailSampler(table, evaluation, timing, labels, root=root, origin=origin)
+
+        def adopt(other: Table, upgrades: Mapping[int, Program]) -> int:
+            return other.adopt(program, upgrades, kept, dropped, early)
+
+        return TailSampler(table, evaluation, timing, labels, root=root, origin=origin, adopt=adopt)
 
     return Holding(facts.spec(), start)
 

@@ -131,7 +131,7 @@ class OrderedPolicy(_Strict):
     name: str = Field(min_length=1)
     when: TraceCondition | None = None
     """A condition over the trace; left out: every trace."""
-    rate: Rate = 0
+    rate: Annotated[Rate, Field(json_schema_extra={"default": "100%"})] = 0
     """The share that is kept where the condition holds, as a threshold."""
     otherwise: Literal["drop", "pass"] = "drop"
     """What becomes of the others: dropped, or the next policy is asked."""
@@ -152,6 +152,17 @@ class OrderedPolicy(_Strict):
     mode: Annotated[Literal["enforce", "shadow", "off"], BeforeValidator(_mode)] = "enforce"
     """`shadow` is asked and counted, without effect; `off` is not asked."""
     decision: Literal["keep", "drop"] = "keep"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _ours(cls, value: Any) -> Any:
+        if isinstance(value, dict) and "type" in value and "when" not in value:
+            raise located(
+                ("type",),
+                "a policy with a type is the collector's: leave `default` out, or write a `when`",
+                value["type"],
+            )
+        return value
 
     @field_validator("name")
     @classmethod
@@ -197,7 +208,7 @@ class OrderedForm(TailSampling):
     """How long a trace is held after its first span."""
     policies: list[OrderedPolicy] = []
     default: Rate
-    """What happens when nobody decided."""
+    """What happens when no policy decided, such as `1%` (a share that is kept) or `drop`."""
     total: Burst | None = None
     """A limit on all that is kept: over it, traces are dropped."""
     budget: BudgetForm | None = None
@@ -207,7 +218,7 @@ class OrderedForm(TailSampling):
     max_keys: int = Field(default=10_000, ge=1)
     """How many values a limit with `per` keeps apart."""
     tests: list[Any] = []
-    """For `tailgate test`."""
+    """Traces, and what is expected of these rules for them."""
 
     @model_validator(mode="after")
     def _names(self) -> OrderedForm:
@@ -240,6 +251,8 @@ class CollectorForm(TailSampling):
     decision_wait: Duration = 30 * _SECOND
     policies: list[Annotated[Policy, BeforeValidator(_entry)]] = Field(min_length=1)
     num_traces: int = Field(default=50_000, ge=1, le=_COUNT)
+    total: Burst | None = None
+    """A limit on all that is kept, with `evaluation: ordered`: over it, traces are dropped."""
     sample_on_first_match: bool = False
     record_policy: bool = False
     """Write the policy that kept a trace on its scopes, as `tailsampling.policy`."""
@@ -275,9 +288,11 @@ class CollectorForm(TailSampling):
         _unique([policy.name for policy in self.policies], "policies")
         for at, policy in enumerate(self.policies if self.sampling_strategy == "span-ingest" else ()):
             why = policy.waits()
-            if why is not None:
+            if policy.enabled and why is not None:
                 text = f"{why} needs the whole trace, and `sampling_strategy: span-ingest` judges before it is there"
                 raise located(("policies", at, policy.type), text, policy.name)
+        if self.total is not None and self.evaluation == "collector":
+            raise located(("total",), "a total holds with `evaluation: ordered` only", "total")
         for at, policy in enumerate(self.policies if self.evaluation == "ordered" else ()):
             try:
                 lower(policy.name, policy.vote(FactsBuilder()))

@@ -19,13 +19,17 @@ def differences(config: CollectorForm) -> Iterator[tuple[Place, str]]:
     """Yield places and warnings."""
     yield from _timing(config)
     yield from _without_effect(config)
-    for at, policy in enumerate(config.policies):
+    for at, policy in _asked(config):
         for place, inner in _nested(("policies", at), policy):
             if isinstance(inner.options, Latency) and inner.options.upper_threshold_ms:
                 text = "the whole duration counts; the collector also samples a longer trace whose first spans fit"
                 yield (*place, inner.type, "upper_threshold_ms"), text
     if config.sampling_strategy == "span-ingest":
         yield from _ingest(config)
+
+
+def _asked(config: CollectorForm) -> Iterator[tuple[int, Policy]]:
+    return ((at, policy) for at, policy in enumerate(config.policies) if policy.enabled)
 
 
 def _timing(config: CollectorForm) -> Iterator[tuple[Place, str]]:
@@ -54,7 +58,7 @@ def _without_effect(config: CollectorForm) -> Iterator[tuple[Place, str]]:
 def _ingest(config: CollectorForm) -> Iterator[tuple[Place, str]]:
     text = "traces are judged as soon as more spans could not change the verdict; the collector judges batch by batch"
     yield ("sampling_strategy",), text
-    for at, policy in enumerate(config.policies):
+    for at, policy in _asked(config):
         facts = FactsBuilder()
         if not certain(policy.vote(facts), facts, by_hash):
             yield ("policies", at), f"{policy.name} can change until all spans have come: it waits for decision_wait"

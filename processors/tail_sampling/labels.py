@@ -43,6 +43,10 @@ class Labels:
         self.kept: dict[int, tuple[str, int | None]] = {}
         """Of those that keep: the reason, and the retention (ns) that the policy gives."""
 
+    def take_over(self, before: Labels) -> None:
+        """Go on with the labels of earlier rules: traces that they decided still carry them."""
+        self._made, self.dropped = before._made, before.dropped
+
     def drop(self, why: Drop) -> int:
         """Return the label of traces dropped for that reason."""
         label = self._made.get(why)

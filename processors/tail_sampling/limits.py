@@ -206,7 +206,7 @@ class Shares:
         return False
 
     def _exceeds_all_that_is_left(self, cost: int) -> bool:
-        """Say whether `cost` is more than the shares ever leave (if anything) and the total is full: it is debt then."""
+        """Whether `cost` is more than the shares ever leave (if anything) and the total is full: then it is debt."""
         left = self._total.capacity - sum(share.capacity for share in self._shares)
         return cost * _TOKEN > left > 0 and self._total.level >= self._total.capacity > 0
 

@@ -37,7 +37,8 @@ def lint(config: TailSampling) -> Iterator[Lint]:
 
 
 def _collectors(config: CollectorForm) -> Iterator[Lint]:
-    yield from ((place, text, "collector-difference") for place, text in differences(config))
+    for where, text in differences(config):
+        yield where, text, "collector-difference"
     ordered = config.evaluation == "ordered"
     for at, policy in enumerate(config.policies):
         if not policy.enabled:

@@ -163,8 +163,7 @@ class _Slice:
         if not rows:
             return
         rule, cause = self.rules[number], self.moment.cause
-        certain = cause == "due" or (cause == "certain" and plan.threshold == ALWAYS)
-        exact = threshold is not None and certain
+        exact = threshold is not None and (cause == "due" or (cause == "certain" and threshold == ALWAYS))
         why = reason(cause, default=rule.default)
         label = self.labels.keep(rule.name, why, partial=plan.partial, exact=exact, retention=rule.retention)
         self.counts[number].kept += len(rows)

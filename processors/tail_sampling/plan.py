@@ -26,6 +26,7 @@ def plan(config: TailSampling) -> Iterator[str]:
     elif isinstance(config, CollectorForm):
         yield from _when(config)
         yield from _in_order(config) if config.evaluation == "ordered" else _votes(config)
+        yield from _total(config.total)
     if config.maximum_trace_size_bytes:
         yield f"traces of more than {config.maximum_trace_size_bytes:,} bytes are dropped, whatever policies say"
 
@@ -66,8 +67,12 @@ def _own(config: OrderedForm) -> Iterator[str]:
     if config.budget is not None:
         cost = f"all that is kept may cost {amount(config.budget.per_hour)} an hour"
         yield f"{cost}; when that is spent, only essential policies keep"
-    if config.total is not None:
-        unit, rate, burst = config.total.bucket()
+    yield from _total(config.total)
+
+
+def _total(total: Burst | None) -> Iterator[str]:
+    if total is not None:
+        unit, rate, burst = total.bucket()
         yield f"of all that is kept, at most {_rate(unit, rate)}, {amount(burst)} at once; over that a trace is dropped"
 
 

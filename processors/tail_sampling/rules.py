@@ -73,16 +73,14 @@ class Plan:
 class Planner:
     """Makes plans."""
 
-    def __init__(
-        self, rules: list[Rule], facts: FactsBuilder, too_large: Bit | None, *, budget: bool = False, most: int = 4096
-    ) -> None:
+    def __init__(self, rules: list[Rule], facts: FactsBuilder, too_large: Bit | None, *, budget: bool = False) -> None:
         """`facts` must be complete; with a `budget` what is not essential may find that it is spent."""
         self._rules = rules
         self._tests: list[Callable[[int], bool]] = [compile_test(rule.test, facts) for rule in rules]
         self._root = 1 << facts.position(Bit("root"))
         self._too_large = 0 if too_large is None else 1 << facts.position(too_large)
         self._budget = budget
-        self.plan = Memo(self._make, most)
+        self.plan = Memo(self._make)
         """From a mask to the plan for its traces."""
 
     def _make(self, mask: int) -> Plan:

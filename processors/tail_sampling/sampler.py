@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import chain
 
-from ...kernel.contract import VERDICT, Columns, Records, Settled, Table
+from ...kernel.contract import VERDICT, Columns, Program, Records, Settled, Table
 from ...telemetry.samples import Sample
-from ..base import Outcome
+from ..base import Outcome, Sampler
 from .judging import Evaluation, Moment, Room
 from .labels import Labels
 from .metrics import Origin, SamplerCounts, sampler_samples
 
 SLICE = 2048
 """Traces that one call judges at most; that takes a few ms."""
+SLOW_SLICE = 128
+"""The same after a reload, while those that are due were held before it: they are walked anew."""
+Adopt = Callable[[Table, Mapping[int, Program]], int]
+"""Makes a table go on with other rules; the second argument are programs for what it holds, by epoch."""
 RETRY = 50_000_000
 """ns after which traces that had no room are looked at again when nobody says that there is room."""
 
@@ -41,16 +45,28 @@ class TailSampler:
     """Holds traces, judges them when they are due, and lets late spans follow the verdict of their trace."""
 
     def __init__(
-        self, table: Table, evaluation: Evaluation, timing: Timing, labels: Labels, *, root: int, origin: Origin
+        self,
+        table: Table,
+        evaluation: Evaluation,
+        timing: Timing,
+        labels: Labels,
+        *,
+        root: int,
+        origin: Origin,
+        adopt: Adopt,
     ) -> None:
-        """`root`: the bit of a mask that says that the trace has its root."""
+        """`root`: the bit of a mask that says that the trace has its root; `adopt`: gives a table to these rules."""
         self._table = table
+        self._adopt = adopt
         self._evaluation = evaluation
         self._timing = timing
         self._labels = labels
         self._root = root
         self._origin = origin
         self._counts = SamplerCounts()
+        self._slice = SLICE
+        self._reloaded: int | None = None
+        """`now` of the first judging under these rules, when they took over from others."""
         self._most_room = 0
         self._retry_at: int | None = None
 
@@ -80,15 +96,15 @@ class TailSampler:
         """Judge one slice of what is due; see `Room` for what happens when there is too little of it."""
         excess = self._excess()
         if excess > 0:
-            outcome = self._judge(self._table.due(now, None, min(excess, SLICE)), room, Moment(now, "num_traces"))
+            outcome = self._judge(self._table.due(now, None, min(excess, self._slice)), room, Moment(now, "num_traces"))
             outcome.more = self._retry_at is None
             return outcome
         timing = self._timing
         since_root = None if timing.after_root is None else now - timing.after_root
-        columns, moment = self._table.due(now - timing.decision_wait, since_root, SLICE), Moment(now)
+        columns, moment = self._table.due(now - timing.decision_wait, since_root, self._slice), Moment(now)
         early = self._table.stats().early > 0
         if early and not columns.count:
-            columns, moment = self._table.early(SLICE), Moment(now, "certain")
+            columns, moment = self._table.early(self._slice), Moment(now, "certain")
         outcome = self._judge(columns, room, moment)
         outcome.more = outcome.more or (early and columns.count > 0 and self._retry_at is None)
         return outcome
@@ -96,7 +112,7 @@ class TailSampler:
     def relieve(self, now: int, wanted: int, room: int) -> Outcome:
         """Judge early the heaviest and oldest traces until `wanted` bytes are free (one slice a call)."""
         before = self._table.held_bytes
-        outcome = self._judge(self._table.heaviest(now, wanted, SLICE), room, Moment(now, "pressure"))
+        outcome = self._judge(self._table.heaviest(now, wanted, self._slice), room, Moment(now, "pressure"))
         stats = self._table.stats()
         freed = before - stats.held_bytes
         outcome.more = self._retry_at is None and stats.traces > 0 and 0 < freed < wanted
@@ -104,7 +120,7 @@ class TailSampler:
 
     def drain(self, now: int, room: int) -> Outcome:
         """Judge one slice of everything, due or not."""
-        columns = self._table.due(now, None, SLICE)
+        columns = self._table.due(now, None, self._slice)
         if not self._timing.drop_on_shutdown:
             return self._judge(columns, room, Moment(now, "shutdown"))
         self._counts.early["shutdown"] += columns.count
@@ -137,6 +153,20 @@ class TailSampler:
         """Return the bytes that are held."""
         return self._table.held_bytes
 
+    def epochs(self) -> list[int]:
+        """Return the epochs of rules under which spans are held, and the present one."""
+        return self._table.epochs()
+
+    def take_over(self, before: Sampler, upgrades: Mapping[int, Program]) -> int:
+        """Go on with the table of earlier rules, with their labels, and with what their limits have spent."""
+        if not isinstance(before, TailSampler):
+            raise TypeError(f"no tail sampler: {before!r}")
+        self._table = before._table
+        self._labels.take_over(before._labels)
+        self._evaluation.adopt(before._evaluation)
+        self._most_room, self._slice = before._most_room, SLOW_SLICE
+        return self._adopt(self._table, upgrades)
+
     def samples(self) -> Iterable[Sample]:
         """Return its metrics and those of its policies."""
         return chain(
@@ -152,6 +182,9 @@ class TailSampler:
         self._retry_at = None
         if not columns.count:
             return Outcome()
+        full = columns.count == self._slice
+        if self._slice < SLICE:
+            self._hasten(columns, moment)
         # A trace larger than all the room there ever was would wait for ever.
         space = Room(room, whole=room >= self._most_room)
         judged = self._evaluation.judge(columns, space, moment)
@@ -159,8 +192,14 @@ class TailSampler:
             self._retry_at = moment.now + RETRY
         self._count(columns, judged.verdicts, moment)
         outcome = self._settle(columns, judged.verdicts, judged.thresholds)
-        outcome.more = columns.count == SLICE and not space.shut
+        outcome.more = full and not space.shut
         return outcome
+
+    def _hasten(self, columns: Columns, moment: Moment) -> None:
+        """Judge whole slices again once even the oldest of what is due came after the reload."""
+        self._reloaded = moment.now if self._reloaded is None else self._reloaded
+        if moment.cause == "due" and columns.first_seen[0] > self._reloaded:
+            self._slice = SLICE
 
     def _count(self, columns: Columns, verdicts: array[int], moment: Moment) -> None:
         back = [row for row, label in enumerate(verdicts) if label == 0] if self._retry_at is not None else []
@@ -178,7 +217,7 @@ class TailSampler:
 
     def _settle(self, columns: Columns, verdicts: array[int], thresholds: array[int] | None) -> Outcome:
         settled = self._table.settle(columns, verdicts, thresholds)
-        return Outcome(kept=settled.kept, dropped=self._account(settled), more=columns.count == SLICE)
+        return Outcome(kept=settled.kept, dropped=self._account(settled), more=columns.count == self._slice)
 
     def _account(self, settled: Settled) -> dict[str, int]:
         """Count the verdicts; return the spans dropped by reason."""

@@ -44,6 +44,10 @@ def parse_rate(value: Any) -> Fraction:
     return share
 
 
+_PATTERN = r"^\s*(keep|drop|[0-9.eE+/-]+\s*%?)\s*$"
+_SHARE = {"type": "number", "minimum": 0, "maximum": 1}
+
+
 def _rate(value: Any) -> int:
     return threshold(parse_rate(value))
 
@@ -51,7 +55,9 @@ def _rate(value: Any) -> int:
 Rate = Annotated[
     int,
     BeforeValidator(_rate),
-    WithJsonSchema({"anyOf": [{"type": "string", "examples": ["50%", "drop"]}, {"type": "number"}]}),
+    WithJsonSchema(
+        {"title": "rate", "anyOf": [{"type": "string", "pattern": _PATTERN, "examples": ["50%", "drop"]}, _SHARE]}
+    ),
 ]
 """A configuration field that holds a threshold and is written as a rate."""
 

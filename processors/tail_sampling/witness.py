@@ -89,16 +89,14 @@ class Counted:
     """What the policies of an evaluation have counted, before and after."""
 
     def __init__(self, evaluation: Evaluation) -> None:
-        """The collector's evaluation also counts whom it has asked."""
         self._counts: Sequence[PolicyCounts] = evaluation.counts
-        self._asked: Sequence[int] | None = getattr(evaluation, "asked", None)
         self._before = self._read()
 
     def _read(self) -> list[tuple[int, ...]]:
-        asked = self._asked or [count.matched for count in self._counts]
+        # Whom it has asked is counted by the collector's evaluation only.
         return [
-            (times, count.matched, count.kept, count.dropped, count.over_limit)
-            for times, count in zip(asked, self._counts, strict=True)
+            (max(count.asked, count.matched), count.matched, count.kept, count.dropped, count.over_limit)
+            for count in self._counts
         ]
 
     def since(self) -> list[Did]:

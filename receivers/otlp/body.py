@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from types import TracebackType
 
-from aiohttp import ClientPayloadError
+from aiohttp import ClientPayloadError, StreamReader
 from aiohttp.http_exceptions import HttpProcessingError
 
 from ...kernel.contract import Malformed
 from ..base import Consumer
+from .gate import Gate
 from .inflate import PIECE, inflate
-from .status import TooLarge, TooSlow
+from .status import TooLarge
 
 
 class Reservation:
@@ -38,11 +38,11 @@ class Reservation:
 class Body:
     """One request's body; `wire` is how many bytes of it have come."""
 
-    def __init__(self, limit: int, timeout: float | None, length: int | None) -> None:
-        """`limit` in bytes, as it comes and inflated; `timeout` in seconds for all of it; `length` as announced."""
+    def __init__(self, limit: int, gate: Gate, length: int | None) -> None:
+        """`limit` in bytes, as it comes and inflated; `gate` bounds the time for all of it; `length` as announced."""
         self.wire = 0
         self._limit = limit
-        self._timeout = timeout
+        self._gate = gate
         self._length = length
 
     def check_length(self) -> None:
@@ -50,9 +50,9 @@ class Body:
         if self._length is not None and self._length > self._limit:
             raise self._too_large()
 
-    async def read(self, chunks: AsyncIterator[bytes], encoding: str, reserved: Reservation) -> bytes:
+    async def read(self, content: StreamReader, encoding: str, reserved: Reservation) -> bytes:
         """Return the body, inflated. Raises `TooLarge`, `TooSlow`, `Malformed`, `Refused`."""
-        parts = await self._wire_chunks(chunks, reserved)
+        parts = await self._wire_chunks(content, reserved)
         if encoding == "identity":
             return b"".join(parts)
         inflated, since_pause = [], 0
@@ -65,27 +65,23 @@ class Body:
                 await asyncio.sleep(0)
         return b"".join(inflated)
 
-    async def _wire_chunks(self, chunks: AsyncIterator[bytes], reserved: Reservation) -> list[bytes]:
+    async def _wire_chunks(self, content: StreamReader, reserved: Reservation) -> list[bytes]:
+        """Read all of it. aiohttp's RuntimeError says that the connection is gone."""
         parts = []
-        try:
-            async with asyncio.timeout(self._timeout):
-                while chunk := await _next(chunks):
-                    self.wire += len(chunk)
-                    if self.wire > self._limit:
-                        raise self._too_large()
-                    reserved.add(len(chunk))
-                    parts.append(chunk)
-        except TimeoutError:
-            raise TooSlow from None
+        async with self._gate.enter():
+            while chunk := await self._next(content):
+                self.wire += len(chunk)
+                if self.wire > self._limit:
+                    raise self._too_large()
+                reserved.add(len(chunk))
+                parts.append(chunk)
         return parts
+
+    async def _next(self, content: StreamReader) -> bytes:
+        try:
+            return await content.readany()
+        except (ClientPayloadError, HttpProcessingError, ConnectionError, RuntimeError):
+            raise Malformed("the body is shorter than announced, or its chunks are malformed") from None
 
     def _too_large(self) -> TooLarge:
         return TooLarge(f"the body is larger than {self._limit} bytes")
-
-
-async def _next(chunks: AsyncIterator[bytes]) -> bytes:
-    """Return the next chunk, nothing at the end. aiohttp's RuntimeError says that the connection is gone."""
-    try:
-        return await anext(chunks, b"")
-    except (ClientPayloadError, HttpProcessingError, ConnectionError, RuntimeError):
-        raise Malformed("the body is shorter than announced, or its chunks are malformed") from None

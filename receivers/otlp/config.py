@@ -39,11 +39,15 @@ class TlsConfig(_Strict):
     """Certificates of a server, from files or inline; `client_ca_file` makes client certificates compulsory (mTLS)."""
 
     cert_file: str | None = None
+    """The server's certificate; this or `cert_pem` is needed."""
     key_file: str | None = None
+    """Its key; this or `key_pem` is needed."""
     cert_pem: str | None = None
     key_pem: SecretStr | None = None
     client_ca_file: str | None = None
+    """For mTLS: clients must show a certificate of this authority."""
     min_version: Literal["1.2", "1.3"] = "1.2"
+    """`1.3` is for HTTP only."""
 
     @model_validator(mode="after")
     def _complete(self) -> TlsConfig:
@@ -58,17 +62,24 @@ class KeepaliveServerParameters(_Strict):
     """When the server closes or probes a connection; 0 or absent: gRPC's own default."""
 
     max_connection_idle: Duration = 0
+    """When a connection is closed; 0: never."""
     max_connection_age: Duration = 0
+    """When a connection is closed; 0: never."""
     max_connection_age_grace: Duration = 0
+    """When a connection is closed; 0: never."""
     time: Duration = 0
+    """Of the server's pings; 0: gRPC's own default."""
     timeout: Duration = 0
+    """Of the server's pings; 0: gRPC's own default."""
 
 
 class KeepaliveEnforcementPolicy(_Strict):
     """How often clients may ping."""
 
     min_time: Duration = 0
+    """How often clients may ping; 0: gRPC's own default."""
     permit_without_stream: bool = False
+    """Whether clients may ping while no call runs."""
 
 
 class KeepaliveConfig(_Strict):
@@ -82,7 +93,9 @@ class GrpcConfig(_Strict):
     """OTLP over gRPC."""
 
     endpoint: str = "localhost:4317"
+    """`host:port`, `:port`, `[::1]:port`."""
     transport: Literal["tcp"] = "tcp"
+    """The only one."""
     tls: TlsConfig | None = None
     max_recv_msg_size_mib: Annotated[int, Field(ge=0, le=1024)] = 4
     """Of one message, as it comes and inflated; 0 is the default as well."""
@@ -121,8 +134,11 @@ class CorsConfig(_Strict):
     """Which web pages may send; an origin may have `*` in place of any characters."""
 
     allowed_origins: list[str] = []
+    """Origins of pages that may send; `*` stands for any characters."""
     allowed_headers: list[str] = []
+    """Headers that a page may send."""
     exposed_headers: list[str] = []
+    """Headers of the answer that a page may read."""
     max_age: Annotated[int, Field(ge=0)] = 0
     """Seconds that a browser may remember the answer; 0: its default."""
 
@@ -132,10 +148,13 @@ class HttpConfig(_Strict):
 
     endpoint: str = "localhost:4318"
     transport: Literal["tcp"] = "tcp"
+    """The only one."""
     tls: TlsConfig | None = None
     cors: CorsConfig | None = None
+    """Which web pages may send."""
     traces_url_path: str = "/v1/traces"
     metrics_url_path: str = "/v1/metrics"
+    """Answered 404, as only traces are taken."""
     logs_url_path: str = "/v1/logs"
     max_request_body_size: Annotated[int, Field(ge=0, le=1 << 30)] = 20 * MIB
     """Bytes of one body, on the wire and inflated; 0 is the default as well."""
@@ -144,12 +163,15 @@ class HttpConfig(_Strict):
     read_timeout: Duration = 60 * SECOND
     """For one body; 0: none."""
     read_header_timeout: Duration = 60 * SECOND
+    """Until the next request's headers are there; the smaller counts."""
     idle_timeout: Duration = 60 * SECOND
     """Between requests; the next one's headers have to be there by then, too. The smaller of the two counts."""
     write_timeout: Duration = 30 * SECOND
     """Accepted, without effect: answers are a few bytes."""
     keep_alives_enabled: bool = True
+    """`false`: every request has a connection of its own."""
     response_headers: dict[str, str] = {}
+    """On every answer."""
     include_metadata: bool = True
     """False: processors see no request metadata."""
 

@@ -18,6 +18,7 @@ from .body import Body, Reservation
 from .config import SECOND, HttpConfig, split_endpoint
 from .cors import Cors
 from .counters import Counters
+from .gate import Gate
 from .inflate import ENCODINGS
 from .json import json_to_protobuf
 from .metadata import Lookup, lookup
@@ -78,6 +79,7 @@ class HttpServer:
         self._consumer = consumer
         self._counters = Counters(receiver, "http")
         self._cors = Cors(config.cors)
+        self._gate = Gate(config.max_concurrent_requests, config.read_timeout / SECOND or None)
         self._running: set[web.RequestHandler] = set()
         self._done = asyncio.Event()
         self._stopping = False
@@ -150,7 +152,7 @@ class HttpServer:
             self._done.set()
 
     async def _serve(self, request: web.BaseRequest) -> web.Response:
-        body = Body(self._config.max_body_bytes, self._config.read_timeout / SECOND or None, request.content_length)
+        body = Body(self._config.max_body_bytes, self._gate, request.content_length)
         own = self._cors.headers(request.headers)
         try:
             spans = await self._take(request, body)
@@ -180,7 +182,7 @@ class HttpServer:
             await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             request.writer.output_size = 0
         with Reservation(self._consumer) as reserved:
-            message = await body.read(request.content.iter_any(), encoding, reserved)
+            message = await body.read(request.content, encoding, reserved)
             if request.content_type == JSON:
                 message = await self._from_json(message, reserved)
             return self._consumer.consume(message, self._metadata(request))

@@ -122,22 +122,23 @@ def test_what_is_not_understood(words: list[str], capsys: pytest.CaptureFixture[
     assert words[-1] in err
 
 
-COMMANDS: list[tuple[list[str], list[str]]] = [
-    ([], []),
-    (["run"], []),
-    (["--config=a.yaml"], ["a.yaml"]),
-    (["--config", "a.yaml", "--config=b.yaml"], ["a.yaml", "b.yaml"]),
-    (["run", "--config", "a.yaml"], ["a.yaml"]),
+COMMANDS: list[tuple[list[str], list[str], bool]] = [
+    ([], [], False),
+    (["run"], [], False),
+    (["--config=a.yaml"], ["a.yaml"], False),
+    (["--config", "a.yaml", "--config=b.yaml"], ["a.yaml", "b.yaml"], False),
+    (["run", "--config", "a.yaml"], ["a.yaml"], False),
+    (["--lenient", "--config", "a.yaml"], ["a.yaml"], True),
 ]
 
 
-@pytest.mark.parametrize(("words", "files"), COMMANDS)
-def test_run_is_what_runs(words: list[str], files: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("words", "files", "lenient"), COMMANDS)
+def test_run_is_what_runs(words: list[str], files: list[str], lenient: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """Scenario: with and without the word `run`. Guarantees: the same command, with the files in their order."""
-    asked: list[list[str]] = []
-    monkeypatch.setattr(run, "load_configuration", asked.append)
+    asked: list[tuple[list[str], bool]] = []
+    monkeypatch.setattr(run, "load_configuration", lambda *given: asked.append(given))
     assert main(words) == 1
-    assert asked == [files]
+    assert asked == [(files, lenient)]
 
 
 def test_arguments_come_from_the_process(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -147,10 +148,18 @@ def test_arguments_come_from_the_process(monkeypatch: pytest.MonkeyPatch, capsys
     assert capsys.readouterr().out.startswith("tailgate ")
 
 
+@pytest.mark.parametrize("words", [["--watch=0"], ["--watch=soon"], ["--watch=inf"], ["--watch=nan"]])
+def test_what_is_no_interval(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """Guarantees: files are looked at every so many seconds, above 0."""
+    with pytest.raises(SystemExit):
+        main(words)
+    assert "is no number of seconds above 0" in capsys.readouterr().err
+
+
 def test_control_c_before_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
     """Guarantees: an interrupted command ends with 130, as shells expect, and without a traceback."""
 
-    def interrupt(_: Any) -> None:
+    def interrupt(*_: Any) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(run, "load_configuration", interrupt)

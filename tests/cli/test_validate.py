@@ -86,7 +86,8 @@ def test_processors_that_cannot_stand_in_this_order(call, tmp_path):
     (tmp_path / "row.yaml").write_text(RETAINING)
     code, out, err = call("--config", "row.yaml")
     assert (code, out) == (1, "")
-    assert err.startswith("row.yaml: retention: retention policies are about whole traces")
+    place = "row.yaml:6:46 service.pipelines.traces.processors[0]: "
+    assert err.startswith(f"{place}'retention' cannot stand here: retention policies are about whole traces")
 
 
 def test_holding_before_scrubbing_is_a_warning(call, tmp_path):

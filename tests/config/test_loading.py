@@ -78,7 +78,7 @@ def test_an_error_stands_in_the_file_that_holds_the_value(tree, whole):
     """After a merge each message names the file where its value was written."""
     tree(a_yaml=whole.replace("scrub: {}", "scrub: {rate: 7}"), b_yaml="processors:\n  scrub: {note: [x]}\n")
     assert failure(["a.yaml", "b.yaml"]) == [
-        "a.yaml:6:17 processors.scrub.rate: expected at most 1.0, found 7",
+        "a.yaml:6:17 processors.scrub.rate: expected at most 1, found 7",
         "b.yaml:2:11 processors.scrub.note: expected text, found a list",
     ]
 
@@ -154,7 +154,7 @@ def test_files_that_cannot_be_read_come_together(tree, whole):
     tree(b_yaml="a: [", c_yaml=whole.replace("[scrub]", "[batch]").replace("scrub: {}", "scrub: {rate: x}"))
     assert [line for line in failure(["a.yaml", "b.yaml", "c.yaml"]) if "warning" not in line] == [
         "a.yaml: the file cannot be read: No such file or directory",
-        "b.yaml:1:5 this is no YAML: while parsing a flow node: expected the node content, but found '<stream end>'",
+        "b.yaml:1:4 this is no YAML: the bracket that is opened here is not closed",
         "c.yaml:6:17 processors.scrub.rate: expected a number, found 'x'",
     ]
 

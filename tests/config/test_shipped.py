@@ -1,6 +1,9 @@
 """The shipped files are valid with the real components, whatever the environment says."""
 
+import json
+
 import pytest
+from tailgate.cli import main
 from tailgate.cli.tables import TABLES
 from tailgate.config.errors import ConfigErrors
 from tailgate.config.loader import load, shipped_paths
@@ -79,3 +82,46 @@ def test_mistakes_in_real_rules(tmp_path, monkeypatch, text, start, end):
     assert line.startswith(start)
     assert line.endswith(end)
     assert "hunter2" not in line
+
+
+CHANGES = [
+    ("span(debug\n", "span(never\n"),
+    ("or exists(http.request.header.x-force-trace) ", ""),
+    ('x-b3-flags == "1"', 'x-b3-flags == "0"'),
+    ('"(^|-)d(-|$)"', '"d"'),
+    ("when: error\n", "when: every(error)\n"),
+    ("{spans_per_second: 500, per: service.name}", "{spans_per_second: 1000, per: service.name}"),
+    ("duration > 2s", "duration >= 2s"),
+    ("duration > 2s", "span(duration > 2s)"),
+    ("rate: 50%", "rate: 40%"),
+    ("mode: shadow", "mode: enforce"),
+    ("output_tokens) > 10000", "output_tokens) > 11000"),
+    ("default: 10% ", "default: 11% "),
+]
+
+
+def outcome(file, capsys):
+    """(exit code, the names of the tests that fail)."""
+    code = main(["test", str(file), "--json"])
+    said = json.loads(capsys.readouterr().out)
+    return code, [case["name"] for case in said["results"] if not case["ok"]]
+
+
+def test_the_worked_rules_keep_their_promises(capsys):
+    """The shipped sampling.yaml has five rules, the forced trace first, and its own tests pass."""
+    file = shipped_paths({})[0].with_name("sampling.yaml")
+    policies = load([file], TABLES, {}).processors["tail_sampling"].config.policies
+    assert [policy.name for policy in policies] == ["forced", "errors", "slow", "agents", "costly-agents"]
+    assert outcome(file, capsys) == (0, [])
+
+
+@pytest.mark.parametrize(("old", "new"), CHANGES, ids=lambda text: text)
+def test_their_tests_can_fail(tmp_path, capsys, monkeypatch, old, new):
+    """Whatever of the rules is changed, one of their tests notices."""
+    monkeypatch.setenv("TAILGATE_KERNEL", "reference")
+    text = shipped_paths({})[0].with_name("sampling.yaml").read_text()
+    assert text.count(old) == 1 or old.startswith("duration")
+    (tmp_path / "sampling.yaml").write_text(text.replace(old, new, 1))
+    code, failed = outcome(tmp_path / "sampling.yaml", capsys)
+    assert code == 1
+    assert failed

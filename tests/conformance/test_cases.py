@@ -10,13 +10,7 @@ from conformance import Case, cases, failures, rows, run
 from tailgate.kernel import load, why_not_rust
 from tailgate.kernel.contract import Kernel
 
-NOT_YET: dict[str, str] = {
-    "tail_sampling/ottl_condition": "there is no such policy",
-    "tail_sampling/trace_state": "there is no such policy",
-    "tail_sampling/trace_flags": "there is no such policy",
-    "tail_sampling/span_ingest": "the strategy is an error",
-    "tail_sampling/record_policy/the-first-policy-that-sampled-is-recorded": "it is recorded on spans",
-}
+NOT_YET: dict[str, str] = {}
 """Cases (by the beginning of their ids) that are expected to fail, and why. One that passes must be taken off."""
 
 CASES = cases()

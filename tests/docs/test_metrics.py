@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from collections import Counter
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import get_args
 
@@ -16,11 +18,13 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from prometheus_client.parser import text_string_to_metric_families
 from tailgate.cli.tables import TABLES
 from tailgate.config.loader import load
+from tailgate.config.reloading import RESULTS, Reloader
 from tailgate.exporters.queue import REASONS
 from tailgate.kernel import load as load_kernel
 from tailgate.pipeline import Service
 from tailgate.processors.tail_sampling.labels import Drop
 from tailgate.telemetry.metrics import MetricsPage
+from tailgate.telemetry.samples import Sample
 
 from .doc_pages import cells, fences, names, tables, text
 
@@ -93,7 +97,12 @@ async def scrape(file: Path) -> str:
     await service.start()
     try:
         await traffic(service)
-        return MetricsPage(service.samples, config, "reference", process=False).render()[0].decode()
+        reloader = Reloader(config, lambda: config, service.reload, time.time_ns)
+
+        def samples() -> Iterator[Sample]:
+            return chain(service.samples(), reloader.samples())
+
+        return MetricsPage(samples, reloader, "reference", process=False).render()[0].decode()
     finally:
         await service.stop(0.1)
 
@@ -149,6 +158,8 @@ def test_every_reason_is_explained() -> None:
     assert pipeline == {*get_args(Drop), "late_not_sampled"}
     exporter = {name for row in tables(PAGE, "| `reason` of an exporter") for name in names(row[0])}
     assert exporter == set(REASONS)
+    result = {name for row in tables(PAGE, "| `result` of a reload") for name in names(row[0])}
+    assert result == set(RESULTS)
 
 
 QUERIES = fences(PAGE, "promql")

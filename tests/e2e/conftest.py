@@ -21,13 +21,13 @@ def upstream() -> Iterator[Upstream]:
     server.stop()
 
 
-def launch(folder: Path, number: int, config: str, environment: dict[str, str]) -> Tailgate:
+def launch(folder: Path, number: int, config: str, options: tuple[str, ...], environment: dict[str, str]) -> Tailgate:
     file, log = folder / f"tailgate-{number}.yaml", folder / f"log-{number}.txt"
     file.write_text(config, encoding="utf-8")
     ports = {name: free_port() for name in ("GRPC", "HTTP", "METRICS", "HEALTH")}
     env = {**os.environ, **{k: str(v) for k, v in ports.items()}, **environment}
     with log.open("wb") as sink:
-        command = [sys.executable, "-m", "tailgate", f"--config={file}"]
+        command = [sys.executable, "-m", "tailgate", f"--config={file}", *options]
         process = subprocess.Popen(command, env=env, stderr=sink, stdout=sink)
     return Tailgate(process, ports["GRPC"], ports["HTTP"], ports["METRICS"], ports["HEALTH"], log)
 
@@ -49,9 +49,9 @@ def start_tailgate(tmp_path: Path) -> Iterator[StartTailgate]:
     """Start Tailgate on a configuration text; its ports come from the environment as `${env:GRPC}` and so on."""
     started: list[Tailgate] = []
 
-    def start(config: str, **environment: str) -> Tailgate:
+    def start(config: str, *options: str, **environment: str) -> Tailgate:
         for _ in range(5):
-            started.append(launch(tmp_path, len(started), config, environment))
+            started.append(launch(tmp_path, len(started), config, options, environment))
             if wait_ready(started[-1]):
                 return started[-1]
         raise AssertionError("every free port was taken by somebody else before Tailgate came to listen")

@@ -27,7 +27,6 @@ from peer_collector import SECOND, CollectorRun, capture, differences, launch, p
 from peer_compare import DIFFERENCES, Comparison, compare, of_traffic  # noqa: E402
 from peer_ottl import OTTL_DIFFERENCES, answer, asked, table  # noqa: E402
 from peer_traffic import BASE, LATE, Traffic, features  # noqa: E402
-from tailgate.processors import PROCESSORS  # noqa: E402
 
 REST = 6
 """Seconds after the last request until everything has left."""
@@ -58,10 +57,8 @@ def mutated(row: Words, path: str, value: Any) -> Words:
     return changed
 
 
-def available(row: Words) -> str | None:
-    """Return the processor of a row that Tailgate does not have, None when it has all."""
-    known = {name for spec in PROCESSORS for name in (spec.name, *spec.aliases)}
-    return next((key.partition("/")[0] for key in row if key.partition("/")[0] not in known), None)
+WAITING = {"summarized": "redaction", "digested": "redaction"}
+"""Scenarios with options that Tailgate refuses so far, and whose they are. One that is taken must be taken off."""
 
 
 def play(ports: Mapping[str, int], steps: list[Words]) -> None:
@@ -120,10 +117,9 @@ def _scenarios(binary: Path, folder: Path) -> bool:
     steps = Traffic().steps
     counts = features(steps)
     print("traffic: " + ", ".join(f"{count} {name}" for name, count in counts.items()))
-    rows = {name: row for name, row in scenarios().items() if available(row) is None}
-    for name, row in scenarios().items():
-        if missing := available(row):
-            print(f"  {name:14} not compared: Tailgate has no processor {missing}")
+    rows = {name: row for name, row in scenarios().items() if name not in WAITING}
+    for name, whose in WAITING.items():
+        print(f"  {name:14} not compared: Tailgate refuses options of {whose}")
     theirs = outputs([binary], rows, steps, folder / "collector")
     command: list[str | Path] = [sys.executable, "-m", "tailgate"]
     ours = outputs(command, rows, steps, folder / "tailgate")

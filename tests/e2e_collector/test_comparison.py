@@ -14,6 +14,7 @@ from peer_collector import whole
 from peer_compare import DIFFERENCES, compare, of_traffic
 from peer_traffic import BASE, Traffic, features
 from tailgate.cli.tables import TABLES
+from tailgate.config.errors import ConfigErrors
 from tailgate.config.loader import load
 
 HERE = Path(__file__).parent
@@ -31,7 +32,7 @@ def _script() -> ModuleType:
 
 SCRIPT = _script()
 SCENARIOS: dict[str, Words] = SCRIPT.scenarios()
-HAVE = {name: row for name, row in SCENARIOS.items() if SCRIPT.available(row) is None}
+HAVE = {name: row for name, row in SCENARIOS.items() if name not in SCRIPT.WAITING}
 ENVIRONMENT = {"UPSTREAM": "1", "METRICS": "2", "HEALTH": "3"} | {f"PORT_{name}": "4" for name in SCENARIOS}
 
 
@@ -43,12 +44,20 @@ def test_the_traffic_has_what_may_be_read_differently() -> None:
 
 
 def test_the_scenarios_are_one_configuration(tmp_path: Path) -> None:
-    """Guarantees: what both are given loads here without a warning that is not the collector's composite."""
+    """Guarantees: what both are given loads here."""
     file = tmp_path / "config.yaml"
     file.write_text(yaml.safe_dump(whole(HAVE), sort_keys=False), encoding="utf-8")
     config = load([file], TABLES, ENVIRONMENT)
     assert set(config.pipelines) == {f"traces/{name}" for name in HAVE}
-    assert all("composite" in str(warning) for warning in config.warnings)
+
+
+@pytest.mark.parametrize("name", SCRIPT.WAITING)
+def test_what_waits_is_refused(name: str, tmp_path: Path) -> None:
+    """Guarantees: a scenario is compared as soon as Tailgate takes it."""
+    file = tmp_path / "config.yaml"
+    file.write_text(yaml.safe_dump(whole({name: SCENARIOS[name]}), sort_keys=False), encoding="utf-8")
+    with pytest.raises(ConfigErrors, match=SCRIPT.WAITING[name]):
+        load([file], TABLES, ENVIRONMENT)
 
 
 def test_each_mutation_changes_one_option_and_still_loads(tmp_path: Path) -> None:

@@ -179,13 +179,14 @@ EVERYWHERE = [
 ]
 
 
-def scrub(*values: Any, keys: Sequence[Any] = (), skip: str | None = None, positions: Any = None) -> Any:
+def scrub(*values: Any, keys: Sequence[Any] = (), skip: str | None = None, positions: Any = None, **more: Any) -> Any:
     return {
         "kind": "scrub",
         "positions": EVERYWHERE if positions is None else positions,
         "skip": skip,
         "keys": list(keys),
         "values": list(values),
+        **more,
     }
 
 

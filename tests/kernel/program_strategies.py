@@ -246,6 +246,7 @@ def scrubs(draw: Draw, valid: bool) -> dict[str, Any]:
         "kind": "scrub",
         "positions": draw(st.one_of(everywhere, everywhere, st.lists(st.sampled_from(EVERYWHERE), unique=True))),
         "skip": draw(st.one_of(st.none(), patterns(valid))),
+        "only": draw(st.one_of(st.none(), st.none(), patterns(valid))),
         "keys": draw(st.lists(key_rules, max_size=2)),
         "values": draw(st.lists(value_rules, min_size=1, max_size=4)),
     }

@@ -88,6 +88,9 @@ class Life:
         self.program, self.later, self.book = kernel.compile(spec), kernel.compile(later), kernel.labels()
         self.labels = [self.book.add(label) for label in specs]
         self.table = kernel.table(self.program, self.book, 2, 2, early)
+        # Programs that the table goes on with: the same facts, without and with stages that what is held has not seen.
+        self.editions = [kernel.compile(later | {"stages": stages}) for stages in ([], later["stages"][:1])]
+        self.early = early
         self.columns = []
 
     def step(self, step, now, data, choices, bound) -> Any:
@@ -103,6 +106,16 @@ class Life:
             arguments = {"due": due, "heaviest": heaviest, "early": choices[1:2]}[step]
             self.columns.append(getattr(self.table, step)(*arguments))
             return columns_of(self.columns[-1])
+        if step == "adopt":
+            program = self.editions[choices[0] % 2]
+            upgrades = {epoch: self.editions[(epoch + choices[1]) % 2] for epoch in self.table.epochs()}
+            sizes = choices[0] % 3, choices[1] % 3
+            try:
+                epoch = self.table.adopt(program, upgrades, *sizes, self.early[: choices[0] % 2])
+            except ValueError:
+                return "no such bit"
+            self.program = program
+            return epoch, self.table.epochs()
         if step == "forget":
             return len(self.columns.pop(0).masks) if self.columns else None
         return self._settle(choices, bound) if self.columns else None
@@ -112,7 +125,10 @@ class Life:
         numbers = [0, *self.labels]
         verdicts = [numbers[choices[row % len(choices)] % len(numbers)] for row in range(columns.count)]
         thresholds = [choices[(row + 1) % len(choices)] << 53 for row in range(columns.count)]
-        settled = self.table.settle(columns, array("I", verdicts), array("Q", thresholds))
+        try:
+            settled = self.table.settle(columns, array("I", verdicts), array("Q", thresholds))
+        except ValueError:
+            return "put back"
         seen = [records_of(settled.kept, bound), {label: tuple(tally) for label, tally in settled.tally.items()}]
         if settled.kept is not None:
             refined = self.later.refine(settled.kept)
@@ -124,12 +140,12 @@ class Life:
 
     def state(self) -> Any:
         """Return what the table says of itself."""
-        counters = self.program.counters(), self.later.counters()
-        return tuple(self.table.stats()), self.table.held_bytes, self.table.next_due(), *counters
+        counters = [program.counters() for program in (self.program, self.later, *self.editions)]
+        return tuple(self.table.stats()), self.table.held_bytes, self.table.next_due(), counters
 
 
 steps = st.tuples(
-    st.sampled_from(["file", "file", "file", "due", "heaviest", "early", "settle", "settle", "forget"]),
+    st.sampled_from(["file", "file", "file", "due", "heaviest", "early", "settle", "settle", "forget", "adopt"]),
     st.integers(0, 2),
     st.integers(0, 5),
     st.lists(st.integers(0, 6), min_size=2, max_size=5),
@@ -147,7 +163,7 @@ steps = st.tuples(
     early=early_conditions(),
 )
 def test_life_of_a_table(kernels, spec, later, specs, data, course, early):
-    """Filing, falling due, judging, labelling, refining, remembering and late spans, in any order: the same to see."""
+    """Filing, falling due, judging, labelling, refining, remembering, late spans, new rules, in any order: the same."""
     lives = [Life(kernel, spec, later, specs, early) for kernel in kernels]
     now = 0
     for name, wait, which, choices, bound in course:

@@ -185,6 +185,27 @@ def test_keys(kernel, before, after):
     assert scrubbed(kernel, before, rule("value", redact("V")), keys=KEYS, skip="^skip") == list(after.items())
 
 
+ONLY = [
+    ("without", {}, {"a": "X", "b": "X", "password": "X"}),
+    ("none", {"only": None}, {"a": "X", "b": "X", "password": "X"}),
+    ("those that match", {"only": "^a|pass"}, {"a": "X", "b": "value", "password": "X"}),
+    ("none that match", {"only": "z"}, {"a": "value", "b": "value", "password": "value"}),
+    ("skip wins over it", {"only": "a|b", "skip": "b"}, {"a": "X", "b": "value", "password": "X"}),
+]
+
+
+@pytest.mark.parametrize(("more", "after"), [case[1:] for case in ONLY], ids=[case[0] for case in ONLY])
+def test_only(kernel, more, after):
+    """Attributes whose key does not match `only` are left alone; maps inside, names and status are not asked."""
+    before = {"a": "value", "b": "value", "password": "value"}
+    stage = scrub(rule("value"), keys=[rule("password")], **more)
+    data = run(kernel, request(span(before, name="value")), stage)
+    assert dict(pairs(first_span(data).attributes)) == after
+    assert first_span(data).name == "X"
+    nested = run(kernel, request(span({"a": {"z": "value", "password": 1}})), stage)
+    assert b"value" not in nested or after["a"] == "value"
+
+
 @pytest.mark.parametrize("key", ["", "a", "x" * 600, "é"])
 def test_the_same_key_again(kernel, key):
     """Keys that came before, the empty and the long ones too, are treated alike every time."""

@@ -88,7 +88,7 @@ ACTIONS = [
     ({"key": "z", "pattern": "b", "action": "delete"}, {"z": 1, "ab": 2, "y": 3}, {"y": 3}),
     ({"key": "a", "action": "hash"}, {"a": "x"}, {"a": hashlib.sha256(b"x").hexdigest()}),
     ({"key": "a", "action": "hash"}, {"a": 1}, {"a": hashlib.sha256((1).to_bytes(8, "little")).hexdigest()}),
-    ({"pattern": "a$", "action": "hash"}, {"aa": "", "ab": "x"}, {"aa": "", "ab": "x"}),
+    ({"pattern": "a$", "action": "hash"}, {"aa": "", "ab": "x"}, {"aa": hashlib.sha256().hexdigest(), "ab": "x"}),
     (
         {"key": "url", "action": "extract", "pattern": r"^/(?P<shop>\w+)/(?P<item>\d+)"},
         {"url": "/eu/42", "item": 1},

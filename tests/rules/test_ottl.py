@@ -124,6 +124,7 @@ def test_mistakes(text: str, message: str) -> None:
         ("name == 99999999999999999999", 9, "too large"),
         ('{"a": 1} == 1', 7, "a list or a map is not supported here"),
         ("", 1, "the condition is empty"),
+        ("attributes" + '["a"]' * 17 + " == 1", 1, "attributes has 17 keys: at most 16"),
         ("a" * 9000, 8193, "at most 8192 characters"),
         ("(" * 70 + "true", 61, "nested deeper than 60"),
         ("not " * 100 + "true", 165, "nested deeper than 40"),
@@ -145,6 +146,22 @@ def test_contexts_see_only_what_is_above(context: Any, text: str) -> None:
     """Guarantees: a resource has no spans, a scope neither."""
     with pytest.raises(ConditionError, match=r"context|not supported"):
         compile_condition(text, context)
+
+
+DEEP = [
+    "(" * 38 + 'attributes["s"] == "x"' + ")" * 38,
+    "not " * 38 + 'attributes["s"] == "x"',
+    "Concat([" * 19 + "name" + '], "")' * 19 + ' == "x"',
+    "-" * 30 + "attributes" + '["m"]' * 16 + " > " + " + ".join(["1"] * 30),
+    " or ".join(['name == "x"'] * 500),
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("text", DEEP, ids=range(len(DEEP)))
+def test_what_is_accepted_compiles(name: str, text: str) -> None:
+    """Guarantees: what the language allows at most, both kernels take."""
+    assert leaves(name, compile_conditions([text], "span", "propagate").holds) in ([True], [False])
 
 
 FAILS, YES = 'attributes["s"] + 1 == 2', 'attributes["t"] == true'

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::edit::{Around, Edit};
+use crate::edit::Around;
 use crate::env::{Env, SpanFields, SpanView, Where};
 use crate::header::{compute, memo_key, Header};
 use crate::index::{trace_id, TraceIndex};
@@ -10,7 +10,6 @@ use crate::program::{Program, Scratch, Stage};
 use crate::rows::Rows;
 use crate::walk::{self, check_attributes, owner, Limit, Limits, Refusal, Walked, RESOURCE_SPANS, SCOPE_SPANS};
 use crate::wire::{Bad, Range, Reader, What, LEN};
-use crate::work::State;
 
 /// A span after the stages.
 #[derive(Debug, Clone, Copy)]
@@ -224,11 +223,12 @@ impl<'a> Walk<'a> {
         for &range in spans {
             let place = Place { resource, scope, context: self.context };
             self.seen += 1;
-            let Some(done) = one_span(self.program, reader.sub(range), self.limits, place, self.scratch)? else {
+            let done = one_span(self.program, reader.sub(range), self.limits, place, self.scratch)?;
+            if self.scratch.gone {
                 self.out.gone.push(self.seen as u32 - 1);
                 self.out.is_changed = true;
                 continue;
-            };
+            }
             let start = self.out.changed.len();
             let work = &self.scratch.work;
             if work.changed {
@@ -273,84 +273,34 @@ pub fn env<'a>(place: Place<'a>, work: &'a crate::work::Work, base: &'a [u8], fi
     }
 }
 
-/// Walks one span and takes it through the stages; it is left in the scratch's work. None: it was dropped, and counted.
+/// Walks one span and takes it through the stages; it is left in the scratch's work, or `gone` and counted.
 pub fn one_span(
     program: &Program,
     reader: Reader<'_>,
     limits: &Limits,
     place: Place<'_>,
     scratch: &mut Scratch,
-) -> Walked<Option<SpanFields>> {
+) -> Walked<SpanFields> {
     let base = reader.buf;
     let mut fields = walk::span(reader, &program.keys, limits, program.notes, &mut scratch.work)?;
-    let mut dropping = 0;
+    scratch.gone = false;
     for &index in &program.span_stages {
-        let (resource, scope) = (place.resource.level(index), place.scope.level(index));
-        let mut kept = true;
         match program.stages.get(index) {
-            Some(Stage::Edit(edit)) if edit.on == Where::Span => {
+            Some(Stage::Edit(edit)) if edit.on == Where::Span && !edit.may_drop => {
+                let (resource, scope) = (place.resource.level(index), place.scope.level(index));
                 let span = Some(SpanView { work: &scratch.work, base, fields: &fields });
                 if edit.when.holds(&Env { resource, scope, span, event: None }) {
                     let around = Around { resource, scope, span: None, context: place.context, keys: &program.keys };
-                    kept = edit.apply(&mut scratch.work, base, &mut fields, &around, &mut scratch.text);
+                    edit.apply(&mut scratch.work, base, &mut fields, &around, &mut scratch.text);
                 }
-                dropping += usize::from(edit.drops());
-            }
-            Some(Stage::Edit(edit)) => {
-                kept = edit_events(program, edit, (place, index), base, &fields, scratch);
-                dropping += usize::from(edit.drops());
             }
             Some(Stage::Scrub(scrub)) => scrub.span(base, &mut fields, (index, &program.keys), scratch),
-            Some(Stage::Filter(filter)) if filter.on == Where::Event => {
-                filter.events(&mut scratch.work, (resource, scope, base, &fields), &mut scratch.todo);
+            Some(stage) if !crate::drop::passes(program, (index, stage), place, base, &mut fields, scratch) => {
+                scratch.gone = true;
+                break;
             }
-            Some(Stage::Filter(filter)) => {
-                let span = Some(SpanView { work: &scratch.work, base, fields: &fields });
-                kept = !filter.drops(&Env { resource, scope, span, event: None });
-                dropping += 1;
-            }
-            Some(Stage::Sample(sample)) => {
-                kept = sample.keeps(&mut scratch.work, base, &mut fields);
-                dropping += 1;
-            }
-            None => {}
-        }
-        if !kept {
-            if let Some(count) = scratch.dropped.get_mut(dropping - 1) {
-                *count += 1;
-            }
-            return Ok(None);
+            _ => {}
         }
     }
-    Ok(Some(fields))
-}
-
-/// Applies an edit to each event of a span; false when the span is dropped.
-fn edit_events(
-    program: &Program,
-    edit: &Edit,
-    (place, stage): (Place<'_>, usize),
-    base: &[u8],
-    fields: &SpanFields,
-    scratch: &mut Scratch,
-) -> bool {
-    let (resource, scope) = (place.resource.level(stage), place.scope.level(stage));
-    let Scratch { work, event_work, text, .. } = scratch;
-    for index in 0..work.items.len() {
-        let item = work.items.get(index).filter(|item| item.number == 11 && !item.attribute);
-        let Some(item) = item.filter(|item| item.state != State::Gone) else { continue };
-        let mut event = work.bytes(base, item.body).to_vec();
-        let span = Some(SpanView { work, base, fields });
-        if !edit.when.holds(&Env { resource, scope, span, event: Some(&event) }) {
-            continue;
-        }
-        let around = Around { resource, scope, span, context: place.context, keys: &program.keys };
-        if !edit.apply_to_event(&mut event, event_work, &around, text) {
-            return false;
-        }
-        if event != work.bytes(base, item.body) {
-            work.replace(index, &event);
-        }
-    }
-    true
+    Ok(fields)
 }

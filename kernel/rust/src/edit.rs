@@ -25,6 +25,8 @@ pub struct Edit {
     actions: Vec<Step>,
     /// Whether the result depends on the values that come with a request.
     pub uses_context: bool,
+    /// Whether an action may drop the span.
+    pub may_drop: bool,
 }
 
 /// An action with its own conditions, asked right before it.
@@ -62,7 +64,8 @@ impl Edit {
         let actions = actions.collect::<Outcome<Vec<_>>>()?;
         let uses_context =
             actions.iter().any(|one| matches!(one.action, Action::Write { source: Source::Context(_), .. }));
-        Ok(Edit { on, when, actions, uses_context })
+        let may_drop = actions.iter().any(|one| one.drop_if.is_some());
+        Ok(Edit { on, when, actions, uses_context, may_drop })
     }
 
     /// Whether an action may look at every attribute.
@@ -82,11 +85,6 @@ impl Edit {
     /// Whether an action sets a field that is a varint.
     pub fn uses_kind(&self) -> bool {
         self.actions.iter().any(|one| matches!(&one.action, Action::Rewrite(rewrite) if rewrite.uses_kind()))
-    }
-
-    /// Whether an action may drop the span.
-    pub fn drops(&self) -> bool {
-        self.actions.iter().any(|one| one.drop_if.is_some())
     }
 
     /// What a value sees: the level itself as the actions before have left it.

@@ -355,8 +355,7 @@ impl Expr {
                 *min <= number && number <= *max
             }),
             Expr::GoBoolIs(operand, wanted) => whole(operand, env, |value| (value == Value::Bool(true)) == *wanted),
-            Expr::Ottl(cond, true) => cond.test(env).unwrap_or(false),
-            Expr::Ottl(cond, false) => cond.test(env).is_err(),
+            Expr::Ottl(cond, answered) => cond.answers(env, *answered),
         }
     }
 }

@@ -28,6 +28,7 @@ mod records;
 mod regex;
 mod rewrite;
 mod rows;
+mod sample;
 mod scrub;
 mod source;
 mod spec;

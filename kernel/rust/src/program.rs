@@ -5,12 +5,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde_json::Value as Json;
 
-use crate::drop::{Filter, Sample};
+use crate::drop::Filter;
 use crate::edit::Edit;
 use crate::env::Where;
 use crate::facts::Facts;
 use crate::header::Memo;
 use crate::keys::Keys;
+use crate::sample::Sample;
 use crate::scrub::{self, Scrub};
 use crate::spec::{listed, natural, only, shown, Outcome};
 use crate::walk::{Limits, Notes};
@@ -25,11 +26,11 @@ pub enum Stage {
 
 impl Stage {
     /// Whether it may drop spans.
-    fn drops(&self) -> bool {
+    pub fn drops(&self) -> bool {
         match self {
             Stage::Sample(_) => true,
             Stage::Filter(filter) => filter.on == Where::Span,
-            Stage::Edit(edit) => edit.drops(),
+            Stage::Edit(edit) => edit.may_drop,
             Stage::Scrub(_) => false,
         }
     }
@@ -59,6 +60,8 @@ pub struct Scratch {
     pub work: Work,
     pub header_work: Work,
     pub event_work: Work,
+    /// Whether the span that was walked last was dropped.
+    pub gone: bool,
     /// Spans of this request that were dropped, by stage that may do so.
     pub dropped: Vec<u64>,
     pub text: Vec<u8>,

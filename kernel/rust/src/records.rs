@@ -158,7 +158,10 @@ impl Records {
             };
             let place = Place { resource, scope, context: &[] };
             let base = self.span(span);
-            let Some(fields) = one_span(program, Reader::new(base), &Limits::NONE, place, scratch)? else { continue };
+            let fields = one_span(program, Reader::new(base), &Limits::NONE, place, scratch)?;
+            if scratch.gone {
+                continue;
+            }
             let (work, start) = (&scratch.work, changed.len());
             let mut new = *span;
             if work.changed {

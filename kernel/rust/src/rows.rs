@@ -1,7 +1,7 @@
 //! The facts of traces, a row each, in flat vectors: a few dozen bytes a trace.
 
 /// How much a program computes of a trace.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Shape {
     pub leaves: usize,
     pub numbers: usize,
@@ -134,6 +134,15 @@ impl Rows {
 
     pub fn len(&self) -> usize {
         self.rows.len()
+    }
+
+    /// The same rows for another program: what every trace has stays, what a program computes is empty.
+    pub fn reshaped(&self, shape: Shape) -> Rows {
+        let mut new = Rows { rows: self.rows.clone(), randomness: self.randomness.clone(), ..Rows::new(shape) };
+        new.bits.resize(self.rows.len() * shape.leaf_bytes(), 0);
+        new.numbers.resize(self.rows.len() * shape.numbers, NOTHING);
+        new.keys.resize(self.rows.len() * shape.keys, None);
+        new
     }
 
     /// Adds a row without spans.

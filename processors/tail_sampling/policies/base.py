@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -58,6 +59,32 @@ class PolicyType:
     """Options -> why a trace cannot be judged by it before all of its spans have come; None: it can."""
 
 
+_describing: ContextVar[bool] = ContextVar("describing", default=False)
+"""Whether a policy's options are being described, in which policies may stand again."""
+
+
+def _described(options: type[Options]) -> dict[str, Any]:
+    """Return the JSON Schema of a type's options, in one piece; policies inside are `{"x-same-as": "policy"}`."""
+    token = _describing.set(True)
+    try:
+        schema = options.model_json_schema()
+    finally:
+        _describing.reset(token)
+    definitions = schema.pop("$defs", {})
+
+    def inlined(part: Any) -> Any:
+        if isinstance(part, list):
+            return [inlined(item) for item in part]
+        if not isinstance(part, dict):
+            return part
+        if "$ref" in part:
+            return inlined(definitions[part["$ref"].rpartition("/")[2]])
+        return {key: inlined(value) for key, value in part.items()}
+
+    found: dict[str, Any] = inlined(schema)
+    return found
+
+
 class Policy(BaseModel):
     """An entry of a list of policies: a name, a type, and the options under the type's own key."""
 
@@ -71,14 +98,32 @@ class Policy(BaseModel):
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core_schema: Any, handler: Any) -> dict[str, Any]:
-        """Describe the entry as it is written; the options under the type's key are described by its page."""
+        """Describe the entry as it is written: every type has its options under its own key."""
         handler(core_schema)
-        names = {"type": "string", "minLength": 1}
+        if _describing.get():
+            return {"x-same-as": "policy"}
+        options = {name: {"anyOf": [_described(kind.options), {"type": "null"}]} for name, kind in _types().items()}
+        needed = [name for name, kind in _types().items() if not kind.optional]
         return {
+            "x-name": "policy",
             "type": "object",
             "required": ["name", "type"],
-            "properties": {"name": names, "type": {"enum": sorted(_types())}, "enabled": {"type": "boolean"}},
+            "properties": {
+                "name": {"type": "string", "minLength": 1},
+                "type": {"enum": sorted(_types())},
+                "enabled": {"type": "boolean", "default": True},
+                **options,
+            },
+            "additionalProperties": False,
+            "allOf": [
+                {"if": {"properties": {"type": {"const": name}}}, "then": {"required": [name]}} for name in needed
+            ],
         }
+
+    @classmethod
+    def written_forms(cls) -> list[Any]:
+        """Return a model of what is written for each type, for the keys that an error message names."""
+        return [_entry_model(name) for name in _types()]
 
     def vote(self, facts: FactsBuilder) -> Vote:
         """Return what the policy votes; its conditions are added to `facts`."""

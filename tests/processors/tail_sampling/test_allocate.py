@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tailgate.processors.tail_sampling.allocate import Demand, boosted, each, shared
 
-demand = st.builds(Demand, st.floats(0, 1e6), st.floats(0, 1), st.floats(1, 100))
+rates = st.just(0.0) | st.floats(1e-6, 1e6)
+demand = st.builds(Demand, rates, st.floats(0, 1), st.floats(1, 100))
 demands = st.dictionaries(st.integers(0, 50), demand, max_size=30)
 goals = st.floats(0.01, 1e6)
 

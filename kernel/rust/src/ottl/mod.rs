@@ -84,6 +84,15 @@ impl Cond {
         })
     }
 
+    /// Whether it is answered with yes (`answered`), or whether it cannot be answered. Few programs ask.
+    #[inline(never)]
+    pub fn answers(&self, env: &Env<'_>, answered: bool) -> bool {
+        match self.test(env) {
+            Ok(holds) => answered && holds,
+            Err(Failed) => !answered,
+        }
+    }
+
     /// Whether the condition is true, or that this cannot be answered.
     pub fn test(&self, env: &Env<'_>) -> Result<bool, Failed> {
         match self {

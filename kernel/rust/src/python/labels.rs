@@ -47,6 +47,11 @@ impl PyLabelBook {
         };
         self.book.add(label).ok_or_else(|| value_error(format!("the book of labels is full: {}", LabelId::MAX)))
     }
+
+    /// How many labels were added.
+    fn __len__(&self) -> usize {
+        self.book.read().len().saturating_sub(1)
+    }
 }
 
 fn field<'py, T: for<'a> FromPyObject<'a, 'py>>(label: &Bound<'py, PyDict>, name: &str) -> PyResult<T> {

@@ -1,5 +1,6 @@
 //! `contract.Table`.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use pyo3::prelude::*;
@@ -7,11 +8,13 @@ use pyo3::types::PyDict;
 
 use super::arrays::numbers;
 use super::columns::PyColumns;
-use super::errors::{value_error, Class};
+use super::errors::{refused, value_error, Class};
+use super::program::PyProgram;
 use super::records::PyRecords;
 use crate::labels::Book;
 use crate::program::Program;
 use crate::table::{Condition, Table};
+use crate::walk::{Limits, Refusal};
 
 static FILED: Class = Class::new("Filed");
 static SETTLED: Class = Class::new("Settled");
@@ -21,6 +24,11 @@ static TALLY: Class = Class::new("Tally");
 /// A bound that may have been computed below 0.
 fn at_least_0(limit: i64) -> usize {
     usize::try_from(limit).unwrap_or(0)
+}
+
+/// What is held was walked before and has no limits: this is raised when a walk anew makes it too deep.
+fn walked(py: Python<'_>, refusal: Refusal) -> PyErr {
+    refused(py, refusal, &Limits::NONE)
 }
 
 /// Thresholds are 56 bits.
@@ -45,6 +53,11 @@ fn condition((bits, hashes, randomness): Early, size: usize) -> PyResult<Conditi
     Ok(Condition { bits, hashes, randomness })
 }
 
+fn checked(early: Vec<Early>, program: &Program) -> PyResult<Vec<Condition>> {
+    let size = program.facts.bits();
+    early.into_iter().map(|one| condition(one, size)).collect()
+}
+
 /// See `contract.Table`.
 #[pyclass(frozen, name = "Table", module = "tailgate.kernel.rust._native")]
 pub struct PyTable {
@@ -60,8 +73,7 @@ impl PyTable {
         dropped: usize,
         early: Vec<Early>,
     ) -> PyResult<PyTable> {
-        let size = program.facts.bits();
-        let early = early.into_iter().map(|one| condition(one, size)).collect::<PyResult<_>>()?;
+        let early = checked(early, &program)?;
         Ok(PyTable { table: Arc::new(Table::new(program, book, kept, dropped, early)) })
     }
 }
@@ -71,10 +83,8 @@ impl PyTable {
     /// Hold the records of `digest` of the table's program; `now` in ns, never less than before.
     fn file<'py>(&self, py: Python<'py>, records: &PyRecords, now: i64) -> PyResult<Bound<'py, PyAny>> {
         let records = &records.records;
-        if !Arc::ptr_eq(&records.program, &self.table.program) {
-            return Err(value_error("these records are not those of the table's program"));
-        }
-        let filed = py.detach(|| self.table.file(records, now));
+        let filed = py.detach(|| self.table.file(records, now)).map_err(|refusal| walked(py, refusal))?;
+        let filed = filed.ok_or_else(|| value_error("these records are not those of the table's program"))?;
         let late = PyDict::new(py);
         for (label, spans) in filed.late {
             late.set_item(label, spans)?;
@@ -84,19 +94,22 @@ impl PyTable {
     }
 
     /// The oldest traces that are due, at most `limit`; the table keeps them until `settle`.
-    fn due(&self, py: Python<'_>, first_seen: i64, root_seen: Option<i64>, limit: i64) -> PyColumns {
-        PyColumns::new(py.detach(|| self.table.due(first_seen, root_seen, at_least_0(limit))))
+    fn due(&self, py: Python<'_>, first_seen: i64, root_seen: Option<i64>, limit: i64) -> PyResult<PyColumns> {
+        let columns = py.detach(|| self.table.due(first_seen, root_seen, at_least_0(limit)));
+        columns.map(PyColumns::new).map_err(|refusal| walked(py, refusal))
     }
 
     /// The traces that satisfy an early condition, at most `limit`; the table keeps them until `settle`.
-    fn early(&self, py: Python<'_>, limit: i64) -> PyColumns {
-        PyColumns::new(py.detach(|| self.table.early(at_least_0(limit))))
+    fn early(&self, py: Python<'_>, limit: i64) -> PyResult<PyColumns> {
+        let columns = py.detach(|| self.table.early(at_least_0(limit)));
+        columns.map(PyColumns::new).map_err(|refusal| walked(py, refusal))
     }
 
     /// The traces with the most held bytes times age whose held bytes reach `bytes_wanted`.
-    fn heaviest(&self, py: Python<'_>, now: i64, bytes_wanted: i64, limit: i64) -> PyColumns {
+    fn heaviest(&self, py: Python<'_>, now: i64, bytes_wanted: i64, limit: i64) -> PyResult<PyColumns> {
         let wanted = u64::try_from(bytes_wanted).unwrap_or(0);
-        PyColumns::new(py.detach(|| self.table.heaviest(now, wanted, at_least_0(limit))))
+        let columns = py.detach(|| self.table.heaviest(now, wanted, at_least_0(limit)));
+        columns.map(PyColumns::new).map_err(|refusal| walked(py, refusal))
     }
 
     /// Let go of the rows' traces; those whose label keeps come back, label 0 puts back.
@@ -142,6 +155,30 @@ impl PyTable {
     #[getter]
     fn held_bytes(&self) -> u64 {
         self.table.held_bytes()
+    }
+
+    /// Hold records of this program from now on; the new epoch.
+    #[pyo3(signature = (program, upgrades, kept_decisions, dropped_decisions, early=None))]
+    fn adopt(
+        &self,
+        py: Python<'_>,
+        program: &PyProgram,
+        upgrades: BTreeMap<u32, Py<PyProgram>>,
+        kept_decisions: i64,
+        dropped_decisions: i64,
+        early: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<u32> {
+        let early = checked(conditions(early)?, &program.program)?;
+        let (kept, dropped) = (at_least_0(kept_decisions), at_least_0(dropped_decisions));
+        let programs = |program: &Py<PyProgram>| Arc::clone(&program.get().program);
+        let upgrades = upgrades.iter().map(|(&epoch, program)| (epoch, programs(program))).collect();
+        let program = Arc::clone(&program.program);
+        py.detach(|| self.table.adopt(program, upgrades, (kept, dropped), early)).map_err(value_error)
+    }
+
+    /// The epochs under which spans are held, and the present one.
+    fn epochs(&self, py: Python<'_>) -> Vec<u32> {
+        py.detach(|| self.table.epochs()).into_iter().collect()
     }
 
     fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {

@@ -64,6 +64,7 @@ struct Positions {
 pub struct Scrub {
     positions: Positions,
     skip: Option<Pattern>,
+    only: Option<Pattern>,
     /// What only may stay.
     allow: Option<Pattern>,
     /// Values that are left alone.
@@ -95,12 +96,13 @@ enum Types {
 impl Scrub {
     /// Compiles a stage whose first rule has the number `first` in the program.
     pub fn compile(spec: &Json, first: usize, known: &mut Keys) -> Outcome<Scrub> {
-        let all = ["kind", "positions", "skip", "allow", "keep", "keys", "values", "types", "summary", "forms"];
+        let all = ["kind", "positions", "skip", "only", "allow", "keep", "keys", "values", "types", "summary", "forms"];
         let stage = only(Some(spec), &all, "scrub")?;
         let positions = Positions::compile(stage.get("positions"))?;
         let pattern =
             |name: &str| given(stage, name).map(|one| text(Some(one), name).and_then(Pattern::new)).transpose();
-        let (skip, allow, keep) = (pattern("skip")?, pattern("allow")?, pattern("keep")?);
+        let (skip, limited) = (pattern("skip")?, pattern("only")?);
+        let (allow, keep) = (pattern("allow")?, pattern("keep")?);
         let types = match given(stage, "types").map(Json::as_str) {
             None => Types::Text,
             Some(Some("strings")) => Types::Strings,
@@ -117,7 +119,32 @@ impl Scrub {
         let forms = forms.iter().map(Form::compile).collect::<Outcome<Vec<_>>>()?;
         let known = if forms.is_empty() { None } else { Some(Known::new(known)?) };
         let first = first + usize::from(allow.is_some());
-        Ok(Scrub { positions, skip, allow, keep, types, summary, keys, values, forms, known, matcher, first })
+        Ok(Scrub {
+            positions,
+            skip,
+            only: limited,
+            allow,
+            keep,
+            types,
+            summary,
+            keys,
+            values,
+            forms,
+            known,
+            matcher,
+            first,
+        })
+    }
+
+    /// Whether attributes are left alone by their keys.
+    fn chooses(&self) -> bool {
+        self.skip.is_some() || self.only.is_some()
+    }
+
+    /// Whether a top-level attribute with this key is left alone.
+    fn is_skipped(&self, key: &[u8]) -> bool {
+        self.skip.as_ref().is_some_and(|skip| skip.is_match(key))
+            || self.only.as_ref().is_some_and(|only| !only.is_match(key))
     }
 
     /// How many rules are counted.

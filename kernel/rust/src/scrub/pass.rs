@@ -42,7 +42,7 @@ impl Pass<'_> {
 
     fn verdict(&mut self, key: &[u8]) -> Verdict {
         let scrub = self.scrub;
-        if scrub.skip.is_none() && scrub.keys.is_empty() && scrub.allow.is_none() && scrub.forms.is_empty() {
+        if !scrub.chooses() && scrub.keys.is_empty() && scrub.allow.is_none() && scrub.forms.is_empty() {
             return Verdict::default();
         }
         let hash = self.cache.hash(key);
@@ -51,7 +51,7 @@ impl Pass<'_> {
         }
         let rule = self.scrub.keys.iter().position(|rule| rule.pattern.is_match(key));
         let verdict = Verdict {
-            skip: self.scrub.skip.as_ref().is_some_and(|skip| skip.is_match(key)),
+            skip: scrub.is_skipped(key),
             denied: self.scrub.allow.as_ref().is_some_and(|allow| !allow.is_match(key)),
             form: scrub.forms.iter().any(|form| form.key.is_match(key)),
             rule,

@@ -47,6 +47,21 @@ impl Decisions {
         self.entries.len()
     }
 
+    /// Gives room to this many; when it is less, the newest stay.
+    pub fn resize(&mut self, room: usize) {
+        let room = room.min(NOBODY as usize);
+        if room >= self.entries.len() {
+            self.room = room;
+            return;
+        }
+        let old = std::mem::replace(self, Decisions::new(room));
+        let mut at = old.oldest;
+        while let Some(entry) = old.entries.get(at as usize) {
+            self.add(entry.id, entry.decision);
+            at = entry.newer;
+        }
+    }
+
     fn find(&self, id: &[u8; 16]) -> Option<u32> {
         if self.entries.is_empty() {
             return None;
@@ -156,5 +171,19 @@ mod tests {
         let there: Vec<bool> = [1, 2, 3].map(|id| decisions.find(&[id; 16]).is_some()).into();
         assert_eq!(there, [true, false, true]);
         assert_eq!(decisions.len(), 2);
+    }
+
+    #[test]
+    fn the_newest_stay_when_room_shrinks() {
+        let mut decisions = Decisions::new(4);
+        for id in 1..=4 {
+            decisions.add([id; 16], Decision { labels: [1, 0], threshold: 0 });
+        }
+        assert!(decisions.get(&[1; 16]).is_some());
+        decisions.resize(2);
+        decisions.resize(3);
+        decisions.add([5; 16], Decision { labels: [1, 0], threshold: 0 });
+        let there: Vec<bool> = [1, 2, 3, 4, 5].map(|id| decisions.find(&[id; 16]).is_some()).into();
+        assert_eq!(there, [true, false, false, true, true]);
     }
 }

@@ -3,8 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use super::decisions::Decision;
-use super::Table;
-use crate::labels::LabelId;
+use crate::labels::{Book, LabelId};
 use crate::records::{Buffer, Records, SpanRef};
 use crate::rows::Rows;
 
@@ -72,7 +71,7 @@ impl<'a> Selection<'a> {
         self.thresholds.push(decision.threshold);
     }
 
-    pub fn finish(self, table: &Table) -> Option<Records> {
+    pub fn finish(self, book: &Arc<Book>) -> Option<Records> {
         if self.ids.is_empty() {
             return None;
         }
@@ -84,7 +83,7 @@ impl<'a> Selection<'a> {
             }
         }
         Some(Records {
-            program: Arc::clone(&table.program),
+            program: Arc::clone(&self.from.program),
             buffers: vec![Arc::new(Buffer::Owned(buffer))],
             spans,
             pairs: self.from.pairs.clone(),
@@ -92,7 +91,7 @@ impl<'a> Selection<'a> {
             rows: self.rows,
             thresholds: self.thresholds,
             labels: Mutex::new(self.labels),
-            book: Some(Arc::clone(&table.book)),
+            book: Some(Arc::clone(book)),
             dropped: Vec::new(),
             origin: None,
         })

@@ -7,6 +7,7 @@ mod headers;
 mod queue;
 mod settle;
 mod slots;
+mod upgrade;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -15,6 +16,7 @@ use crate::columns::Columns;
 use crate::labels::{Book, LabelId};
 use crate::program::{lock, Program};
 use crate::records::{Records, SpanRef};
+use crate::walk::Walked;
 use decisions::{Decision, Decisions};
 pub use early::Condition;
 use early::Early;
@@ -28,12 +30,19 @@ const SPAN_COST: u64 = 24;
 const TRACE_COST: u64 = 128;
 
 pub struct Table {
-    pub program: Arc<Program>,
     pub book: Arc<Book>,
     inner: Mutex<Inner>,
 }
 
 struct Inner {
+    /// Whose records are held from now on.
+    program: Arc<Program>,
+    /// The number of the program; spans held under an earlier one are walked anew before anybody sees them.
+    epoch: u32,
+    /// What that walk is, by the epoch under which the spans were held.
+    upgrades: BTreeMap<u32, Arc<Program>>,
+    /// Traces held under an earlier epoch.
+    stale: usize,
     slots: Slots,
     arrivals: Queue<Ticket>,
     roots: Queue<Rooted>,
@@ -84,6 +93,10 @@ impl Table {
     pub fn new(program: Arc<Program>, book: Arc<Book>, kept: usize, dropped: usize, early: Vec<Condition>) -> Table {
         let slots = Slots::new(program.facts.shape());
         let inner = Inner {
+            program,
+            epoch: 0,
+            upgrades: BTreeMap::new(),
+            stale: 0,
             slots,
             arrivals: Queue::default(),
             roots: Queue::default(),
@@ -95,14 +108,18 @@ impl Table {
             bytes: 0,
             columns: 0,
         };
-        Table { program, book, inner: Mutex::new(inner) }
+        Table { book, inner: Mutex::new(inner) }
     }
 
-    /// Holds records of the table's program; late spans follow the verdict of their trace.
-    pub fn file(&self, records: &Records, now: i64) -> Filed {
+    /// Holds records of the table's program; late spans follow the verdict of their trace. None: they are another's.
+    pub fn file(&self, records: &Records, now: i64) -> Walked<Option<Filed>> {
         let mut inner = lock(&self.inner);
         let inner = &mut *inner;
+        if !Arc::ptr_eq(&records.program, &inner.program) {
+            return Ok(None);
+        }
         let decisions = inner.decisions(records);
+        inner.upgrade_all(records, &decisions, &self.book)?;
         let by_row = ByRow::new(records);
         let mut pairs = vec![None; records.pairs.len()];
         let mut filed = Filed { held_spans: 0, new_traces: 0, late_kept: None, late: BTreeMap::new() };
@@ -120,7 +137,7 @@ impl Table {
         if !filed.late.is_empty() {
             filed.late_kept = self.late(records, &decisions);
         }
-        filed
+        Ok(Some(filed))
     }
 
     /// The spans of traces that were kept before.
@@ -133,11 +150,11 @@ impl Table {
                 chosen.row(row, *id, decision);
             }
         }
-        chosen.finish(self)
+        chosen.finish(&self.book)
     }
 
     /// The oldest traces that are due, at most `limit`.
-    pub fn due(self: &Arc<Self>, first_seen: i64, root_seen: Option<i64>, limit: usize) -> Columns {
+    pub fn due(self: &Arc<Self>, first_seen: i64, root_seen: Option<i64>, limit: usize) -> Walked<Columns> {
         let mut inner = lock(&self.inner);
         let mut chosen = Vec::new();
         inner.sweep();
@@ -168,7 +185,7 @@ impl Table {
     }
 
     /// The traces that satisfy an early condition, in the order in which they came to; at most `limit`.
-    pub fn early(self: &Arc<Self>, limit: usize) -> Columns {
+    pub fn early(self: &Arc<Self>, limit: usize) -> Walked<Columns> {
         let mut inner = lock(&self.inner);
         inner.sweep();
         let (slots, ready) = (&inner.slots, &inner.early.ready);
@@ -178,7 +195,7 @@ impl Table {
     }
 
     /// The traces with the most held bytes times age, until they hold `wanted` bytes; at most `limit`.
-    pub fn heaviest(self: &Arc<Self>, now: i64, wanted: u64, limit: usize) -> Columns {
+    pub fn heaviest(self: &Arc<Self>, now: i64, wanted: u64, limit: usize) -> Walked<Columns> {
         let mut inner = lock(&self.inner);
         inner.sweep();
         let mut waiting: Vec<(i128, i64, usize, Ticket, u64)> = Vec::new();
@@ -294,6 +311,10 @@ impl Inner {
         self.slots.rows.merge(ticket.slot as usize, &records.rows, row);
         if new {
             self.arrivals.push(ticket);
+            let epoch = self.epoch;
+            if let Some(slot) = self.slots.get_mut(ticket.slot) {
+                slot.epoch = epoch;
+            }
         }
         if records.rows.get(row).root {
             if let Some(slot) = self.slots.get_mut(ticket.slot).filter(|slot| !slot.has_root()) {
@@ -342,18 +363,22 @@ impl Inner {
     }
 
     /// Columns of these traces, which are out until they are settled or given back.
-    fn hand_out(&mut self, table: &Arc<Table>, chosen: Vec<Ticket>) -> Columns {
+    fn hand_out(&mut self, table: &Arc<Table>, chosen: Vec<Ticket>) -> Walked<Columns> {
+        for ticket in &chosen {
+            self.upgrade(ticket.slot, &table.book)?;
+        }
+        let program = Arc::clone(&self.program);
         // 0 is none, and the largest number is taken by free places.
         self.columns = self.columns % (u32::MAX - 1) + 1;
-        let mut columns = Columns::new(&table.program.facts);
+        let mut columns = Columns::new(&program.facts);
         for ticket in &chosen {
             if let Some(slot) = self.slots.by_ticket_mut(*ticket) {
                 slot.out = self.columns;
                 let (id, first_seen) = (slot.id, slot.first_seen);
-                columns.add(&table.program.facts, &self.slots.rows, ticket.slot as usize, id, first_seen);
+                columns.add(&program.facts, &self.slots.rows, ticket.slot as usize, id, first_seen);
             }
         }
         columns.out = Some(Out { table: Arc::clone(table), number: self.columns, rows: chosen });
-        columns
+        Ok(columns)
     }
 }

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 
 use super::queue::Ticket;
 use super::{Decision, Inner, Out, Settled, Table};
-use crate::labels::LabelId;
-use crate::program::lock;
+use crate::labels::{Book, LabelId};
+use crate::program::{lock, Program};
 use crate::records::{Buffer, Pair, Records, SpanRef};
 use crate::rows::Rows;
 
@@ -14,7 +14,7 @@ use crate::rows::Rows;
 const BUFFER: usize = 1 << 30;
 
 /// Traces that are kept, as they are taken out of the table.
-struct Kept {
+pub struct Kept {
     buffers: Vec<Vec<u8>>,
     spans: Vec<SpanRef>,
     pairs: Vec<Pair>,
@@ -27,7 +27,7 @@ struct Kept {
 }
 
 impl Kept {
-    fn new(rows: Rows) -> Kept {
+    pub fn new(rows: Rows) -> Kept {
         Kept {
             buffers: Vec::new(),
             spans: Vec::new(),
@@ -40,7 +40,7 @@ impl Kept {
         }
     }
 
-    fn add(&mut self, inner: &Inner, slot: u32, decision: Decision) {
+    pub fn add(&mut self, inner: &Inner, slot: u32, decision: Decision) {
         let Some(trace) = inner.slots.get(slot) else {
             return;
         };
@@ -78,12 +78,12 @@ impl Kept {
         (buffer, start)
     }
 
-    fn finish(self, table: &Table) -> Option<Records> {
+    pub fn finish(self, program: &Arc<Program>, book: &Arc<Book>) -> Option<Records> {
         if self.ids.is_empty() {
             return None;
         }
         Some(Records {
-            program: Arc::clone(&table.program),
+            program: Arc::clone(program),
             buffers: self.buffers.into_iter().map(|buffer| Arc::new(Buffer::Owned(buffer))).collect(),
             spans: self.spans,
             pairs: self.pairs,
@@ -91,7 +91,7 @@ impl Kept {
             rows: self.rows,
             thresholds: self.thresholds,
             labels: Mutex::new(self.labels),
-            book: Some(Arc::clone(&table.book)),
+            book: Some(Arc::clone(book)),
             dropped: Vec::new(),
             origin: None,
         })
@@ -143,7 +143,7 @@ impl Table {
         let mut inner = lock(&self.inner);
         let rows = self.checked(&inner, out.as_ref())?;
         let book = self.book.read();
-        let mut kept = Kept::new(Rows::new(self.program.facts.shape()));
+        let mut kept = Kept::new(Rows::new(inner.program.facts.shape()));
         let mut tally: BTreeMap<LabelId, (u64, u64, u64)> = BTreeMap::new();
         for (index, (ticket, &verdict)) in rows.iter().zip(verdicts).enumerate() {
             if verdict == 0 {
@@ -164,11 +164,12 @@ impl Table {
             inner.forget(ticket.slot, decision, keep);
         }
         inner.sweep();
+        let program = Arc::clone(&inner.program);
         drop(inner);
         if let Some(mut out) = out.take() {
             out.rows.clear();
         }
-        Ok(Settled { kept: kept.finish(self), tally })
+        Ok(Settled { kept: kept.finish(&program, &self.book), tally })
     }
 
     fn checked(self: &Arc<Self>, inner: &Inner, out: Option<&Out>) -> Result<Vec<Ticket>, String> {
@@ -186,16 +187,10 @@ impl Table {
 impl Inner {
     /// Takes a trace out of the table and remembers what was decided.
     fn forget(&mut self, slot: u32, decision: Decision, keep: bool) {
+        self.release(slot);
         let Some(trace) = self.slots.get(slot) else {
             return;
         };
-        for chunk in trace.chunks() {
-            for (pair, size) in Spans::of(chunk).index() {
-                self.headers.release(pair);
-                self.spans = self.spans.saturating_sub(1);
-                self.bytes = self.bytes.saturating_sub(u64::from(size));
-            }
-        }
         let (id, rooted, early) = (trace.id, trace.has_root(), trace.is_early());
         let decisions = if keep { &mut self.kept } else { &mut self.dropped };
         decisions.add(id, decision);

@@ -23,6 +23,8 @@ pub struct Slot {
     more: Option<Box<More>>,
     /// The number of the columns in which it is out to be judged, 0 when it is not.
     pub out: u32,
+    /// The table's epoch when its spans were held or last walked anew.
+    pub epoch: u32,
     /// The generation, times 4; 1 more when the trace's root is known, 2 more when an early condition is satisfied.
     mark: u32,
 }
@@ -56,12 +58,21 @@ impl Slot {
         self.mark |= 2;
     }
 
+    pub fn clear_early(&mut self) {
+        self.mark &= !2;
+    }
+
     pub fn add(&mut self, chunk: Chunk) {
         if self.first.is_empty() {
             self.first = chunk;
         } else {
             self.more.get_or_insert_default().chunks.push(chunk);
         }
+    }
+
+    /// Puts one chunk in the place of all.
+    pub fn replace(&mut self, chunk: Chunk) {
+        (self.first, self.more) = (chunk, None);
     }
 
     pub fn chunks(&self) -> impl Iterator<Item = &Chunk> {
@@ -97,6 +108,21 @@ impl Slots {
         self.slots.get_mut(slot as usize).filter(|slot| slot.out != FREE)
     }
 
+    /// The place of a trace that is held.
+    pub fn find(&self, id: &[u8; 16]) -> Option<u32> {
+        let same = |slot: &u32| self.slots.get(*slot as usize).is_some_and(|slot| slot.id == *id);
+        self.map.find(self.hasher.hash_one(id), same).copied()
+    }
+
+    /// All that are held.
+    pub fn iter(&self) -> impl Iterator<Item = &Slot> {
+        self.slots.iter().filter(|slot| slot.out != FREE)
+    }
+
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Slot> {
+        self.slots.iter_mut().filter(|slot| slot.out != FREE)
+    }
+
     /// The trace of a ticket, if it is still there.
     pub fn by_ticket(&self, ticket: Ticket) -> Option<&Slot> {
         self.get(ticket.slot).filter(|slot| slot.generation() == ticket.generation)
@@ -127,7 +153,7 @@ impl Slots {
         if slot as usize == self.slots.len() {
             self.rows.push();
             let first = Chunk::default();
-            self.slots.push(Slot { id, first_seen: now, first, more: None, out: 0, mark: 0 });
+            self.slots.push(Slot { id, first_seen: now, first, more: None, out: 0, epoch: 0, mark: 0 });
         }
         let mut generation = 0;
         if let Some(place) = self.slots.get_mut(slot as usize) {

@@ -40,7 +40,7 @@ class _Rule:
 
     stage: int
     kind: str
-    """`keys` or `values`."""
+    """`allow`, `keys`, `values` or `forms`."""
     index: int
     name: tuple[str, str]
 
@@ -71,9 +71,8 @@ class Scrubbing:
         names = iter(part.counters)
         for stage in part.stages:
             if stage["kind"] == "scrub":
-                for kind in ("keys", "values"):
-                    found = [_Rule(len(self._stages), kind, at, next(names)) for at in range(len(stage[kind]))]
-                    self._rules.extend(found)
+                for kind, number in _rules(stage):
+                    self._rules.extend(_Rule(len(self._stages), kind, at, next(names)) for at in range(number))
             self._stages.append(stage)
 
     def changes(self, requests: Sequence[bytes]) -> list[Change]:
@@ -96,11 +95,14 @@ class Scrubbing:
             if stage["kind"] != "scrub":
                 stages.append(stage)
                 continue
+            mine = [rule for rule in rules if rule.stage == number]
             chosen = {
-                kind: [stage[kind][r.index] for r in rules if r.stage == number and r.kind == kind]
-                for kind in ("keys", "values")
+                kind: [stage[kind][rule.index] for rule in mine if rule.kind == kind]
+                for kind in ("keys", "values", "forms")
+                if kind in stage
             }
-            stages.append({**stage, **chosen})
+            allow = stage.get("allow") if any(rule.kind == "allow" for rule in mine) else None
+            stages.append({**stage, **chosen, "allow": allow, "summary": None})
         return stages
 
     def _compile(self, stages: list[Stage]) -> Program:
@@ -109,6 +111,14 @@ class Scrubbing:
 
     def _run(self, program: Program, request: bytes) -> bytes:
         return program.digest(request, [None] * self._context).request()
+
+
+def _rules(stage: Stage) -> Iterator[tuple[str, int]]:
+    """Yield what kinds of rules a scrub stage counts, in that order, and how many of each."""
+    yield "allow", int(stage.get("allow") is not None)
+    yield "keys", len(stage["keys"])
+    yield "values", len(stage["values"])
+    yield "forms", len(stage.get("forms") or ())
 
 
 def _changed(rule: _Rule, old: Mapping[str, str], new: Mapping[str, str], last: Mapping[str, str]) -> Iterator[Change]:

@@ -57,6 +57,11 @@ class Scrub(TypedDict):
     only: NotRequired[str | None]
     keys: list[ScrubRule]
     values: list[ScrubRule]
+    allow: NotRequired[str | None]
+    keep: NotRequired[str | None]
+    types: NotRequired[Literal["strings", "all"] | None]
+    summary: NotRequired[str | None]
+    forms: NotRequired[list[dict[str, Any]]]
 
 
 class Filter(TypedDict):

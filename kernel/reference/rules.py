@@ -72,7 +72,7 @@ def compile_value_rule(spec: Any) -> Rule:
 
 
 def _action(spec: Any) -> Replace | None:
-    given = only(spec, {"do", "text", "keep_last", "keep_first", "char", "key", "length", "prefix"}, "action")
+    given = only(spec, _PARAMETERS, "action")
     return _ACTIONS[choice(given.get("do"), _ACTIONS, "action")](spec)
 
 
@@ -87,9 +87,12 @@ def _redact(spec: Any) -> Replace:
 
 
 def _lines(spec: Any) -> Replace:
-    only(spec, {"do", "text"}, "lines")
-    replacement = text(spec.get("text"), "lines: text")
-    return lambda found: re.sub(r"[^\n]+", lambda _: replacement, found) if found else replacement
+    only(spec, {"do", "each"}, "lines")
+    each = spec.get("each")
+    replace = None if isinstance(each, dict) and each.get("do") == "lines" else _action(each)
+    if replace is None:
+        raise BadProgram("lines: each: expected an action that replaces")
+    return lambda found: "\n".join(map(replace, found.split("\n")))
 
 
 def _mask(spec: Any) -> Replace:
@@ -107,20 +110,32 @@ def _mask(spec: Any) -> Replace:
 
 
 def _hmac(spec: Any) -> Replace:
-    only(spec, {"do", "key", "length", "prefix"}, "hmac")
-    prefix, length = text(spec.get("prefix", ""), "prefix"), natural(spec.get("length", 64), "length")
-    need(length <= 64, f"hmac: length {length} is over 64")
+    only(spec, {"do", "key", "length", "prefix", "function"}, "hmac")
+    function = _HMACS[choice(spec.get("function", "sha256"), _HMACS, "hmac: function")]
+    most = 2 * function().digest_size
+    prefix, length = text(spec.get("prefix", ""), "prefix"), natural(spec.get("length", most), "length")
+    need(length <= most, f"hmac: length {length} is over {most}")
     written = text(spec.get("key"), "hmac: key")
     if not re.fullmatch(r"([0-9a-fA-F]{2})+", written):
         raise BadProgram("hmac: key is not in hex")
     key = bytes.fromhex(written)
-    return lambda found: prefix + hmac.new(key, found.encode(), hashlib.sha256).hexdigest()[:length]
+    return lambda found: prefix + hmac.new(key, found.encode(), function).hexdigest()[:length]
 
 
+def _digest(spec: Any) -> Replace:
+    only(spec, {"do", "function"}, "digest")
+    function = _DIGESTS[choice(spec.get("function"), _DIGESTS, "digest: function")]
+    return lambda found: function(found.encode(), usedforsecurity=False).hexdigest()
+
+
+_HMACS: dict[str, Callable[..., Any]] = {"sha256": hashlib.sha256, "sha512": hashlib.sha512}
+_DIGESTS: dict[str, Callable[..., Any]] = {"md5": hashlib.md5, "sha1": hashlib.sha1, "sha3-256": hashlib.sha3_256}
+_PARAMETERS = {"do", "text", "each", "keep_last", "keep_first", "char", "key", "length", "prefix", "function"}
 _ACTIONS: dict[str, Callable[[Any], Replace | None]] = {
     "redact": _redact,
     "lines": _lines,
     "mask": _mask,
     "hmac": _hmac,
+    "digest": _digest,
     "drop": _drop,
 }

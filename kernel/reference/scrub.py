@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
-from .levels import SPAN, Level, View, change_attributes, change_values
+from .form_rules import compile_form, system_of
+from .gotext import go_text
+from .levels import SPAN, Level, Shape, View, change_attributes, change_values, pair_of
 from .operands import EVENTS, LINKS, NAME, STATUS, TRACE_STATE
-from .patterns import compile_pattern
+from .patterns import Pattern, compile_pattern
 from .rules import Rule, compile_key_rule, compile_value_rule
 from .spec import choice, listed, only
+from .tally import SUMMARIES, Tally
 from .values import ARRAY, BYTES, KVLIST, STRING, decode, of_string, text_of
-from .wire import Field, is_len, join, replaced, split
+from .wire import Field, is_len, join, last_payload, replaced, split
 
 POSITIONS = {
     "resource",
@@ -27,6 +30,8 @@ POSITIONS = {
     "scope_name",
     "schema_url",
 }
+TYPES = ("strings", "all")
+_OPTIONAL = ("types", "summary", "forms")
 _CACHED = 512  # bytes; longer texts seldom come twice
 
 
@@ -34,14 +39,19 @@ class Scrub:
     """A compiled scrub stage. Raises `BadProgram`."""
 
     def __init__(self, stage: Any) -> None:
-        only(stage, {"kind", "positions", "skip", "only", "keys", "values"}, "scrub")
+        only(stage, {"kind", "positions", "skip", "only", "allow", "keep", "keys", "values", *_OPTIONAL}, "scrub")
         self.positions = {choice(one, POSITIONS, "positions") for one in listed(stage.get("positions"), "positions")}
-        self.skip = None if stage.get("skip") is None else compile_pattern(stage["skip"], "skip")
-        self.only = None if stage.get("only") is None else compile_pattern(stage["only"], "only")
+        self.skip, self.only = _optional(stage, "skip"), _optional(stage, "only")
+        self.allow, self.keep = _optional(stage, "allow"), _optional(stage, "keep")
+        self.types = None if stage.get("types") is None else choice(stage["types"], TYPES, "types")
+        self.summary = None if stage.get("summary") is None else choice(stage["summary"], SUMMARIES, "summary")
         self.keys = [compile_key_rule(rule) for rule in listed(stage.get("keys"), "keys")]
         self.values = [compile_value_rule(rule) for rule in listed(stage.get("values"), "values")]
         self.drops = False
-        self.rules = len(self.keys) + len(self.values)
+        self.first_key = 0 if self.allow is None else 1
+        self.forms = [compile_form(form) for form in listed(stage.get("forms") or [], "forms")]
+        self.first_form = self.first_key + len(self.keys) + len(self.values)
+        self.rules = self.first_form + len(self.forms)
         self._key_rule = lru_cache(4096)(self._find_key_rule)
         self._short = lru_cache(4096)(self._through_rules)
 
@@ -55,6 +65,17 @@ class Scrub:
         if self.only is not None and self.only.search(key) is None:
             return True
         return self.skip is not None and self.skip.search(key) is not None
+
+    def is_denied(self, key: bytes) -> bool:
+        """Return whether a top-level attribute with this key is not allowed."""
+        return self.allow is not None and self.allow.search(key) is None
+
+    def text(self, payload: bytes) -> str:
+        """Return what `keep` and the rules of `keys` see of an `AnyValue`."""
+        value = decode(payload)
+        if self.types == "all":
+            return go_text(value)
+        return value if isinstance(value, str) else "" if self.types else text_of(value) or ""
 
     def key_rule(self, key: bytes) -> int | None:
         """Return the index of the first `keys` rule that finds its pattern in the key."""
@@ -79,6 +100,10 @@ class Scrub:
         return content, counted
 
 
+def _optional(stage: Any, name: str) -> Pattern | None:
+    return None if stage.get(name) is None else compile_pattern(stage[name], name)
+
+
 class _Walk:
     """One scrub stage on its way through one request."""
 
@@ -91,9 +116,9 @@ class _Walk:
         """Return the resource, scope or span without what the rules find."""
         positions, name = self._scrub.positions, level.shape.name
         if name in positions:
-            level = level.changed(self._attribute)
+            level = self._attributes(level)
         if name == "span":
-            return level.with_fields([self._span_field(one) for one in level.fields])
+            return self._renamed(level.with_fields([self._span_field(one) for one in level.fields]))
         if "scope_name" in positions and name == "scope":
             level = level.with_messages([[self._text(one, 1, 2) for one in message] for message in level.messages])
         if "schema_url" in positions and level.shape is not SPAN:
@@ -118,7 +143,7 @@ class _Walk:
         """Scrub an event or a link: its attributes (field `number`) and its one string."""
         fields: Sequence[Field] = split(one.payload)
         if attributes in self._scrub.positions:
-            fields = change_attributes(fields, number, self._attribute)
+            fields = self._attributes(Level(Shape(attributes, 3, None, number, None), fields)).fields
         if text in self._scrub.positions:
             fields = [self._text(inner, text_number) for inner in fields]
         return replaced(one, join(fields))
@@ -132,20 +157,91 @@ class _Walk:
     def _string(self, content: bytes) -> bytes | None:
         new, counted = self._scrub.through_rules(content)
         for index, matches in counted:
-            self._counters[self._first + len(self._scrub.keys) + index] += matches
+            self._counters[self._first + self._scrub.first_key + len(self._scrub.keys) + index] += matches
         return new
 
-    def _attribute(self, key: bytes, pair: bytes) -> bytes | None:
-        return pair if self._scrub.is_skipped(key) else self._pair(key, pair)
+    def _attributes(self, level: Level) -> Level:
+        """Return the level with its attributes after the rules, and the summary of that."""
+        tally, system = Tally(), system_of(level)
+        level = level.changed(lambda key, pair: self._attribute(key, pair, tally, system))
+        return tally.onto(level, self._scrub.summary)
 
-    def _pair(self, key: bytes, pair: bytes) -> bytes | None:
+    def _attribute(self, key: bytes, pair: bytes, tally: Tally, system: str) -> bytes | None:
+        scrub = self._scrub
+        if scrub.is_skipped(key):
+            tally.ignored.append(key)
+            return pair
+        if scrub.is_denied(key):
+            tally.redacted.append(key)
+            self._counters[self._first] += 1
+            return None
+        if scrub.keep is not None and scrub.keep.search(scrub.text(pair_of(pair)[1]).encode()):
+            tally.allowed.append(key)
+            return pair
+        new = self._pair(key, pair, self._any_type if scrub.types == "all" else self._any_value)
+        if new is not None and scrub.key_rule(key) is None:
+            new = self._formed(key, new, system)
+        if new is None:
+            tally.redacted.append(key)
+        elif new != pair or scrub.key_rule(key) is not None:
+            tally.masked.append(key)
+        return new
+
+    def _formed(self, key: bytes, pair: bytes | None, system: str) -> bytes | None:
+        """Return an attribute after the forms for its key."""
+        for index, form in enumerate(self._scrub.forms):
+            if pair is not None and form.key.search(key):
+                pair = change_values(pair, partial(self._by_form, index, system))
+        return pair
+
+    def _by_form(self, index: int, system: str, payload: bytes) -> bytes:
+        value = decode(payload)
+        new = self._scrub.forms[index].rewritten(value, system) if isinstance(value, str) else None
+        if new is None:
+            return payload
+        self._counters[self._first + self._scrub.first_form + index] += 1
+        return of_string(new)
+
+    def _renamed(self, span: Level) -> Level:
+        """Return the span with another name, by the first form that has one."""
+        old = (last_payload(span.fields, NAME) or b"").decode()
+        if self._scrub.keep is not None and self._scrub.keep.search(old.encode()):
+            return span
+        for index, form in enumerate(self._scrub.forms):
+            if form.name and (new := form.renamed(old, span)) is not None:
+                self._counters[self._first + self._scrub.first_form + index] += 1
+                payload = new.encode()
+                return span.with_fields([replaced(one, payload) if is_len(one, NAME) else one for one in span.fields])
+        return span
+
+    def _entry(self, key: bytes, pair: bytes) -> bytes | None:
+        return self._pair(key, pair, self._any_value)
+
+    def _pair(self, key: bytes, pair: bytes, change: Callable[[bytes], bytes | None]) -> bytes | None:
         """Return an attribute or map entry after the rules, None to remove it."""
         index = self._scrub.key_rule(key)
         if index is None:
-            return change_values(pair, self._any_value)
-        self._counters[self._first + index] += 1
+            return change_values(pair, change)
+        self._counters[self._first + self._scrub.first_key + index] += 1
         rule = self._scrub.keys[index]
-        return None if rule.replace is None else change_values(pair, lambda value: _by_key(rule, value))
+        return None if rule.replace is None else change_values(pair, lambda value: self._by_key(rule, value))
+
+    def _by_key(self, rule: Rule, payload: bytes) -> bytes:
+        """Return what a `keys` rule that replaces makes of an `AnyValue`."""
+        if rule.replace is None:
+            raise AssertionError("a rule that drops replaces nothing")
+        return of_string(rule.replace(self._scrub.text(payload)))
+
+    def _any_type(self, payload: bytes) -> bytes | None:
+        """Return an `AnyValue` after the `values` rules, applied to the text of what is no string, then within it."""
+        value = decode(payload)
+        if isinstance(value, str):
+            return self._any_value(payload)
+        text = go_text(value).encode()
+        new = self._string(text)
+        if new is None:
+            return None
+        return self._any_value(payload) if new == text else of_string(new)
 
     def _any_value(self, payload: bytes) -> bytes | None:
         """Return an `AnyValue` after the `values` rules, None when what holds it is to be removed."""
@@ -163,7 +259,7 @@ class _Walk:
         if is_len(one, ARRAY):
             return join(self._elements(split(one.payload)))
         if is_len(one, KVLIST):
-            return join(change_attributes(split(one.payload), 1, self._pair))
+            return join(change_attributes(split(one.payload), 1, self._entry))
         return one.payload
 
     def _elements(self, fields: Sequence[Field]) -> list[Field]:
@@ -181,10 +277,3 @@ def _is_text(content: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return True
-
-
-def _by_key(rule: Rule, payload: bytes) -> bytes:
-    """Return what a `keys` rule that replaces makes of an `AnyValue`."""
-    if rule.replace is None:
-        raise AssertionError("a rule that drops replaces nothing")
-    return of_string(rule.replace(text_of(decode(payload)) or ""))

@@ -9,5 +9,5 @@ from .config import ScrubConfig
 from .redaction import RedactionConfig
 
 SPEC = ProcessorSpec("scrub", ScrubConfig, scrub.build, plan=scrub.plan)
-REDACTION = ProcessorSpec("redaction", RedactionConfig, redaction.build)
+REDACTION = ProcessorSpec("redaction", RedactionConfig, redaction.build, lint=redaction.lint)
 SPECS = (SPEC, REDACTION)

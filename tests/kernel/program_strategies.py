@@ -201,12 +201,14 @@ def drops(draw: Draw, valid: bool) -> dict[str, Any]:
 _naturals = st.sampled_from([0, 0, 1, 2, 4, 9])
 replacements = st.one_of(
     st.sampled_from(["X", "", "secret", "a b", "é"]).map(lambda text: {"do": "redact", "text": text}),
-    st.sampled_from(["L", ""]).map(lambda text: {"do": "lines", "text": text}),
+    st.sampled_from(["L", ""]).map(lambda text: {"do": "lines", "each": {"do": "redact", "text": text}}),
+    st.sampled_from(["md5", "sha1", "sha3-256"]).map(lambda name: {"do": "digest", "function": name}),
     st.fixed_dictionaries(
         {"do": st.just("mask"), "keep_last": _naturals, "keep_first": _naturals, "char": st.sampled_from(["*", "•"])}
     ),
     st.fixed_dictionaries(
-        {"do": st.just("hmac"), "key": st.just("00ff"), "length": st.sampled_from([0, 8, 64]), "prefix": st.just("h:")}
+        {"do": st.just("hmac"), "key": st.just("00ff"), "length": st.sampled_from([0, 8, 64]), "prefix": st.just("h:")},
+        optional={"function": st.sampled_from(["sha256", "sha512"])},
     ),
     st.just({"do": "drop"}),
 )
@@ -223,7 +225,24 @@ def scrubs(draw: Draw, valid: bool) -> dict[str, Any]:
         st.fixed_dictionaries({"pattern": grouped, "action": replacements, "check": checks, "group": group}),
     )
     everywhere = st.just(EVERYWHERE)
+    optional = st.fixed_dictionaries(
+        {},
+        optional={
+            "allow": patterns(valid),
+            "keep": patterns(valid),
+            "types": st.sampled_from([None, "strings", "all", "all"]),
+            "summary": st.sampled_from([None, "counts", "keys", "keys"]),
+            "forms": st.lists(
+                st.fixed_dictionaries(
+                    {"as": st.sampled_from(["url", "sql", "redis", "memcached", "json"]), "key": patterns(valid)},
+                    optional={"systems": st.sampled_from([None, ["", "x"]]), "name": st.booleans()},
+                ),
+                max_size=2,
+            ),
+        },
+    )
     return {
+        **draw(st.one_of(st.just({}), optional)),
         "kind": "scrub",
         "positions": draw(st.one_of(everywhere, everywhere, st.lists(st.sampled_from(EVERYWHERE), unique=True))),
         "skip": draw(st.one_of(st.none(), patterns(valid))),

@@ -52,6 +52,10 @@ def mask(first=0, last=0, char="*"):
     return {"do": "mask", "keep_last": last, "keep_first": first, "char": char}
 
 
+def lines(each):
+    return {"do": "lines", "each": each}
+
+
 def hashed(length, prefix=""):
     return {"do": "hmac", "key": "00fF", "length": length, "prefix": prefix}
 
@@ -106,11 +110,12 @@ TEXTS = [
     ("refused beyond ASCII", "éé1.2.3.4", [rule(r"[é\d.]+", check="ipv4")], "ééX"),
     ("every candidate refused", "1.2.3.999", [rule(r"\d+\.\d+\.\d+\.\d\d\d", check="ipv4")], "1.2.3.999"),
     # lines
-    ("lines: runs", "ab\ncd", [rule("(?s).+", {"do": "lines", "text": "L"})], "L\nL"),
-    ("lines: empty lines stay", "\n\na\n", [rule("(?s).+", {"do": "lines", "text": "L"})], "\n\nL\n"),
-    ("lines: one line", "xaby", [rule("ab", {"do": "lines", "text": "L"})], "xLy"),
-    ("lines: only the match", "a\nb\nc", [rule("(?s)b.c", {"do": "lines", "text": "L"})], "a\nL\nL"),
-    ("lines: carriage returns are characters", "\r\n", [rule("(?s).+", {"do": "lines", "text": "L"})], "L\n"),
+    ("lines: runs", "ab\ncd", [rule("(?s).+", lines(redact("L")))], "L\nL"),
+    ("lines: empty lines too", "\n\na\n", [rule("(?s).+", lines(redact("L")))], "L\nL\nL\nL"),
+    ("lines: one line", "xaby", [rule("ab", lines(redact("L")))], "xLy"),
+    ("lines: only the match", "a\nb\nc", [rule("(?s)b.c", lines(redact("L")))], "a\nL\nL"),
+    ("lines: carriage returns are characters", "\r\n", [rule("(?s).+", lines(redact("L")))], "L\nL"),
+    ("lines: each by itself", "ab\nab", [rule("(?s).+", lines(mask(last=1)))], "*b\n*b"),
     # mask
     ("mask: all", "ab-12", [rule(".+", mask())], "**-**"),
     ("mask: last four", "4111-1111-1111-1234", [rule(".+", mask(last=4))], "****-****-****-1234"),
@@ -120,6 +125,16 @@ TEXTS = [
     ("mask: keeping more than there is", "abc", [rule(".+", mask(last=4))], "abc"),
     ("mask: keeping skips the others", "a-b-c", [rule(".+", mask(first=1, last=1))], "a-*-c"),
     ("mask: beyond ASCII", "é_漢 🙂", [rule(".+", mask(last=1, char="•"))], "•_• 🙂"),
+    # digests
+    ("md5", "x abc", [rule("abc", {"do": "digest", "function": "md5"})], "x 900150983cd24fb0d6963f7d28e17f72"),
+    ("sha1", "abc", [rule("abc", {"do": "digest", "function": "sha1"})], "a9993e364706816aba3e25717850c26c9cd0d89d"),
+    ("sha3", "é", [rule("é", {"do": "digest", "function": "sha3-256"})], hashlib.sha3_256("é".encode()).hexdigest()),
+    (
+        "hmac-sha512",
+        "é",
+        [rule("é", {"do": "hmac", "key": "00ff", "function": "sha512"})],
+        hmac.new(b"\x00\xff", "é".encode(), hashlib.sha512).hexdigest(),
+    ),
     # hmac
     ("hmac", "secret", [rule("secret", hashed(8, prefix="h:"))], "h:" + digest("secret")[:8]),
     ("hmac: whole", "é", [rule("é", hashed(64))], digest("é")),

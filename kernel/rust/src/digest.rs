@@ -294,7 +294,7 @@ pub fn one_span(
                     edit.apply(&mut scratch.work, base, &mut fields, &around, &mut scratch.text);
                 }
             }
-            Some(Stage::Scrub(scrub)) => scrub.span(base, &mut fields, index, scratch),
+            Some(Stage::Scrub(scrub)) => scrub.span(base, &mut fields, (index, &program.keys), scratch),
             Some(stage) if !crate::drop::passes(program, (index, stage), place, base, &mut fields, scratch) => {
                 scratch.gone = true;
                 break;

@@ -171,8 +171,7 @@ fn run(
         }
         Stage::Edit(_) | Stage::Filter(_) | Stage::Sample(_) => {}
         Stage::Scrub(scrub) => {
-            scrub.header(work, base, on, scratch, index);
-            work.refresh();
+            scrub.header(work, base, (on, &program.keys), scratch, index);
         }
     }
     let changed = work.changed;

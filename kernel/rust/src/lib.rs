@@ -13,6 +13,8 @@ mod env;
 mod expr;
 mod facts;
 mod field;
+mod forms;
+mod gotext;
 mod header;
 mod index;
 mod keys;

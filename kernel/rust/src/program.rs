@@ -93,7 +93,7 @@ impl Program {
             stages.push(match stage.get("kind").and_then(Json::as_str) {
                 Some("edit") => Stage::Edit(Edit::compile(stage, contexts, &mut keys)?),
                 Some("scrub") => {
-                    let scrub = Scrub::compile(stage, rules)?;
+                    let scrub = Scrub::compile(stage, rules, &mut keys)?;
                     rules += scrub.rules();
                     Stage::Scrub(Box::new(scrub))
                 }

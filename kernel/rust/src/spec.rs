@@ -98,3 +98,15 @@ pub fn put_hex(out: &mut Vec<u8>, bytes: &[u8]) {
         out.push(DIGITS[usize::from(byte & 15)]);
     }
 }
+
+/// Appends base64 in the standard alphabet, with padding.
+pub fn put_base64(out: &mut Vec<u8>, bytes: &[u8]) {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    for chunk in bytes.chunks(3) {
+        let bits = chunk.iter().fold(0u32, |bits, &byte| bits << 8 | u32::from(byte)) << (8 * (3 - chunk.len()));
+        for digit in 0..4 {
+            let known = digit <= chunk.len();
+            out.push(if known { DIGITS[(bits >> (18 - 6 * digit) & 63) as usize] } else { b'=' });
+        }
+    }
+}

@@ -12,7 +12,7 @@ import yaml
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 from pydantic import ValidationError
-from tailgate.processors.scrub.redaction import RedactionConfig
+from tailgate.processors.scrub.redaction import RedactionConfig, lint
 
 KEY = "0123456789abcdef0123456789abcdef"
 
@@ -77,7 +77,12 @@ def test_blocked_keys(redact: Callable[..., Any]) -> None:
     """The whole value of a blocked key becomes ****, a line at a time; a value that is no string becomes ****."""
     text = "{allow_all_keys: true, blocked_key_patterns: ['.*token.*', '^api']}"
     values = {"my_token": "a\nb\n\nc", "api": "", "my_api": "x", "tokens": AnyValue(int_value=7)}
-    assert redact(text, **values) == {"my_token": "****\n****\n\n****", "api": "****", "my_api": "x", "tokens": "****"}
+    assert redact(text, **values) == {
+        "my_token": "****\n****\n****\n****",
+        "api": "****",
+        "my_api": "x",
+        "tokens": "****",
+    }
 
 
 def test_blocked_key_before_blocked_value(redact: Callable[..., Any]) -> None:
@@ -126,6 +131,35 @@ def test_hmac(redact: Callable[..., Any]) -> None:
     assert redact(text, a="n 123") == {"a": f"n {digest}"}
 
 
+def test_all_types(redact: Callable[..., Any]) -> None:
+    """What is no string is looked at as the collector writes it; what is not masked keeps its type."""
+    text = (
+        "{allow_all_keys: true, redact_all_types: true, blocked_values: ['^1e\\+21$', secret, '^aGk=$'], summary: info}"
+    )
+    nested = AnyValue()
+    nested.kvlist_value.values.add(key="b").value.string_value = "<secret>"
+    nested.kvlist_value.values.add(key="a").value.double_value = 0.5
+    values = {"d": AnyValue(double_value=1e21), "b": AnyValue(bytes_value=b"hi"), "m": nested}
+    masked = {"d": "****", "b": "****", "m": r'{"a":0.5,"b":"\u003c****\u003e"}'}
+    assert redact(text, **values) == {**masked, "redaction.masked.count": ""}
+
+
+def test_lints() -> None:
+    """What leaks, what is weak and what differs is said; what is sound is not."""
+    weak = {"allowed_values": ["x"], "blocked_values": ["a*", "b"], "hash_function": "sha1"}
+    weak |= {"url_sanitizer": {"enabled": True}, "db_sanitizer": {"redis": {"enabled": True}}}
+    found = [(place, code) for place, _, code in lint(RedactionConfig.model_validate(weak))]
+    assert found == [
+        (("allowed_values", 0), "allowed-value-leaks"),
+        (("blocked_values", 0), "collector-difference"),
+        (("url_sanitizer",), "collector-difference"),
+        (("db_sanitizer",), "collector-difference"),
+        (("hash_function",), "unkeyed-hash"),
+    ]
+    sound = {"blocked_values": ["a+"], "hash_function": "hmac-sha256", "hmac_key": KEY, "summary": "debug"}
+    assert not list(lint(RedactionConfig.model_validate(sound)))
+
+
 def test_the_documented_block_without_its_summary(redact: Callable[..., Any]) -> None:
     """A block as people write it, with everything that is accepted."""
     text = """
@@ -148,22 +182,20 @@ def test_the_documented_block_without_its_summary(redact: Callable[..., Any]) ->
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        ({"summary": "debug"}, "summary 'debug' is not supported yet"),
-        ({"summary": "info"}, "summary 'info' is not supported yet"),
-        ({"allowed_values": [".+@mycompany.com"]}, "not supported yet"),
-        ({"redact_all_types": True}, "not supported yet"),
-        ({"hash_function": "md5"}, "hash_function 'md5' is not supported yet"),
+        ({"summary": "verbose"}, "unknown summary 'verbose': expected debug, info or silent"),
+        ({"hash_function": "rot13"}, "unknown hash_function 'rot13': expected one of none, md5"),
+        ({"hash_function": "hmac-sha512", "hmac_key": KEY}, "the key has 32 bytes, expected at least 64"),
         ({"hash_function": "hmac-sha256"}, "the key has 0 bytes, expected at least 32"),
         ({"hash_function": "hmac-sha256", "hmac_key": "short"}, "the key has 5 bytes, expected at least 32"),
-        ({"url_sanitizer": {"enabled": True}}, "not supported yet"),
-        ({"db_sanitizer": {"sql": {"enabled": True}}}, "not supported yet"),
+        ({"url_sanitizer": {"enable": True}}, "url_sanitizer.enable"),
+        ({"db_sanitizer": {"sqlite": {"enabled": True}}}, "db_sanitizer.sqlite"),
         ({"blocked_values": ["("]}, "is no RE2 pattern"),
         ({"blocked_key_patterns": ["(?!x)"]}, "is no RE2 pattern"),
         ({"block_values": []}, "Extra inputs are not permitted"),
     ],
 )
 def test_errors(config: dict[str, Any], message: str) -> None:
-    """What the kernel cannot do yet is refused, not ignored."""
+    """What is not known, too weak or not supported is refused, not ignored."""
     with pytest.raises(ValidationError) as caught:
         RedactionConfig.model_validate(config)
     assert message in str(caught.value)

@@ -7,12 +7,17 @@ use std::hash::BuildHasher;
 use foldhash::fast::RandomState;
 
 use super::matcher::{self, Matcher};
+use super::tally::Tally;
 
 /// What the rules say of a key.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Verdict {
     /// The attribute is left alone (at top level).
     pub skip: bool,
+    /// The attribute is not allowed (at top level).
+    pub denied: bool,
+    /// A form is for attributes with that key (at top level).
+    pub form: bool,
     /// The first `keys` rule that finds its pattern.
     pub rule: Option<usize>,
 }
@@ -82,6 +87,10 @@ const LONG: usize = 252;
 
 pub struct Cache {
     pub matcher: matcher::Cache,
+    /// Of the message that is walked, where a summary is wanted.
+    pub tally: Tally,
+    /// The database that the message is about, where forms are wanted.
+    pub system: Vec<u8>,
     seed: u64,
     short: Places,
     long: Places,
@@ -110,6 +119,8 @@ impl Cache {
     pub fn new(matcher: &Matcher) -> Cache {
         Cache {
             matcher: matcher.cache(),
+            tally: Tally::default(),
+            system: Vec::new(),
             seed: RandomState::default().hash_one(0),
             short: Places::new(4096, SHORT),
             long: Places::new(1024, LONG),
@@ -175,14 +186,15 @@ impl Cache {
             return None;
         }
         let number = self.keys.get(hash, key)?;
-        let rule = usize::from(number >> 1).checked_sub(1);
-        Some(Verdict { skip: number & 1 == 1, rule })
+        let rule = usize::from(number >> 3).checked_sub(1);
+        Some(Verdict { skip: number & 1 != 0, denied: number & 2 != 0, form: number & 4 != 0, rule })
     }
 
     pub fn remember_verdict(&mut self, hash: u64, key: &[u8], verdict: Verdict) {
-        let rule = u16::try_from(verdict.rule.map_or(0, |rule| rule + 1)).ok().filter(|rule| *rule < 1 << 15);
+        let rule = u16::try_from(verdict.rule.map_or(0, |rule| rule + 1)).ok().filter(|rule| *rule < 1 << 13);
         if let (true, Some(rule)) = (key.len() <= SHORT, rule) {
-            self.keys.put(hash, key, rule << 1 | u16::from(verdict.skip));
+            let flags = u16::from(verdict.form) << 2 | u16::from(verdict.denied) << 1 | u16::from(verdict.skip);
+            self.keys.put(hash, key, rule << 3 | flags);
         }
     }
 }

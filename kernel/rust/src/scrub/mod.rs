@@ -3,17 +3,20 @@
 mod action;
 mod cache;
 mod coarse;
+mod form;
 mod matcher;
 mod pass;
 mod rule;
 mod sets;
 mod sieve;
 mod symbols;
+mod tally;
 mod windows;
 
 use serde_json::Value as Json;
 
 use crate::env::{SpanFields, Where};
+use crate::keys::Keys;
 use crate::program::Scratch;
 use crate::regex::Pattern;
 use crate::spec::{given, listed, only, shown, text, Outcome};
@@ -21,9 +24,11 @@ use crate::splice::Change;
 use crate::wire::{fields, Range, Reader};
 use crate::work::{State, Work, KIND, TOP};
 pub use cache::Cache;
+use form::{Form, Known};
 use matcher::Matcher;
 use pass::Pass;
 use rule::{KeyRule, ValueRule};
+use tally::Summary;
 
 const POSITIONS: &[&str] = &[
     "resource",
@@ -60,27 +65,75 @@ pub struct Scrub {
     positions: Positions,
     skip: Option<Pattern>,
     only: Option<Pattern>,
+    /// What only may stay.
+    allow: Option<Pattern>,
+    /// Values that are left alone.
+    keep: Option<Pattern>,
+    types: Types,
+    summary: Option<Summary>,
     keys: Vec<KeyRule>,
     values: Vec<ValueRule>,
+    forms: Vec<Form>,
+    /// Where there are forms.
+    known: Option<Known>,
     /// Finds out whether any of `values` finds anything.
     matcher: Matcher,
-    /// The number of the stage's first rule among the program's.
+    /// The number of the stage's first rule of `keys` among the program's; that of `allow` stands before it.
     first: usize,
+}
+
+/// What rules see of values that are no strings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Types {
+    /// `keys` see their text.
+    Text,
+    /// Nothing.
+    Strings,
+    /// All rules see them as the collector writes them.
+    All,
 }
 
 impl Scrub {
     /// Compiles a stage whose first rule has the number `first` in the program.
-    pub fn compile(spec: &Json, first: usize) -> Outcome<Scrub> {
-        let stage = only(Some(spec), &["kind", "positions", "skip", "only", "keys", "values"], "scrub")?;
+    pub fn compile(spec: &Json, first: usize, known: &mut Keys) -> Outcome<Scrub> {
+        let all = ["kind", "positions", "skip", "only", "allow", "keep", "keys", "values", "types", "summary", "forms"];
+        let stage = only(Some(spec), &all, "scrub")?;
         let positions = Positions::compile(stage.get("positions"))?;
-        let pattern = |key| given(stage, key).map(|one| text(Some(one), key).and_then(Pattern::new)).transpose();
+        let pattern =
+            |name: &str| given(stage, name).map(|one| text(Some(one), name).and_then(Pattern::new)).transpose();
         let (skip, limited) = (pattern("skip")?, pattern("only")?);
+        let (allow, keep) = (pattern("allow")?, pattern("keep")?);
+        let types = match given(stage, "types").map(Json::as_str) {
+            None => Types::Text,
+            Some(Some("strings")) => Types::Strings,
+            Some(Some("all")) => Types::All,
+            Some(_) => return Err(format!("unknown types {}", shown(stage.get("types")))),
+        };
+        let summary = given(stage, "summary").map(|spec| Summary::compile(spec, known)).transpose()?;
         let keys = listed(stage.get("keys"), "keys")?.iter().map(KeyRule::compile).collect::<Outcome<_>>()?;
         let values = listed(stage.get("values"), "values")?.iter();
         let values = values.map(ValueRule::compile).collect::<Outcome<Vec<_>>>()?;
         let patterns = listed(stage.get("values"), "values")?.iter().filter_map(|rule| rule.get("pattern")?.as_str());
         let matcher = Matcher::new(patterns.zip(values.iter().map(ValueRule::group)));
-        Ok(Scrub { positions, skip, only: limited, keys, values, matcher, first })
+        let forms = given(stage, "forms").map_or(Ok(&[][..]), |forms| listed(Some(forms), "forms"))?;
+        let forms = forms.iter().map(Form::compile).collect::<Outcome<Vec<_>>>()?;
+        let known = if forms.is_empty() { None } else { Some(Known::new(known)?) };
+        let first = first + usize::from(allow.is_some());
+        Ok(Scrub {
+            positions,
+            skip,
+            only: limited,
+            allow,
+            keep,
+            types,
+            summary,
+            keys,
+            values,
+            forms,
+            known,
+            matcher,
+            first,
+        })
     }
 
     /// Whether attributes are left alone by their keys.
@@ -96,13 +149,18 @@ impl Scrub {
 
     /// How many rules are counted.
     pub fn rules(&self) -> usize {
-        self.keys.len() + self.values.len()
+        usize::from(self.allow.is_some()) + self.keys.len() + self.values.len() + self.forms.len()
+    }
+
+    /// Whether every attribute must be looked at, also one in which no rule finds anything.
+    fn is_careful(&self) -> bool {
+        self.summary.is_some() || self.types == Types::All
     }
 
     /// Whether the stage looks at spans at all.
     pub fn on_spans(&self) -> bool {
         let at = self.positions;
-        self.rules() > 0
+        (self.rules() > 0 || self.summary.is_some())
             && (at.span || at.event || at.link || at.span_name || at.status || at.event_name || at.trace_state)
     }
 
@@ -112,14 +170,24 @@ impl Scrub {
     }
 
     /// Scrubs the header of a resource or scope.
-    pub fn header(&self, work: &mut Work, base: &[u8], on: Where, scratch: &mut Scratch, stage: usize) {
+    pub fn header(
+        &self,
+        work: &mut Work,
+        base: &[u8],
+        (on, known): (Where, &Keys),
+        scratch: &mut Scratch,
+        stage: usize,
+    ) {
         let at = self.positions;
         let attributes = if on == Where::Scope { at.scope } else { at.resource };
         let Scratch { text, counts, scrub, .. } = scratch;
         let Some(cache) = scrub.get_mut(stage) else {
             return;
         };
-        let mut pass = Pass { scrub: self, cache, counts };
+        if let Some(databases) = &self.known {
+            cache.system = databases.of(work, base);
+        }
+        let mut pass = Pass { scrub: self, cache, counts, known };
         for index in 0..work.items.len() {
             let Some(item) = work.items.get(index).copied().filter(|item| item.state != State::Gone) else {
                 continue;
@@ -134,22 +202,28 @@ impl Scrub {
             };
             apply(work, index, change, text);
         }
+        work.refresh();
+        pass.summarize(work, base, text);
     }
 
     /// Scrubs a span.
-    pub fn span(&self, base: &[u8], span: &mut SpanFields, stage: usize, scratch: &mut Scratch) {
+    pub fn span(&self, base: &[u8], span: &mut SpanFields, (stage, known): (usize, &Keys), scratch: &mut Scratch) {
         let at = self.positions;
         let Scratch { work, text, counts, scrub, todo, .. } = scratch;
         let Some(cache) = scrub.get_mut(stage) else {
             return;
         };
-        let mut pass = Pass { scrub: self, cache, counts };
+        if let Some(databases) = &self.known {
+            cache.system = databases.of(work, base);
+        }
+        let mut pass = Pass { scrub: self, cache, counts, known };
+        let careful = self.is_careful();
         todo.clear();
         for (index, item) in work.items.iter().enumerate() {
             let done = match item.number {
                 _ if item.state == State::Gone => true,
                 KIND => true,
-                9 => !at.span || pass.leaves(work, base, index, item),
+                9 => !at.span || (!careful && pass.leaves(work, base, index, item)),
                 3 => !at.trace_state || pass.is_clean(work.bytes(base, item.body)),
                 5 => !at.span_name || pass.is_clean(work.bytes(base, item.body)),
                 11 => !at.event && !at.event_name,
@@ -178,6 +252,13 @@ impl Scrub {
             apply(work, index, change, text);
         }
         work.refresh();
+        pass.summarize(work, base, text);
+        if let Some(databases) = self.known.as_ref().filter(|_| self.forms.iter().any(|form| form.name)) {
+            if again {
+                reread(work, base, span);
+            }
+            again |= pass.name(work, base, (span, databases));
+        }
         if again {
             reread(work, base, span);
         }

@@ -1,9 +1,15 @@
 //! One stage on its way through one message.
 
+use std::borrow::Cow;
+
 use super::cache::{Cache, Verdict};
-use super::Scrub;
+use super::form::{named, SYSTEM};
+use super::tally::{first, ALLOWED, IGNORED, MASKED, REDACTED};
+use super::{Scrub, Types};
+use crate::gotext::go_text;
+use crate::keys::Keys;
 use crate::splice::{change_values, Change, Splice};
-use crate::value::{put_string, read, value_text};
+use crate::value::{put_string, read, value_text, Value};
 use crate::walk::Form;
 use crate::wire::{fields, Range};
 use crate::work::{key_value_parts, Item, Work};
@@ -12,6 +18,7 @@ pub struct Pass<'a> {
     pub scrub: &'a Scrub,
     pub cache: &'a mut Cache,
     pub counts: &'a mut [u64],
+    pub known: &'a Keys,
 }
 
 fn whole(payload: &[u8]) -> Range {
@@ -27,14 +34,15 @@ fn changed(written: bool) -> Change {
 }
 
 impl Pass<'_> {
-    fn count(&mut self, rule: usize, matches: u64) {
+    pub fn count(&mut self, rule: usize, matches: u64) {
         if let Some(count) = self.counts.get_mut(self.scrub.first + rule) {
             *count += matches;
         }
     }
 
     fn verdict(&mut self, key: &[u8]) -> Verdict {
-        if !self.scrub.chooses() && self.scrub.keys.is_empty() {
+        let scrub = self.scrub;
+        if !scrub.chooses() && scrub.keys.is_empty() && scrub.allow.is_none() && scrub.forms.is_empty() {
             return Verdict::default();
         }
         let hash = self.cache.hash(key);
@@ -42,7 +50,12 @@ impl Pass<'_> {
             return known;
         }
         let rule = self.scrub.keys.iter().position(|rule| rule.pattern.is_match(key));
-        let verdict = Verdict { skip: self.scrub.is_skipped(key), rule };
+        let verdict = Verdict {
+            skip: scrub.is_skipped(key),
+            denied: self.scrub.allow.as_ref().is_some_and(|allow| !allow.is_match(key)),
+            form: scrub.forms.iter().any(|form| form.key.is_match(key)),
+            rule,
+        };
         self.cache.remember_verdict(hash, key, verdict);
         verdict
     }
@@ -121,7 +134,7 @@ impl Pass<'_> {
             Some(verdict) => verdict,
             None => self.verdict_at(index, key),
         };
-        if verdict.skip || verdict.rule.is_some() {
+        if verdict.skip || verdict.denied || verdict.form || verdict.rule.is_some() {
             return verdict.skip;
         }
         match item.form {
@@ -142,19 +155,73 @@ impl Pass<'_> {
     pub fn attribute(&mut self, key: &[u8], pair: &[u8], out: &mut Vec<u8>) -> Change {
         let verdict = self.verdict(key);
         if verdict.skip {
+            self.note(IGNORED, key);
             return Change::Same;
         }
-        self.pair(verdict, pair, out)
+        if verdict.denied {
+            if let Some(count) = self.counts.get_mut(self.scrub.first - 1) {
+                *count += 1;
+            }
+            self.note(REDACTED, key);
+            return Change::Drop;
+        }
+        if self.scrub.keep.as_ref().is_some_and(|keep| keep.is_match(&self.seen(key_value_parts(pair).1.of(pair)))) {
+            self.note(ALLOWED, key);
+            return Change::Same;
+        }
+        let start = out.len();
+        let mut change = self.pair(verdict, pair, self.scrub.types == Types::All, out);
+        if verdict.form && verdict.rule.is_none() && change != Change::Drop {
+            let now = if change == Change::New { out.split_off(start) } else { pair.to_vec() };
+            let new = self.formed(key, now);
+            change = changed(new != pair);
+            if change == Change::New {
+                out.extend_from_slice(&new);
+            }
+        }
+        match change {
+            Change::Drop => self.note(REDACTED, key),
+            Change::New => self.note(MASKED, key),
+            Change::Same if verdict.rule.is_some() => self.note(MASKED, key),
+            Change::Same => {}
+        }
+        change
     }
 
-    fn pair(&mut self, verdict: Verdict, pair: &[u8], out: &mut Vec<u8>) -> Change {
+    fn note(&mut self, what: usize, key: &[u8]) {
+        if self.scrub.summary.is_some() {
+            self.cache.tally.note(what, key);
+        }
+    }
+
+    /// Writes what was noted of a span, a resource or a scope among its attributes.
+    pub fn summarize(&mut self, work: &mut Work, base: &[u8], scratch: &mut Vec<u8>) {
+        if let Some(summary) = self.scrub.summary.as_ref().filter(|_| !self.cache.tally.is_empty()) {
+            summary.onto_work(&std::mem::take(&mut self.cache.tally), work, base, self.known, scratch);
+        }
+    }
+
+    /// What `keep` and the rules of `keys` see of an `AnyValue`.
+    fn seen<'v>(&self, payload: &'v [u8]) -> Cow<'v, [u8]> {
+        match (read(payload), self.scrub.types) {
+            (Value::Str(text), _) => text.into(),
+            (value, Types::All) => go_text(value),
+            (value, Types::Text) => value_text(value).unwrap_or_default(),
+            (_, Types::Strings) => Cow::Borrowed(&[]),
+        }
+    }
+
+    fn pair(&mut self, verdict: Verdict, pair: &[u8], all_types: bool, out: &mut Vec<u8>) -> Change {
         let rule = verdict.rule.and_then(|index| Some((index, self.scrub.keys.get(index)?)));
         let Some((index, rule)) = rule else {
-            return change_values(pair, out, |value, new| self.any_value(value, new));
+            return match all_types {
+                true => change_values(pair, out, |value, new| self.any_type(value, new)),
+                false => change_values(pair, out, |value, new| self.any_value(value, new)),
+            };
         };
         self.count(index, 1);
         change_values(pair, out, |value, new| {
-            let text = value_text(read(value)).unwrap_or_default();
+            let text = self.seen(value);
             let mut replaced = Vec::new();
             if !rule.action.replace(&text, &mut replaced) {
                 return Change::Drop;
@@ -162,6 +229,23 @@ impl Pass<'_> {
             put_string(new, &replaced);
             Change::New
         })
+    }
+
+    /// An `AnyValue` by the text of what is no string, then by what is within it.
+    fn any_type(&mut self, payload: &[u8], out: &mut Vec<u8>) -> Change {
+        let value = read(payload);
+        if matches!(value, Value::Str(_)) {
+            return self.any_value(payload, out);
+        }
+        let mut text = Vec::new();
+        match self.text(&go_text(value), &mut text) {
+            Change::Same => self.any_value(payload, out),
+            Change::Drop => Change::Drop,
+            Change::New => {
+                put_string(out, &text);
+                Change::New
+            }
+        }
     }
 
     /// An `AnyValue`; `Drop` when what holds it is to be removed.
@@ -216,7 +300,7 @@ impl Pass<'_> {
                 let pair = field.body.of(payload);
                 let verdict = self.verdict(key_value_parts(pair).0.of(pair));
                 new.clear();
-                match self.pair(verdict, pair, &mut new) {
+                match self.pair(verdict, pair, false, &mut new) {
                     Change::Same => {}
                     Change::New => splice.replace(&field, &new, out),
                     Change::Drop => splice.remove(&field, out),
@@ -235,6 +319,13 @@ impl Pass<'_> {
         out: &mut Vec<u8>,
     ) -> Change {
         let (mut splice, mut new) = (Splice::new(payload), Vec::new());
+        let outer = std::mem::take(&mut self.cache.tally);
+        let outer_system = std::mem::take(&mut self.cache.system);
+        if self.scrub.known.is_some() && with_attributes {
+            let found = SYSTEM.map(|key| first(payload, attributes, key));
+            self.cache.system = named(found.iter().map(Option::as_deref));
+        }
+        let start = out.len();
         fields(payload, whole(payload), |field| {
             let content = field.body.of(payload);
             new.clear();
@@ -251,6 +342,14 @@ impl Pass<'_> {
                 Change::Drop => splice.remove(&field, out),
             }
         });
-        changed(splice.finish(None, out))
+        self.cache.system = outer_system;
+        let tally = std::mem::replace(&mut self.cache.tally, outer);
+        let Some(summary) = self.scrub.summary.as_ref().filter(|_| !tally.is_empty()) else {
+            return changed(splice.finish(None, out));
+        };
+        splice.finish(Some(()), out);
+        let message = out.split_off(start);
+        out.extend_from_slice(&summary.onto_message(&tally, message, attributes, self.known));
+        Change::New
     }
 }

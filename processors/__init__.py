@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from . import (
     batch,
+    custom,
     enrich,
     groupbytrace,
     memory_limiter,
@@ -28,6 +29,7 @@ PROCESSORS: tuple[ProcessorSpec, ...] = (
     groupbytrace.SPEC,
     tail_sampling.SPEC,
     retention.SPEC,
+    custom.SPEC,
     batch.SPEC,
 )
 """Every processor there is, in the order in which they are listed to people."""

@@ -6,7 +6,7 @@ turns a validated configuration into one `Part`. No processor imports another; `
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol
 
@@ -14,6 +14,7 @@ from pydantic import BaseModel
 
 from ..kernel.contract import FactsSpec, Kernel, LabelBook, LabelSpec, Program, Records, Stage
 from ..telemetry.samples import Sample
+from .remote import Remote
 
 
 @dataclass(frozen=True)
@@ -224,80 +225,6 @@ class Batching:
     send_batch_size: int
     send_batch_max_size: int
     timeout: float
-
-
-@dataclass(eq=False)
-class Parcel:
-    """A request on its way through a stage whose work is done by somebody else."""
-
-    request: bytes
-    """An ExportTraceServiceRequest with everything that was decided about it so far."""
-    spans: int
-    traces: int
-    context: Sequence[str | None]
-    """The request values with which it came in, for the stages behind."""
-    late: bool = False
-    """Late spans of traces kept before."""
-    answer: bytes | None = None
-    """The request as it comes back; None: there is none."""
-    outcome: str = ""
-    """Why there is no answer."""
-
-    @property
-    def size(self) -> int:
-        """Bytes, for the budget."""
-        return len(self.request) + (len(self.answer) if self.answer is not None else 0)
-
-
-class RemoteStage(Protocol):
-    """Has its work done by another process, and holds what waits for an answer. All on the event loop."""
-
-    id: str
-    on_error: Literal["pass", "drop", "refuse"]
-    """What becomes of a parcel without an answer; `refuse`: it is asked with `ask`, before a request is accepted."""
-
-    def open(self, on_done: Callable[[], None]) -> None:
-        """Begin to work; `on_done` is called whenever something is finished."""
-
-    async def stop(self) -> None:
-        """End the worker; nothing is finished any more."""
-
-    def put(self, parcel: Parcel) -> None:
-        """Hold a parcel until its answer has come."""
-
-    async def ask(self, parcel: Parcel) -> None:
-        """Return when the parcel has its answer, or has none; it is not counted as held."""
-
-    def finished(self) -> Iterable[Parcel]:
-        """Return what is finished, in the order in which it was put; it is held no longer."""
-
-    def work(self) -> None:
-        """Answer all that was put, here and now: for tools without an event loop."""
-
-    def settle(self, parcel: Parcel, malformed: bool) -> None:
-        """Count a finished parcel; `malformed`: its answer could not be read."""
-
-    def room(self) -> int:
-        """Bytes that one more parcel may have."""
-
-    def held(self) -> tuple[int, int, int]:
-        """Traces, spans and bytes held."""
-
-    def held_bytes(self) -> int:
-        """The bytes alone, and those of what was asked."""
-
-    def take_over(self, before: RemoteStage) -> RemoteStage:
-        """Go on with what the stage of earlier rules holds; returns that one itself where nothing has changed."""
-
-    def samples(self) -> Iterable[Sample]:
-        """Its metrics, read at scrape time."""
-
-
-@dataclass
-class Remote:
-    """A part whose work is done by another process: it ends a segment."""
-
-    stage: RemoteStage
 
 
 Part = Fused | Holding | Deciding | Remote | Limiting | Batching

@@ -10,7 +10,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from ...rules.durations import Duration, format_duration
-from ..base import BuildContext, ProcessorSpec, Remote
+from ..base import BuildContext, ProcessorSpec
+from ..remote import Remote
 from .process import Settings, check_settings
 from .stage import CustomStage, StageSettings
 
@@ -58,10 +59,7 @@ def build(config: CustomConfig, context: BuildContext) -> Remote:
         start_timeout=config.start_timeout / SECOND,
         memory_bytes=config.memory_limit_mib * MIB,
     )
-    try:
-        check_settings(worker)
-    except ValueError as error:
-        raise ValueError(f"{context.id}: {error}") from None
+    check_settings(worker)
     settings = StageSettings(worker, config.on_error, config.queue_mib * MIB)
     return Remote(CustomStage(context.id, context.pipeline, settings))
 

@@ -13,7 +13,7 @@ from typing import Literal
 from ...telemetry.histogram import Histogram
 from ...telemetry.logs import RateLimited, get_logger
 from ...telemetry.samples import Sample
-from ..base import Parcel, RemoteStage
+from ..remote import Parcel, RemoteStage
 from .process import Settings, WorkerError, WorkerProcess
 
 CALL_BYTES = 1 << 20
@@ -45,15 +45,12 @@ class CustomStage:
         self._done: deque[Parcel] = deque()
         self._asked: dict[Parcel, asyncio.Future[None]] = {}
         self._held = [0, 0, 0]
-        self._asked_bytes = 0
         self._on_done: Callable[[], None] = lambda: None
         self._runner: asyncio.Task[None] | None = None
         self._more = asyncio.Event()
         self._pause, self._start_at = 0.0, 0.0
-        self._starts = 0
-        self._calls: Counter[str] = Counter()
-        self._spans: Counter[str] = Counter()
-        self._seconds = Histogram(_SECONDS)
+        self._started = self._over = False
+        self._count_anew()
 
     def open(self, on_done: Callable[[], None]) -> None:
         """Begin to work; again: from now on somebody else is told."""
@@ -63,7 +60,7 @@ class CustomStage:
 
     async def stop(self) -> None:
         """End the worker; what waits for it is not answered any more."""
-        runner, self._runner = self._runner, None
+        runner, self._runner, self._over = self._runner, None, True
         self._worker.kill()
         if runner is not None:
             runner.cancel()
@@ -73,8 +70,9 @@ class CustomStage:
 
     def put(self, parcel: Parcel) -> None:
         """Hold a parcel until its answer has come; what there is no room for fails at once."""
+        fits = self.takes(parcel.size)
         self._hold(parcel, 1)
-        if self._waiting and parcel.size > self._left():
+        if not fits:
             parcel.outcome = "queue_full"
             self._done.append(parcel)
             if self._runner is not None:
@@ -85,18 +83,16 @@ class CustomStage:
 
     async def ask(self, parcel: Parcel) -> None:
         """Return when the parcel has its answer, or `outcome` says why not."""
-        if self._waiting and parcel.size > self._left():
+        if not self.takes(parcel.size):
             parcel.outcome = "queue_full"
             return
         future = self._asked[parcel] = asyncio.get_running_loop().create_future()
-        self._asked_bytes += (size := parcel.size)
         self._waiting.append(parcel)
         self._more.set()
         try:
             await future
         finally:
             del self._asked[parcel]
-            self._asked_bytes -= size
 
     def finished(self) -> Iterator[Parcel]:
         """Yield what is finished, first in first out; it is held no longer once the next one is asked for."""
@@ -108,20 +104,23 @@ class CustomStage:
     def work(self) -> None:
         """Answer all that was put, here and now."""
         while self._waiting:
-            self._finish(self._waiting.popleft(), self._answer)
+            parcel = self._waiting.popleft()
+            self._finish(parcel, self._answer(parcel.request))
         self._worker.close()
 
-    def settle(self, parcel: Parcel, malformed: bool) -> None:
-        """Count a finished parcel."""
-        if malformed:
-            parcel.answer, parcel.outcome = None, "malformed"
+    def count(self, parcel: Parcel) -> None:
+        """Count what became of a finished parcel."""
         outcome = parcel.outcome or "ok"
         self._calls[outcome] += 1
         self._spans[outcome] += parcel.spans
 
     def room(self) -> int:
-        """Return the bytes that one more parcel may have."""
+        """Return the bytes that a sampler should let go of at most."""
         return min(CALL_BYTES, self._left()) if self._waiting else CALL_BYTES
+
+    def takes(self, size: int) -> bool:
+        """Say whether there is room; what is larger than the queue is taken when nothing else waits."""
+        return size <= self._left() or self.held_bytes() == 0
 
     def held(self) -> tuple[int, int, int]:
         """Return the traces, spans and bytes that are held."""
@@ -130,19 +129,25 @@ class CustomStage:
 
     def held_bytes(self) -> int:
         """Return the bytes that are held, and those of what was asked."""
-        return self._held[2] + self._asked_bytes
+        return self._held[2] + sum(parcel.size for parcel in self._asked)
 
     def take_over(self, before: RemoteStage) -> RemoteStage:
         """Return the stage before where nothing has changed; else end its worker and go on with what it holds."""
         if not isinstance(before, CustomStage):
             raise TypeError(f"no custom processor: {before!r}")
         if before.settings == self.settings:
+            before._count_anew()
             return before
-        self._waiting, self._done, self._held = before._waiting, before._done, before._held
-        self._calls, self._spans, self._seconds = before._calls, before._spans, before._seconds
-        self._starts, self._asked, self._asked_bytes = before._starts, before._asked, before._asked_bytes
+        self._waiting, self._done, self._held, self._asked = before._waiting, before._done, before._held, before._asked
         before._abandon()
         return self
+
+    def _count_anew(self) -> None:
+        """Begin at 0: what has been counted before a reload is remembered elsewhere."""
+        self._restarts = 0
+        self._calls: Counter[str] = Counter()
+        self._spans: Counter[str] = Counter()
+        self._seconds = Histogram(_SECONDS)
 
     def samples(self) -> Iterable[Sample]:
         """Return its metrics."""
@@ -150,8 +155,8 @@ class CustomStage:
             labels, text = {**self._labels, "outcome": outcome}, "of a custom processor, by outcome"
             yield Sample("tailgate_custom_calls", "counter", f"Calls {text}", self._calls[outcome], labels)
             yield Sample("tailgate_custom_spans", "counter", f"Spans in calls {text}", self._spans[outcome], labels)
-        restarts = max(0, self._starts - 1)
-        yield Sample("tailgate_custom_restarts", "counter", "Starts of a worker after its first", restarts, self._labels)
+        text = "Starts of a worker after its first"
+        yield Sample("tailgate_custom_restarts", "counter", text, self._restarts, self._labels)
         text = "Bytes that wait for a custom processor"
         yield Sample("tailgate_custom_queue_bytes", "gauge", text, self.held_bytes(), self._labels)
         yield self._seconds.sample("tailgate_custom_call_seconds", "How long calls took", self._labels)
@@ -165,6 +170,7 @@ class CustomStage:
 
     def _abandon(self) -> None:
         """Leave everything to the stage that has taken over; the parcel that is being worked on is put back."""
+        self._over = True
         self._worker.kill()
         if self._runner is not None:
             self._runner.cancel()
@@ -172,12 +178,13 @@ class CustomStage:
 
     async def _run(self) -> None:
         """Answer parcels one by one, in order, with the blocking part in a thread of its own."""
-        with ThreadPoolExecutor(1, "tailgate-custom") as thread:
-            try:
-                await self._serve(thread)
-            finally:
-                self._worker.kill()
-                thread.submit(self._worker.close)
+        thread = ThreadPoolExecutor(1, "tailgate-custom")
+        try:
+            await self._serve(thread)
+        finally:
+            self._worker.kill()
+            thread.submit(self._worker.close)
+            thread.shutdown(wait=False)
 
     async def _serve(self, thread: ThreadPoolExecutor) -> None:
         loop = asyncio.get_running_loop()
@@ -191,10 +198,9 @@ class CustomStage:
                 await asyncio.sleep(pause)
             answered = await loop.run_in_executor(thread, self._answer, parcel.request)
             self._waiting.popleft()
-            self._finish(parcel, lambda _, answered=answered: answered)
+            self._finish(parcel, answered)
 
-    def _finish(self, parcel: Parcel, answer: Callable[[bytes], bytes | WorkerError]) -> None:
-        answered = answer(parcel.request)
+    def _finish(self, parcel: Parcel, answered: bytes | WorkerError) -> None:
         asked = self._asked.get(parcel)
         if asked is None:
             self._hold(parcel, -1)
@@ -215,7 +221,8 @@ class CustomStage:
             return None
         if time.monotonic() < self._start_at:
             return WorkerError("unavailable")
-        self._starts += 1
+        self._restarts += self._started
+        self._started = True
         try:
             self._worker.start()
         except (WorkerError, OSError) as error:
@@ -248,4 +255,7 @@ class CustomStage:
 
     def _failed(self, error: WorkerError) -> None:
         """Log what and where, never the text, which may hold what a span said."""
-        log.error("custom_processor_failed", processor=self.id, outcome=error.outcome, error=error.what, where=error.where)
+        if self._over:  # it was ended by ourselves
+            return
+        said = {"outcome": error.outcome, "error": error.what, "where": error.where}
+        log.error("custom_processor_failed", processor=self.id, **said)

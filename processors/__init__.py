@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from . import (
     batch,
-    custom,
     enrich,
     groupbytrace,
     memory_limiter,
@@ -17,6 +16,7 @@ from . import (
 )
 from . import filter as filter_spans
 from .base import ProcessorSpec
+from .custom import build as custom_processor
 
 PROCESSORS: tuple[ProcessorSpec, ...] = (
     memory_limiter.SPEC,
@@ -29,7 +29,7 @@ PROCESSORS: tuple[ProcessorSpec, ...] = (
     groupbytrace.SPEC,
     tail_sampling.SPEC,
     retention.SPEC,
-    custom.SPEC,
+    custom_processor.SPEC,
     batch.SPEC,
 )
 """Every processor there is, in the order in which they are listed to people."""

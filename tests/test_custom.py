@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest as Request
 from services import HEAD, SECOND, TABLES, Clock, arrived, balanced, names, nothing, pipelines, request
+from tailgate.cli.rehearsal import Rehearsal
 from tailgate.config.loader import ConfigErrors, load
 from tailgate.kernel import load as load_kernel
 from tailgate.pipeline import Intake, Pipeline, Service
@@ -250,6 +252,47 @@ def test_a_reload_restarts_a_changed_processor_only(tmp_path: Path) -> None:
         assert running.value("tailgate_custom_calls", outcome="ok") == 3
 
     run(tmp_path, scenario)
+
+
+def test_a_worker_that_keeps_failing_is_left_alone_longer_and_longer(tmp_path: Path) -> None:
+    """Scenario: every call ends the process. Guarantees: once the pause is longer than a call may take, spans do not
+    wait for it, and all of them are accounted for; an answer ends the row of pauses."""
+
+    async def scenario(running: Running) -> None:
+        intake = await running.start(block("timeout: 250ms"))
+        for _ in range(8):
+            intake.consume(one("exit"), nothing)
+        await running.rest()
+        dropped = running.pipeline.dropped
+        assert set(dropped) == {"custom:crash", "custom:unavailable"}
+        assert dropped.total() == 8
+        assert dropped["custom:crash"] >= 2
+        stage: Any = running.pipeline.row.remotes[0]
+        await asyncio.sleep(stage._pause)
+        intake.consume(one("good"), nothing)
+        await running.rest()
+        assert names(running.service) == ["GOOD"]
+        assert stage._pause == 0
+
+    run(tmp_path, scenario)
+
+
+def test_tools_run_it_too(tmp_path: Path) -> None:
+    """Scenario: a rehearsal, without a loop, of a row with a processor that fails. Guarantees: the same spans leave,
+    and what is shown to people has been through the processor; of what it fails on nothing is shown."""
+    running = Running(tmp_path)
+    for on_error in ("drop", "refuse"):
+        config = running.config(block(f"on_error: {on_error}"), "custom")
+        rehearsal = Rehearsal(config, config.pipelines["traces"], load_kernel("reference"))
+        assert rehearsal.offer(SECOND, request((1, "a", {}), (2, "b", {}))) == 2
+        rehearsal.offer(SECOND, one("raise"))
+        rehearsal.finish()
+        (left,) = [Request.FromString(body) for body in rehearsal.left.requests]
+        assert [span.name for span in left.resource_spans[0].scope_spans[0].spans] == ["A", "B"]
+        assert rehearsal.left.dropped == {"custom:error": 1}
+        shown = rehearsal.scrubbed([one("a"), one("raise")])
+        assert b"A" in b"".join(shown)
+        assert b"RAISE" not in b"".join(shown).upper()
 
 
 SAMPLER = "\n  tail_sampling: {evaluation: ordered, default: 1%, policies: [{name: e, when: error}]}"

@@ -27,7 +27,7 @@ def build_parts(pipeline: PipelineConfig, config: Configuration, context: BuildC
 def join_row(pipeline: PipelineConfig, parts: Parts, context: BuildContext) -> Row:
     """Compile the parts into a row. Raises `BuildError` when they cannot stand in this order."""
     try:
-        return Row(build_segments(parts, context.kernel, context.context), pipeline.id)
+        return Row(build_segments(parts, context.kernel, context.context, context.lookups), pipeline.id)
     except RowError as error:
         raise _placed(pipeline, error.component, f"cannot stand here: {error.why}") from None
 

@@ -7,12 +7,13 @@ stands after it is walked when a kept trace is let go. The order that is written
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from ..kernel.contract import FactsSpec, Kernel, Limits, Program, Records, Stage
+from ..kernel.contract import FactsSpec, Kernel, Limits, Program, ProgramSpec, Records, Stage
 from ..telemetry.samples import Sample
-from .base import Decider, Deciding, Fused, Holding, Outcome, Part, Sampler
+from .base import Decider, Deciding, Fused, Holding, NamedLookup, Outcome, Part, Sampler
 from .upgrade import Scrubbed, missing, scrubbing
 
 LIMITS: Limits = {"max_bytes": 256 << 20, "max_spans": 1 << 20, "max_attributes": 1 << 14, "max_depth": 32}
@@ -49,6 +50,8 @@ class Segment:
     """The same for spans that the sampler holds from earlier rules, by epoch."""
     upgrades: dict[int, Upgrade] = field(default_factory=dict)
     """What those spans still need."""
+    lookups: Sequence[NamedLookup] = ()
+    """The pipeline's tables, as `program.lookups` counts them."""
 
     def prepare(self, before: Segment, kernel: Kernel) -> None:
         """Compile what spans need that are held under the rules of `before`."""
@@ -95,9 +98,9 @@ class _Draft:
         self.counters.extend(part.counters)
         self.reasons.extend(part.reasons)
 
-    def segment(self, kernel: Kernel, context: int) -> Segment:
-        program = _compile(kernel, self.stages, self.facts, context)
-        segment = Segment(program, self.counters, self.reasons, id=self.id, facts=self.facts)
+    def segment(self, kernel: Kernel, context: int, lookups: Sequence[NamedLookup]) -> Segment:
+        program = _compile(kernel, self.stages, self.facts, context, lookups)
+        segment = Segment(program, self.counters, self.reasons, id=self.id, facts=self.facts, lookups=lookups)
         if isinstance(self.end, Holding):
             segment.sampler = self.end.start(program)
         elif isinstance(self.end, Deciding):
@@ -105,8 +108,11 @@ class _Draft:
         return segment
 
 
-def _compile(kernel: Kernel, stages: Sequence[Stage], facts: FactsSpec, context: int) -> Program:
-    return kernel.compile({"stages": list(stages), "facts": facts, "limits": LIMITS, "context": context})
+def _compile(
+    kernel: Kernel, stages: Sequence[Stage], facts: FactsSpec, context: int, lookups: Sequence[NamedLookup] = ()
+) -> Program:
+    spec: ProgramSpec = {"stages": list(stages), "facts": facts, "limits": LIMITS, "context": context}
+    return kernel.compile(spec, [named.lookup for named in lookups])
 
 
 def _drafts(parts: Iterable[tuple[str, Part]]) -> list[_Draft]:
@@ -128,12 +134,14 @@ def _drafts(parts: Iterable[tuple[str, Part]]) -> list[_Draft]:
     return drafts
 
 
-def build_segments(parts: Sequence[tuple[str, Part]], kernel: Kernel, context: Sequence[str]) -> list[Segment]:
+def build_segments(
+    parts: Sequence[tuple[str, Part]], kernel: Kernel, context: Sequence[str], lookups: Sequence[NamedLookup] = ()
+) -> list[Segment]:
     """Compile (component id, part) pairs into segments. Raises `RowError` or `BadProgram`."""
     drafts = _drafts(parts)
     if len(drafts) > 1 and not drafts[-1].stages:
         drafts.pop()
-    segments = [draft.segment(kernel, len(context)) for draft in drafts]
+    segments = [draft.segment(kernel, len(context), lookups) for draft in drafts]
     for at, segment in enumerate(segments):
         walked = drafts[: at + 1]
         stages, counters = [s for d in walked for s in d.stages], [c for d in walked for c in d.counters]
@@ -246,6 +254,17 @@ class Row:
                 yield from segment.sampler.samples()
             if segment.decider:
                 yield from segment.decider.samples()
+        yield from self._lookups()
+
+    def _lookups(self) -> Iterable[Sample]:
+        counts: Counter[tuple[NamedLookup, str]] = Counter()
+        for segment in self.segments:
+            for named, (found, not_found) in zip(segment.lookups, segment.program.lookups(), strict=True):
+                counts[named, "found"] += found
+                counts[named, "missing"] += not_found
+        for (named, result), count in counts.items():
+            labels = {"pipeline": self.pipeline, "processor": named.processor, "table": named.name, "result": result}
+            yield Sample("tailgate_lookups", "counter", "Rows that were looked up in a table", count, labels)
 
     def _scrubbed(self, program: Program, counters: Sequence[tuple[str, str]]) -> Iterable[Sample]:
         for (processor, rule), count in zip(counters, program.counters(), strict=True):

@@ -132,13 +132,13 @@ PRICES = {"gpt": {"in": 2.5, "out": 10}, "7": {"in": 1}}
         ({"m": "gpt", "o": 10}, 100),
         ({"m": "gpt", "i": "1000", "o": 10}, 100),
         ({"m": 7, "i": 3, "o": 10}, 3),
-        ({"m": "gpt"}, None),
-        ({"m": "other", "i": 1000}, None),
-        ({"i": 1000}, None),
+        ({"m": "gpt"}, EMPTY),
+        ({"m": "other", "i": 1000}, EMPTY),
+        ({"i": 1000}, EMPTY),
     ],
 )
 def test_values_are_multiplied_with_a_column_and_summed(kernel, values, expected):
-    """The sum passes over what is no number and what fails; with nothing to add it is absent."""
+    """The sum passes over what is no number and what fails; with nothing to add it is nil."""
     lookup = kernel.lookup()
     lookup.fill(rows(PRICES))
     part = [["*", ["attr", "span", key], ["lookup", 0, column, ["attr", "span", "m"]]]
@@ -150,13 +150,21 @@ def test_values_are_multiplied_with_a_column_and_summed(kernel, values, expected
 
 @pytest.mark.parametrize(
     ("values", "expected"),
-    [({"a": 1, "b": 2}, 1), ({"b": 2}, 2), ({"a": EMPTY, "b": ""}, ""), ({}, None), ({"c": "x", "b": 2}, 2)],
+    [({"a": 1, "b": 2}, 1), ({"b": 2}, 2), ({"a": EMPTY, "b": ""}, ""), ({}, EMPTY), ({"c": "x", "b": 2}, 2)],
 )
 def test_the_first_value_that_is_there(kernel, values, expected):
     """What is nil or fails is passed over."""
     of = ["first", ["+", ["attr", "span", "c"], ["lit", 1]], ["attr", "span", "a"], ["attr", "span", "b"]]
     found, _ = looked_up(kernel, kernel.lookup(), values, {"do": "insert", "key": "k", "of": of})
     assert dict(found).get("k") == expected
+
+
+@pytest.mark.parametrize("value", [7, 2.5, -(2**63), -0.0])
+def test_a_number_is_its_own_number(kernel, value):
+    """What `int` and `double` have nothing to do about stays what it is."""
+    call = ["call", "int" if isinstance(value, int) else "double", ["attr", "span", "n"]]
+    found, _ = looked_up(kernel, kernel.lookup(), {"n": value}, {"do": "insert", "key": "k", "of": call})
+    assert dict(found)["k"] == value
 
 
 def test_leaves_compare_with_a_column(kernel, teams):

@@ -28,7 +28,7 @@ def check(model: type[M], node: Node, problems: list[Problem]) -> M | None:
     """
     while True:
         try:
-            return model.model_validate(plain(node))
+            return model.model_validate(plain(node), context={"node": node})
         except ValidationError as invalid:
             findings = [_locate(node, error) for error in _flat(invalid)]
         except Exception as error:  # a validator that stumbles over a value is no reason to stop

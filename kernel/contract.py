@@ -160,6 +160,26 @@ class Early(NamedTuple):
     """The least that the trace's randomness may be."""
 
 
+Row = Sequence[tuple[str, _Bytes]]
+"""Attributes: keys, each with a serialized AnyValue."""
+
+
+class Lookup(Protocol):
+    """A table that programs look up in: rows by a text. It may change while requests are walked."""
+
+    def fill(self, rows: Mapping[str, Row], prefixes: Mapping[str, Row] | None = None) -> None:
+        """Replace all rows at once; `prefixes` has rows for all texts that begin so.
+
+        ValueError when a value is no AnyValue, or a key stands twice in a row; then nothing has changed.
+        """
+
+    def update(self, rows: Mapping[str, Row | None]) -> None:
+        """Replace some rows (none of prefixes); those that are None go. ValueError as in `fill`."""
+
+    def __len__(self) -> int:
+        """How many rows there are."""
+
+
 class LabelBook(Protocol):
     """Labels by number; number 0 is "none"."""
 
@@ -332,6 +352,9 @@ class Program(Protocol):
     def counters(self) -> list[int]:
         """Replacements since the start by scrub rule: stage by stage, `keys` before `values`."""
 
+    def lookups(self) -> list[tuple[int, int]]:
+        """Since the start, for each lookup: how often actions found a row in it, and how often not."""
+
 
 class Kernel(Protocol):
     """One implementation of all this."""
@@ -340,8 +363,11 @@ class Kernel(Protocol):
     def name(self) -> str:
         """`reference` or `rust`."""
 
-    def compile(self, spec: ProgramSpec) -> Program:
-        """Raises `BadProgram`."""
+    def compile(self, spec: ProgramSpec, lookups: Sequence[Lookup] = ()) -> Program:
+        """A program that looks up in these tables, by their place. Raises `BadProgram`."""
+
+    def lookup(self) -> Lookup:
+        """Return a new, empty table to look up in."""
 
     def labels(self) -> LabelBook:
         """Return a new, empty book."""

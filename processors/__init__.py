@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from . import (
     batch,
+    cost,
     enrich,
     groupbytrace,
+    lookup,
     memory_limiter,
     probabilistic_sampler,
     retention,
@@ -21,6 +23,8 @@ from .custom import build as custom_processor
 PROCESSORS: tuple[ProcessorSpec, ...] = (
     memory_limiter.SPEC,
     *enrich.SPECS,
+    lookup.SPEC,
+    cost.SPEC,
     *scrub.SPECS,
     filter_spans.SPEC,
     transform.SPEC,

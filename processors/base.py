@@ -12,7 +12,7 @@ from typing import Any, Literal, Protocol
 
 from pydantic import BaseModel
 
-from ..kernel.contract import FactsSpec, Kernel, LabelBook, LabelSpec, Program, Records, Stage
+from ..kernel.contract import FactsSpec, Kernel, LabelBook, LabelSpec, Lookup, Program, Records, Stage
 from ..telemetry.samples import Sample
 from .remote import Remote
 
@@ -63,6 +63,17 @@ class Witness:
     """Wants every policy's answer, and the probability."""
 
 
+@dataclass(frozen=True)
+class NamedLookup:
+    """A table that a processor's stages look up in."""
+
+    lookup: Lookup
+    processor: str
+    """The processor's id."""
+    name: str
+    """What the table is called in metrics."""
+
+
 @dataclass
 class BuildContext:
     """What a processor may use while it is built."""
@@ -76,6 +87,8 @@ class BuildContext:
     """The pipeline's book of labels."""
     context: list[str]
     """Names of request values that the pipeline's programs use; grows by `context_index`."""
+    lookups: list[NamedLookup] = field(default_factory=list)
+    """Tables that the pipeline's programs look up in; grows by `lookup_index`."""
     retentions: dict[int, tuple[str, int]] = field(default_factory=dict)
     """What a sampler says about retention: verdict label -> (class, ns). Shared by the pipeline's processors."""
     witness: Witness | None = None
@@ -86,7 +99,7 @@ class BuildContext:
 
     def anew(self) -> BuildContext:
         """Return a context for the same pipeline under new rules: labels keep their numbers and their meaning."""
-        return replace(self, id="", context=[])
+        return replace(self, id="", context=[], lookups=[])
 
     def label(self, owner: Hashable, label: LabelSpec) -> int:
         """Return the number of an owner's label; one that it has had before, under earlier rules too, is not made anew.
@@ -97,6 +110,11 @@ class BuildContext:
         if key not in self.known_labels:
             self.known_labels[key] = self.labels.add(label)
         return self.known_labels[key]
+
+    def lookup_index(self, lookup: Lookup, name: str) -> int:
+        """Return the position of a new table among those that the pipeline's programs look up in."""
+        self.lookups.append(NamedLookup(lookup, self.id, name))
+        return len(self.lookups) - 1
 
     def context_index(self, name: str) -> int:
         """Return the position of a request value (such as `metadata.x-tenant`) among those given to `digest`."""

@@ -53,7 +53,7 @@ def strictest(pipelines: Iterable[Built]) -> Limiting:
 def join_row(pipeline: PipelineConfig, parts: Parts, context: BuildContext) -> Row:
     """Compile the parts into a row. Raises `BuildError` when they cannot stand in this order."""
     try:
-        segments = build_segments(parts, context.kernel, context.context)
+        segments = build_segments(parts, context.kernel, context.context, context.lookups)
         return Row(segments, pipeline.id, len(context.context))
     except RowError as error:
         raise _placed(pipeline, error.component, f"cannot stand here: {error.why}") from None

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from ..kernel.contract import Kernel, Malformed, Program, Records
 from ..telemetry.samples import Sample
-from .base import Outcome
+from .base import NamedLookup, Outcome
 from .remote import Parcel
 from .segments import RowError, Segment, build_segments
 
@@ -213,6 +214,17 @@ class Row:
                 yield from segment.decider.samples()
             if segment.remote:
                 yield from segment.remote.samples()
+        yield from self._lookups()
+
+    def _lookups(self) -> Iterable[Sample]:
+        counts: Counter[tuple[NamedLookup, str]] = Counter()
+        for segment in self.segments:
+            for named, (found, not_found) in zip(segment.lookups, segment.program.lookups(), strict=True):
+                counts[named, "found"] += found
+                counts[named, "missing"] += not_found
+        for (named, result), count in counts.items():
+            labels = {"pipeline": self.pipeline, "processor": named.processor, "table": named.name, "result": result}
+            yield Sample("tailgate_lookups", "counter", "Rows that were looked up in a table", count, labels)
 
     def _scrubbed(self, program: Program, counters: Sequence[tuple[str, str]]) -> Iterable[Sample]:
         for (processor, rule), count in zip(counters, program.counters(), strict=True):

@@ -11,8 +11,8 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from ..kernel.contract import FactsSpec, Kernel, Limits, Program, Stage
-from .base import Decider, Deciding, Fused, Holding, Part, Sampler
+from ..kernel.contract import FactsSpec, Kernel, Limits, Program, ProgramSpec, Stage
+from .base import Decider, Deciding, Fused, Holding, NamedLookup, Part, Sampler
 from .remote import Remote, RemoteStage
 from .upgrade import Scrubbed, missing, scrubbing
 
@@ -51,6 +51,8 @@ class Segment:
     """The same for spans that the sampler holds from earlier rules, by epoch."""
     upgrades: dict[int, Upgrade] = field(default_factory=dict)
     """What those spans still need."""
+    lookups: Sequence[NamedLookup] = ()
+    """The pipeline's tables, as `program.lookups` counts them."""
 
     def prepare(self, before: Segment, kernel: Kernel) -> None:
         """Compile what spans need that are held under the rules of `before`."""
@@ -99,9 +101,9 @@ class _Draft:
         self.counters.extend(part.counters)
         self.reasons.extend(part.reasons)
 
-    def segment(self, kernel: Kernel, context: int) -> Segment:
-        program = _compile(kernel, self.stages, self.facts, context)
-        segment = Segment(program, self.counters, self.reasons, id=self.id, facts=self.facts)
+    def segment(self, kernel: Kernel, context: int, lookups: Sequence[NamedLookup]) -> Segment:
+        program = _compile(kernel, self.stages, self.facts, context, lookups)
+        segment = Segment(program, self.counters, self.reasons, id=self.id, facts=self.facts, lookups=lookups)
         if isinstance(self.end, Holding):
             segment.sampler = self.end.start(program)
         elif isinstance(self.end, Deciding):
@@ -111,8 +113,11 @@ class _Draft:
         return segment
 
 
-def _compile(kernel: Kernel, stages: Sequence[Stage], facts: FactsSpec, context: int) -> Program:
-    return kernel.compile({"stages": list(stages), "facts": facts, "limits": LIMITS, "context": context})
+def _compile(
+    kernel: Kernel, stages: Sequence[Stage], facts: FactsSpec, context: int, lookups: Sequence[NamedLookup] = ()
+) -> Program:
+    spec: ProgramSpec = {"stages": list(stages), "facts": facts, "limits": LIMITS, "context": context}
+    return kernel.compile(spec, [named.lookup for named in lookups])
 
 
 def _drafts(parts: Iterable[tuple[str, Part]]) -> list[_Draft]:
@@ -162,12 +167,14 @@ def _check_refusing(component: str, part: Remote, drafts: Sequence[_Draft]) -> N
             )
 
 
-def build_segments(parts: Sequence[tuple[str, Part]], kernel: Kernel, context: Sequence[str]) -> list[Segment]:
+def build_segments(
+    parts: Sequence[tuple[str, Part]], kernel: Kernel, context: Sequence[str], lookups: Sequence[NamedLookup] = ()
+) -> list[Segment]:
     """Compile (component id, part) pairs into segments. Raises `RowError` or `BadProgram`."""
     drafts = _drafts(parts)
     if len(drafts) > 1 and not drafts[-1].stages and not isinstance(drafts[-2].end, Remote):
         drafts.pop()
-    segments = [draft.segment(kernel, len(context)) for draft in drafts]
+    segments = [draft.segment(kernel, len(context), lookups) for draft in drafts]
     for at, segment in enumerate(segments):
         walked = drafts[: at + 1]
         stages, counters = [s for d in walked for s in d.stages], [c for d in walked for c in d.counters]

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from google.protobuf.internal import api_implementation
 
-from ..contract import Early, LabelBook, Program, ProgramSpec
+from ..contract import Early, LabelBook, Lookup, Program, ProgramSpec
 from .labels import ReferenceLabels
+from .lookup import ReferenceLookup
 from .program import ReferenceProgram
 from .table import ReferenceTable
 
@@ -24,9 +25,13 @@ class ReferenceKernel:
         if api_implementation.Type() != "upb":
             raise RuntimeError(f"protobuf uses {api_implementation.Type()}, the kernel needs upb")
 
-    def compile(self, spec: ProgramSpec) -> ReferenceProgram:
-        """Return the compiled program. Raises `BadProgram`."""
-        return ReferenceProgram(spec)
+    def compile(self, spec: ProgramSpec, lookups: Sequence[Lookup] = ()) -> ReferenceProgram:
+        """Return the compiled program, which looks up in these tables. Raises `BadProgram`."""
+        return ReferenceProgram(spec, lookups)
+
+    def lookup(self) -> ReferenceLookup:
+        """Return a new, empty table to look up in."""
+        return ReferenceLookup()
 
     def labels(self) -> ReferenceLabels:
         """Return a new book of labels."""

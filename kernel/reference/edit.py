@@ -7,13 +7,13 @@ import binascii
 import hashlib
 import struct
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from google.protobuf.message import DecodeError
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 
 from ..contract import BadProgram
-from . import rewrite
+from . import lookup, rewrite
 from .expressions import compile_condition, compile_if
 from .levels import EVENT, SHAPES, SPAN, Level, Shape, View, change_values, put
 from .operands import EVENTS, raw_attribute
@@ -22,7 +22,14 @@ from .spec import choice, listed, natural, need, only, text
 from .values import Value, convert, decode, key_value, of_string
 from .wire import is_len, replaced, split
 
-Context = Sequence[str | None]
+
+class Context(NamedTuple):
+    """What comes with a walk."""
+
+    values: Sequence[str | None]
+    counters: list[int]
+
+
 Source = Callable[[View, Context], bytes | None]
 """From what is seen to an `AnyValue`, None when it is absent."""
 Action = Callable[[View, Level, Context], Level]
@@ -40,8 +47,11 @@ class Edit:
         self._actions = [_conditional(one, self._shape, contexts) for one in listed(stage.get("actions"), "actions")]
         self.drops = any("drop_if" in one for one in stage["actions"])
 
-    def bind(self, context: Context, counters: list[int], first: int) -> Callable[[View, Level], Level | None]:
+    def bind(
+        self, values: Sequence[str | None], counters: list[int], first: int
+    ) -> Callable[[View, Level], Level | None]:
         """Return the stage for one request; it leaves levels alone that it is not on. None: the span goes."""
+        context = Context(values, counters)
 
         def edited(view: View, level: Level) -> Level:
             if self._holds(view):
@@ -107,6 +117,8 @@ def _action(spec: Any, shape: Shape, contexts: int) -> Action:
         only(spec, {"do", "key", "to"}, "convert")
         to = choice(spec.get("to"), ("int", "double", "string"), "convert: to")
         return _each(_is_key(spec), lambda value: convert(value, to))
+    if do == "lookup":
+        return lookup.look_up(spec, shape, lambda one: _source(one, shape, contexts))
     raise BadProgram(f"unknown action {do!r}")
 
 
@@ -120,7 +132,7 @@ _REWRITES: dict[str, Callable[[Any, Shape], rewrite.Change]] = {
     "parse_name": rewrite.parse_name,
 }
 _KEYS = {"do", "key", "pattern", "to", "value", "from", "context", "of", "field", "keys", "with", "limit", "count"}
-_KEYS |= {"patterns", "rename", "first"}
+_KEYS |= {"patterns", "rename", "first", "in", "by", "write"}
 
 
 def _is_key(spec: Any) -> Callable[[bytes], bool]:
@@ -191,7 +203,7 @@ def _source(spec: Any, shape: Shape, contexts: int) -> Source:
     need(index < contexts, f"context {index}: the program has {contexts}")
 
     def from_context(view: View, context: Context) -> bytes | None:
-        found = context[index] if index < len(context) else None
+        found = context.values[index] if index < len(context.values) else None
         return None if found is None else of_string(found)
 
     return from_context

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from ..contract import BadProgram
+from . import lookup
 from .levels import EVENT, SPAN, Level, Shape, View
 from .operands import EVENTS, Read, compile_operand
 from .ottl_calls import CALLS, Failed, check_literal
@@ -139,9 +140,47 @@ def compile_value(spec: Any, shape: Shape) -> Read:
         return _at(compile_value(rest[0], shape), rest[1])
     if isinstance(name, str) and name in _CALCULATIONS and len(rest) == 2:
         return _calculate(name, compile_value(rest[0], shape), compile_value(rest[1], shape))
+    if name == "lookup" and len(rest) == 3:
+        return _looked_up(lookup.column(rest[0], rest[1]), compile_value(rest[2], shape))
+    if name == "first":
+        return _first([compile_value(one, shape) for one in rest])
+    if name == "sum":
+        return _sum([compile_value(one, shape) for one in rest])
     if name == "call" and rest:
         return CALLS[choice(rest[0], CALLS, "call")](lambda one: compile_value(one, shape), rest[1:])
     raise BadProgram(f"no value: {spec!r}")
+
+
+def _looked_up(found: Callable[[Value | None], Value | None], of: Read) -> Read:
+    return lambda view: found(of(view))
+
+
+def _known_values(values: list[Read], view: View) -> Iterator[Value]:
+    """Yield those of the values that are there and can be computed."""
+    for one in values:
+        try:
+            found = one(view)
+        except Failed:
+            continue
+        if found is not None:
+            yield found
+
+
+def _first(values: list[Read]) -> Read:
+    return lambda view: next(_known_values(values, view), None)
+
+
+def _sum(values: list[Read]) -> Read:
+    """Return the sum of those of the values that are numbers; nil when none is."""
+
+    def value(view: View) -> Value | None:
+        total: Value | None = None
+        for found in _known_values(values, view):
+            if _is_number(found):
+                total = found if total is None else calculated("+", total, found)
+        return total
+
+    return value
 
 
 def _constant(digits: Any) -> Read:
@@ -222,15 +261,14 @@ def _is_number(value: Value | None) -> bool:
 
 def _calculate(name: str, one: Read, other: Read) -> Read:
     """Return a calculation: of integers within 64 bits, wrapped around, else of doubles."""
+    return lambda view: calculated(name, one(view), other(view))
+
+
+def calculated(name: str, left: Any, right: Any) -> Value:
+    """Return what a calculation comes to. Raises `Failed`."""
     calculation = _CALCULATIONS[name]
-
-    def value(view: View) -> Value:
-        left: Any = one(view)
-        right: Any = other(view)
-        if not (_is_number(left) and _is_number(right)):
-            raise Failed
-        if isinstance(left, int) and isinstance(right, int):
-            return signed(calculation(signed(left, 64), signed(right, 64)), 64)
-        return float(calculation(float(left), float(right)))
-
-    return value
+    if not (_is_number(left) and _is_number(right)):
+        raise Failed
+    if isinstance(left, int) and isinstance(right, int):
+        return signed(calculation(signed(left, 64), signed(right, 64)), 64)
+    return float(calculation(float(left), float(right)))

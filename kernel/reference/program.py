@@ -10,13 +10,14 @@ from typing import Any
 from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from ..contract import BadProgram, Malformed, ProgramSpec, Records
+from ..contract import BadProgram, Lookup, Malformed, ProgramSpec, Records
 from .diagnosis import diagnose
 from .drop import Filter, Sample
 from .edit import Edit
 from .facts import FactsProgram
 from .levels import RESOURCE, SCOPE, SPAN, Level
 from .limits import Limits
+from .lookup import compiling
 from .records import ReferenceRecords
 from .scrub import Scrub
 from .spec import listed, natural, only
@@ -27,7 +28,11 @@ from .wire import split
 class ReferenceProgram:
     """See `contract.Program`. Raises `BadProgram`."""
 
-    def __init__(self, spec: ProgramSpec) -> None:
+    def __init__(self, spec: ProgramSpec, lookups: Sequence[Lookup] = ()) -> None:
+        self.tables = len(lookups)
+        compiling(lookups, lambda: self._compile(spec))
+
+    def _compile(self, spec: ProgramSpec) -> None:
         only(spec, {"stages", "facts", "limits", "context"}, "program")
         contexts = natural(spec.get("context"), "context")
         self.stages = [_stage(stage, contexts) for stage in listed(spec.get("stages"), "stages")]
@@ -35,7 +40,7 @@ class ReferenceProgram:
         self.drops = sum(stage.drops for stage in self.stages)
         self.facts = FactsProgram(spec.get("facts"))
         self.limits = Limits(spec.get("limits"))
-        self._counters = [0] * self.rules
+        self._counters = [0] * self.counted
         self._lock = threading.Lock()
 
     def digest(self, request: bytes, context: Sequence[str | None] = ()) -> ReferenceRecords:
@@ -80,7 +85,18 @@ class ReferenceProgram:
     def counters(self) -> list[int]:
         """Replacements since the start by scrub rule: stage by stage, `keys` before `values`."""
         with self._lock:
-            return list(self._counters)
+            return self._counters[: self.rules]
+
+    def lookups(self) -> list[tuple[int, int]]:
+        """Since the start, for each lookup: how often actions found a row in it, and how often not."""
+        with self._lock:
+            counters = self._counters[self.rules :]
+        return list(zip(counters[::2], counters[1::2], strict=True))
+
+    @property
+    def counted(self) -> int:
+        """How many counters there are: one for each scrub rule, then two for each lookup."""
+        return self.rules + 2 * self.tables
 
     def _count(self, walk: Walk) -> None:
         with self._lock:

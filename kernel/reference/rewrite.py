@@ -56,11 +56,11 @@ def computed(spec: Any, shape: Shape) -> Compute:
     return compute
 
 
-def computed_bytes(spec: Any, shape: Shape) -> Callable[[View, Sequence[str | None]], bytes | None]:
+def computed_bytes(spec: Any, shape: Shape) -> Callable[[View, Any], bytes | None]:
     """Return how to compute an `AnyValue`: the empty one for nil, None where it fails. Raises `BadProgram`."""
     value = compile_value(spec, shape)
 
-    def compute(view: View, _: Sequence[str | None]) -> bytes | None:
+    def compute(view: View, _: Any) -> bytes | None:
         try:
             found = value(view)
         except Failed:

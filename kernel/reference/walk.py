@@ -22,7 +22,7 @@ class Walk:
     """Applies the stages, collects entries and facts, counts replacements."""
 
     def __init__(self, program: ReferenceProgram, context: Sequence[str | None]) -> None:
-        self.counters = [0] * program.rules
+        self.counters = [0] * program.counted
         self.dropped = [0] * program.drops
         self.entries: list[Entry] = []
         self._program = program

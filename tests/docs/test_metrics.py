@@ -36,6 +36,7 @@ receivers:
 processors:
   memory_limiter: {limit_mib: 4096}
   scrub:
+  lookup: {key: service.name, table: {shop: {team: web}}}
   tail_sampling:
     evaluation: ordered
     decision_wait: 1ms
@@ -58,7 +59,7 @@ service:
   pipelines:
     traces/a:
       receivers: [otlp]
-      processors: [memory_limiter, scrub, tail_sampling, retention, custom, batch]
+      processors: [memory_limiter, lookup, scrub, tail_sampling, retention, custom, batch]
       exporters: [otlp]
     traces/b: {receivers: [otlp], processors: ["tail_sampling/votes"], exporters: [debug]}
 """

@@ -36,9 +36,8 @@ def _operands(on: str) -> st.SearchStrategy[Any]:
 @st.composite
 def ottl_values(draw: Draw, on: str, valid: bool, depth: int = 1) -> list[Any]:
     """Return a value on this level."""
-    kind = draw(
-        st.sampled_from(["operand", "operand", "lit", "hex", *(["at", "calc", "call", "call"] if depth else [])])
-    )
+    nested = ["at", "calc", "call", "call", "sum", "first", "lookup"] if depth else []
+    kind = draw(st.sampled_from(["operand", "operand", "lit", "hex", *nested]))
     inner = ottl_values(on, valid, depth - 1)
     if kind == "operand":
         return draw(_operands(on))
@@ -48,6 +47,10 @@ def ottl_values(draw: Draw, on: str, valid: bool, depth: int = 1) -> list[Any]:
         return ["hex", draw(st.sampled_from(["", "00ff", "61"]))]
     if kind == "at":
         return ["at", draw(inner), draw(st.one_of(st.sampled_from(KEYS), st.integers(0, 2)))]
+    if kind in ("sum", "first"):
+        return [kind, *draw(st.lists(inner, max_size=3))]
+    if kind == "lookup":
+        return ["lookup", draw(st.integers(0, 1)), draw(st.sampled_from(KEYS)), draw(inner)]
     if kind == "calc":
         return [draw(st.sampled_from("+-*/")), draw(inner), draw(inner)]
     return ["call", *draw(_calls(inner))]

@@ -127,7 +127,12 @@ def sources(draw: Draw, on: str) -> dict[str, Any]:
 @st.composite
 def actions(draw: Draw, on: str, valid: bool) -> dict[str, Any]:
     """Return an action of an edit."""
-    do = draw(st.sampled_from(["insert", "update", "upsert", "delete", "hash", "extract", "convert", *["rewrite"] * 4]))
+    plain = ["insert", "update", "upsert", "delete", "hash", "extract", "convert", "lookup", *["rewrite"] * 4]
+    do = draw(st.sampled_from(plain))
+    if do == "lookup" and on != "event":
+        by = draw(st.lists(st.lists(sources(on), min_size=1, max_size=2), max_size=3))
+        write = draw(st.sampled_from(["insert", "upsert", "fill", "nothing"]))
+        return {"do": do, "in": draw(st.integers(0, 1)), "by": by, "write": write}
     if do == "rewrite":
         return draw(rewrites(on, valid))
     if do in ("insert", "update", "upsert"):
@@ -137,6 +142,7 @@ def actions(draw: Draw, on: str, valid: bool) -> dict[str, Any]:
         return {"do": do} | {name: draw(names if name == "key" else patterns(valid)) for name in chosen}
     if do == "extract":
         return {"do": do, "key": draw(names), "pattern": draw(patterns(valid))}
+    do = "convert"
     return {"do": do, "key": draw(names), "to": draw(st.sampled_from(["int", "double", "string"]))}
 
 
@@ -309,3 +315,18 @@ def early_conditions() -> st.SearchStrategy[list[Early]]:
         Early, st.lists(st.just(0), max_size=1), hashes, st.sampled_from([0, 0, 5, 0x01010101010101, (1 << 56) - 1])
     )
     return st.lists(one, max_size=2)
+
+
+_rows = st.dictionaries(
+    literal_texts,
+    st.dictionaries(st.sampled_from([*KEYS, "new", "newer"]), any_values, max_size=4).map(
+        lambda row: list(row.items())
+    ),
+    max_size=5,
+)
+
+
+def tables() -> st.SearchStrategy[Any]:
+    """Return what the two lookups that programs know are filled with, and what is changed in the first one later."""
+    changed = st.tuples(_rows, st.lists(literal_texts, max_size=3)).map(lambda two: {**dict.fromkeys(two[1]), **two[0]})
+    return st.tuples(st.tuples(_rows, _rows), st.tuples(_rows, _rows), changed)

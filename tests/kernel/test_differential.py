@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from program_strategies import early_conditions, labels, programs
+from program_strategies import early_conditions, labels, programs, tables
 from tailgate.kernel import BadProgram, Malformed, OverLimit
 from wire_strategies import examples, mutated, requests_on_the_wire
 
@@ -63,12 +63,13 @@ bounds = st.tuples(st.sampled_from([0, 1, 2, 3, 100]), st.sampled_from([0, 1, 50
 
 
 @examples(250)
-@given(spec=programs(), data=st.one_of(requests_on_the_wire(), mutated()), bound=bounds)
-def test_digest(kernels, spec, data, bound):
+@given(spec=programs(), data=st.one_of(requests_on_the_wire(), mutated()), bound=bounds, rows=tables())
+def test_digest(kernels, spec, data, bound, rows):
     """Same accept or reject, same request, same facts, same counters, same requests on the way out."""
     results = []
     for kernel in kernels:
-        program = outcome(kernel.compile, spec)
+        lookups = filled(kernel, rows)
+        program = outcome(kernel.compile, spec, lookups)
         if program == "BadProgram":
             results.append(program)
             continue
@@ -78,18 +79,39 @@ def test_digest(kernels, spec, data, bound):
         else:
             results.append((records.request(), records_of(records, bound), program.counters()))
             assert (records.request() == data) is (records.request() is data)
-    assert results[0] == results[1]
+            lookups[0].update(rows[2])
+            results.append((program.digest(data, ["one"]).request(), program.lookups(), len(lookups[0])))
+    assert len(results) % 2 == 0
+    half = len(results) // 2
+    assert results[:half] == results[half:]
+
+
+def filled(kernel, rows) -> list[Any]:
+    """Return the two lookups that programs know."""
+    lookups = [kernel.lookup(), kernel.lookup()]
+    for lookup, (exact, prefixes) in zip(lookups, rows, strict=False):
+        lookup.fill(exact, prefixes)
+    return lookups
+
+
+ROWS = (
+    ({"a": [("k", b""), ("new", b"\x0a\x01x")], "1": [("k", b"\x10\x01")]}, {"": [("any", b"\x18\x07")]}),
+    ({}, {"a": [("k", b"\x0a\x00")], "ab": []}),
+)
+"""Rows of the two lookups."""
 
 
 class Life:
     """A table with its program on one kernel, driven by the same steps as the other's."""
 
     def __init__(self, kernel, spec, later, specs, early):
-        self.program, self.later, self.book = kernel.compile(spec), kernel.compile(later), kernel.labels()
+        lookups = filled(kernel, ROWS)
+        self.program, self.later = kernel.compile(spec, lookups), kernel.compile(later, lookups)
+        self.book = kernel.labels()
         self.labels = [self.book.add(label) for label in specs]
         self.table = kernel.table(self.program, self.book, 2, 2, early)
         # Programs that the table goes on with: the same facts, without and with stages that what is held has not seen.
-        self.editions = [kernel.compile(later | {"stages": stages}) for stages in ([], later["stages"][:1])]
+        self.editions = [kernel.compile(later | {"stages": stages}, lookups) for stages in ([], later["stages"][:1])]
         self.early = early
         self.columns = []
 
@@ -140,7 +162,8 @@ class Life:
 
     def state(self) -> Any:
         """Return what the table says of itself."""
-        counters = [program.counters() for program in (self.program, self.later, *self.editions)]
+        programs_ = (self.program, self.later, *self.editions)
+        counters = [(program.counters(), program.lookups()) for program in programs_]
         return tuple(self.table.stats()), self.table.held_bytes, self.table.next_due(), counters
 
 

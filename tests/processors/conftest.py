@@ -32,6 +32,8 @@ class Walked:
     dropped: dict[str, int]
     records: Records
     spans: list[Span] = field(default_factory=list)
+    lookups: list[tuple[int, int]] = field(default_factory=list)
+    """Found and missing, for each table."""
 
     @property
     def names(self) -> list[str]:
@@ -43,17 +45,22 @@ class Walked:
         """Those of the first span."""
         return plain(self.spans[0].attributes)
 
+    @property
+    def resource(self) -> dict[str, Any]:
+        """The attributes of the first resource."""
+        return plain(self.message.resource_spans[0].resource.attributes)
+
 
 Walk = Callable[..., Walked]
 
 
-def fused(kernel: Kernel, id_: str, config: Any) -> Fused:
-    """The part of a processor that is configured so."""
+def fused(kernel: Kernel, id_: str, config: Any) -> tuple[Fused, BuildContext]:
+    """The part of a processor that is configured so, and what it has asked for."""
     spec = next(spec for spec in PROCESSORS if spec.name == id_.partition("/")[0])
     context = BuildContext(id_, "traces", kernel, kernel.labels(), [])
     part = spec.build(spec.config.model_validate(config), context)
     assert isinstance(part, Fused)
-    return part
+    return part, context
 
 
 def request(*spans: dict[str, Any], resource: Any = (), scope: Any = ()) -> bytes:
@@ -79,14 +86,16 @@ def walk(request: pytest.FixtureRequest) -> Walk:
     """(id, configuration, request) -> what is left, and what was dropped by reason."""
     kernel = kernels.load(request.param)
 
-    def run(id_: str, config: Any, data: bytes) -> Walked:
-        part = fused(kernel, id_, config)
-        spec: Any = {"stages": part.stages, "facts": NO_FACTS, "limits": LIMITS, "context": 0}
-        records = kernel.compile(spec).digest(data)
+    def run(id_: str, config: Any, data: bytes, metadata: dict[str, str] | None = None) -> Walked:
+        part, context = fused(kernel, id_, config)
+        spec: Any = {"stages": part.stages, "facts": NO_FACTS, "limits": LIMITS, "context": len(context.context)}
+        program = kernel.compile(spec, [named.lookup for named in context.lookups])
+        records = program.digest(data, [(metadata or {}).get(name) for name in context.context])
         message = ExportTraceServiceRequest.FromString(records.request())
         spans = [one for block in message.resource_spans for scope in block.scope_spans for one in scope.spans]
         assert len(spans) == records.spans
         counted = zip(part.reasons, records.dropped, strict=True)
-        return Walked(message, {reason: count for reason, count in counted if count}, records, spans)
+        dropped = {reason: count for reason, count in counted if count}
+        return Walked(message, dropped, records, spans, program.lookups())
 
     return run

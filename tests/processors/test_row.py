@@ -34,7 +34,7 @@ def scrub(pattern: str, text: str) -> dict[str, Any]:
 
 
 def configured(id_: str, config: Any) -> list[dict[str, Any]]:
-    return [dict(stage) for stage in fused(load("reference"), id_, config).stages]
+    return [dict(stage) for stage in fused(load("reference"), id_, config)[0].stages]
 
 
 SPAN_STATEMENTS = [

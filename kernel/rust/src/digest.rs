@@ -187,7 +187,7 @@ impl<'a> Walk<'a> {
     fn header(&mut self, reader: &Reader<'_>, parts: &Parts, resource: Option<&Arc<Header>>) -> Walked<Arc<Header>> {
         let resource = resource.map(AsRef::as_ref);
         let mut key = std::mem::take(&mut self.scratch.key);
-        memo_key(&mut key, &parts.header, resource, self.header_context, true);
+        memo_key(&mut key, self.program, &parts.header, resource, self.header_context, true);
         let known = self.program.memo().get(&key);
         let header = match known {
             Some(header) => header,
@@ -301,6 +301,9 @@ pub fn one_span(
             }
             _ => {}
         }
+    }
+    if !program.keys.lookups.is_empty() {
+        scratch.count_lookups(program.rules);
     }
     Ok(fields)
 }

@@ -1,17 +1,16 @@
 //! Stage `edit`: actions on the attributes of spans, resources or scopes.
 
-use serde_json::{Map, Value as Json};
+use serde_json::Value as Json;
 
-use crate::convert::To;
+use crate::actions::{Action, Step};
 use crate::env::{Env, Side, SpanFields, SpanView, Where};
 use crate::expr::Expr;
 use crate::keys::{KeyId, Keys};
-use crate::ottl::Site;
+use crate::lookup::{put_text, Finder};
 use crate::regex::Pattern;
-use crate::rewrite::Rewrite;
 use crate::scrub::reread;
 use crate::source::Source;
-use crate::spec::{given, listed, need, only, shown, text, Outcome};
+use crate::spec::{listed, only, shown, Outcome};
 use crate::splice::{change_values, Change};
 use crate::value::{put_string, read, Value};
 use crate::walk::Pair;
@@ -27,20 +26,6 @@ pub struct Edit {
     pub uses_context: bool,
     /// Whether an action may drop the span.
     pub may_drop: bool,
-}
-
-/// An action with its own conditions, asked right before it.
-struct Step {
-    when: Option<Expr>,
-    drop_if: Option<Expr>,
-    action: Action,
-}
-
-enum Action {
-    Write { key: KeyId, source: Source, update: bool, insert: bool },
-    Each { key: Option<KeyId>, pattern: Option<Box<Pattern>>, change: To },
-    Extract { key: KeyId, pattern: Box<Pattern>, names: Vec<(usize, KeyId)> },
-    Rewrite(Box<Rewrite>),
 }
 
 /// What an edit may look at besides the level it works on.
@@ -62,8 +47,11 @@ impl Edit {
         let when = Expr::compile_if(stage.get("if"), on, keys)?;
         let actions = listed(stage.get("actions"), "actions")?.iter().map(|one| Step::compile(one, on, contexts, keys));
         let actions = actions.collect::<Outcome<Vec<_>>>()?;
-        let uses_context =
-            actions.iter().any(|one| matches!(one.action, Action::Write { source: Source::Context(_), .. }));
+        let uses_context = actions.iter().any(|one| match &one.action {
+            Action::Write { source, .. } => matches!(source, Source::Context(_)),
+            Action::Lookup(finder) => finder.uses_context(),
+            _ => false,
+        });
         let may_drop = actions.iter().any(|one| one.drop_if.is_some());
         Ok(Edit { on, when, actions, uses_context, may_drop })
     }
@@ -73,6 +61,7 @@ impl Edit {
         self.actions.iter().any(|one| match &one.action {
             Action::Each { pattern, .. } => pattern.is_some(),
             Action::Rewrite(rewrite) => rewrite.uses_all(),
+            Action::Lookup(_) => true,
             _ => false,
         })
     }
@@ -172,6 +161,7 @@ impl Edit {
                 work.refresh();
             }
             Action::Extract { key, pattern, names } => extract(work, base, around, scratch, (*key, pattern, names)),
+            Action::Lookup(finder) => self.look_up(finder, work, base, (fields, around), scratch),
             Action::Rewrite(rewrite) => {
                 let wanted = rewrite.wanted(&self.env(work, base, fields, around));
                 if let Some((field, value)) = wanted {
@@ -198,12 +188,26 @@ impl Edit {
             return;
         }
         let mut copy = Vec::new();
-        let value: &[u8] = match source {
-            Source::Value(_, pair, parts) if !present => {
-                work.append(key, pair, *parts);
-                return;
-            }
-            Source::Value(value, ..) => value,
+        match source {
+            Source::Value(_, pair, parts) if !present => return work.append(key, pair, *parts),
+            Source::Value(value, ..) => return put(work, base, around.keys, scratch, (key, value)),
+            _ => {}
+        }
+        if self.sourced(source, (work, base), (fields, around), &mut copy) {
+            put(work, base, around.keys, scratch, (key, &copy));
+        }
+    }
+
+    /// Appends the `AnyValue` of a source; false when it is absent.
+    fn sourced(
+        &self,
+        source: &Source,
+        (work, base): (&Work, &[u8]),
+        (fields, around): (&SpanFields, &Around<'_>),
+        out: &mut Vec<u8>,
+    ) -> bool {
+        match source {
+            Source::Value(value, ..) => out.extend_from_slice(value),
             Source::From(place, from) => {
                 let found = match place {
                     _ if *place == self.on => work.attr(base, *from),
@@ -211,24 +215,51 @@ impl Edit {
                     Where::Span => around.span.and_then(|span| span.work.attr(span.base, *from)),
                     _ => around.scope.attr(*from),
                 };
-                let Some(found) = found else { return };
-                copy.extend_from_slice(found);
-                &copy
+                let Some(found) = found else { return false };
+                out.extend_from_slice(found);
             }
             Source::Of(compute) => {
-                let Ok(found) = compute.eval(&self.env(work, base, fields, around)) else { return };
-                found.put(&mut copy); // nothing for nil: the empty value
-                &copy
+                let Ok(found) = compute.eval(&self.env(work, base, fields, around)) else { return false };
+                found.put(out); // nothing for nil: the empty value
             }
             Source::Context(index) => {
                 let Some(Some(found)) = around.context.get(*index) else {
-                    return;
+                    return false;
                 };
-                put_string(&mut copy, found.as_bytes());
-                &copy
+                put_string(out, found.as_bytes());
             }
-        };
-        put(work, base, around.keys, scratch, (key, value));
+        }
+        true
+    }
+
+    /// The action `lookup`: the first alternative all of whose parts have a text says which row is written.
+    fn look_up(
+        &self,
+        finder: &Finder,
+        work: &mut Work,
+        base: &[u8],
+        (fields, around): (&SpanFields, &Around<'_>),
+        scratch: &mut Vec<u8>,
+    ) {
+        let (mut text, mut value) = (Vec::new(), Vec::new());
+        for alternative in &finder.by {
+            text.clear();
+            let there = alternative.iter().enumerate().all(|(index, source)| {
+                value.clear();
+                if index > 0 {
+                    text.push(0);
+                }
+                self.sourced(source, (work, base), (fields, around), &mut value) && put_text(&mut text, &value)
+            });
+            if there {
+                if let Some(row) = finder.row(&text, work) {
+                    finder.write(&row, work, base, around.keys, |work, key, value| {
+                        put(work, base, around.keys, scratch, (key, value));
+                    });
+                }
+                return;
+            }
+        }
     }
 }
 
@@ -257,12 +288,17 @@ pub fn put(work: &mut Work, base: &[u8], keys: &Keys, scratch: &mut Vec<u8>, (ke
     for index in 0..work.items.len() {
         let mine = |item: &crate::work::Item| item.attribute && item.key_id == key && item.state != State::Gone;
         if work.items.get(index).is_some_and(mine) {
-            change_item(work, base, index, scratch, |_, new| {
-                new.extend_from_slice(value);
-                Change::New
-            });
+            set_item(work, base, index, scratch, value);
         }
     }
+}
+
+/// Gives an attribute another value.
+pub fn set_item(work: &mut Work, base: &[u8], index: usize, scratch: &mut Vec<u8>, value: &[u8]) {
+    change_item(work, base, index, scratch, |_, new| {
+        new.extend_from_slice(value);
+        Change::New
+    });
 }
 
 pub fn change_item(
@@ -303,89 +339,4 @@ fn extract(
         put_string(&mut value, part);
         put(work, base, around.keys, scratch, (*name, &value));
     }
-}
-
-impl Step {
-    fn compile(spec: &Json, on: Where, contexts: usize, keys: &mut Keys) -> Outcome<Step> {
-        let map = spec.as_object().ok_or_else(|| format!("action: expected a mapping, not {spec}"))?;
-        let drop_if = map.get("drop_if").map(|drop_if| {
-            need(on >= Where::Span, || format!("drop_if is not there on a {on}"))?;
-            Expr::compile(Some(drop_if), on, keys)
-        });
-        let drop_if = drop_if.transpose()?;
-        let when = given(map, "if").map(|when| Expr::compile(Some(when), on, keys)).transpose()?;
-        let mut rest = map.clone();
-        rest.retain(|name, _| name != "if" && name != "drop_if");
-        Ok(Step { when, drop_if, action: Action::compile(&rest, on, contexts, keys)? })
-    }
-
-    /// Whether the action is to be done; None: the span is dropped.
-    #[inline]
-    fn goes(&self, env: &Env<'_>) -> Option<bool> {
-        if self.drop_if.as_ref().is_some_and(|drop_if| drop_if.holds(env)) {
-            return None;
-        }
-        Some(self.when.as_ref().is_none_or(|when| when.holds(env)))
-    }
-}
-
-impl Action {
-    fn compile(spec: &Map<String, Json>, on: Where, contexts: usize, keys: &mut Keys) -> Outcome<Action> {
-        let action = spec.get("do").and_then(Json::as_str).unwrap_or("");
-        let allow = |allowed: &[&str]| only_of(spec, allowed, action);
-        match action {
-            "insert" | "update" | "upsert" => {
-                allow(&["do", "key", "value", "from", "context", "of"])?;
-                let key = key(spec, action, keys)?;
-                let source = Source::compile(spec, (action, on, contexts), key, keys)?;
-                Ok(Action::Write { key, source, update: action != "insert", insert: action != "update" })
-            }
-            "delete" | "hash" => {
-                allow(&["do", "key", "pattern"])?;
-                let named = given(spec, "key").map(|_| key(spec, action, keys)).transpose()?;
-                let pattern = given(spec, "pattern").map(|one| text(Some(one), "pattern").and_then(Pattern::new));
-                let pattern = pattern.transpose()?.map(Box::new);
-                need(named.is_some() || pattern.is_some(), || format!("{action}: key or pattern is missing"))?;
-                Ok(Action::Each { key: named, pattern, change: if action == "hash" { To::Hash } else { To::Gone } })
-            }
-            "extract" => {
-                allow(&["do", "key", "pattern"])?;
-                let key = key(spec, action, keys)?;
-                let pattern = Box::new(Pattern::new(text(spec.get("pattern"), "pattern")?)?);
-                let names = pattern.names().iter().map(|(name, group)| Ok((*group, add(name, keys)?)));
-                let names = names.collect::<Outcome<_>>()?;
-                Ok(Action::Extract { key, pattern, names })
-            }
-            "convert" => {
-                allow(&["do", "key", "to"])?;
-                let change = match spec.get("to").and_then(Json::as_str) {
-                    Some("int") => To::Int,
-                    Some("double") => To::Double,
-                    Some("string") => To::Text,
-                    _ => return Err(format!("convert: to {}", shown(spec.get("to")))),
-                };
-                Ok(Action::Each { key: Some(key(spec, action, keys)?), pattern: None, change })
-            }
-            _ => {
-                let rewrite = Rewrite::compile(action, spec, &mut Site { on, keys, depth: 0 })?;
-                let rewrite = rewrite.ok_or_else(|| format!("unknown action {}", shown(spec.get("do"))))?;
-                Ok(Action::Rewrite(Box::new(rewrite)))
-            }
-        }
-    }
-}
-
-pub fn only_of(spec: &Map<String, Json>, allowed: &[&str], what: &str) -> Outcome<()> {
-    match spec.keys().find(|key| !allowed.contains(&key.as_str())) {
-        Some(key) => Err(format!("{what}: unknown key {key}")),
-        None => Ok(()),
-    }
-}
-
-pub fn add(key: &str, keys: &mut Keys) -> Outcome<KeyId> {
-    keys.add(key.as_bytes()).ok_or_else(|| "too many keys".into())
-}
-
-fn key(spec: &Map<String, Json>, action: &str, keys: &mut Keys) -> Outcome<KeyId> {
-    add(text(spec.get("key"), &format!("{action}: key"))?, keys)
 }

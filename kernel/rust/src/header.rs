@@ -103,6 +103,10 @@ pub fn compute(
             levels.push(Arc::clone(last));
         }
     }
+    if !program.keys.lookups.is_empty() {
+        scratch.work.counted.append(&mut work.counted);
+        scratch.count_lookups(program.rules);
+    }
     std::mem::swap(&mut counts, &mut scratch.counts);
     let counts = counts.iter().copied().enumerate().filter(|&(_, count)| count > 0).collect();
     let (fields, appended) = written(&work, base);
@@ -230,8 +234,18 @@ fn assembled(base: &[u8], new: &[Option<Box<[u8]>>], appended: &[u8]) -> Arc<[u8
 }
 
 /// What the memo knows a header by. Those that `checked` did not see (the limits) are kept apart.
-pub fn memo_key(out: &mut Vec<u8>, base: &[u8], resource: Option<&Header>, context: &[Option<String>], checked: bool) {
+pub fn memo_key(
+    out: &mut Vec<u8>,
+    program: &Program,
+    base: &[u8],
+    resource: Option<&Header>,
+    context: &[Option<String>],
+    checked: bool,
+) {
     out.clear();
+    for lookup in &program.keys.lookups {
+        out.extend_from_slice(&lookup.version().to_le_bytes());
+    }
     out.push(checked.into());
     out.extend_from_slice(&resource.map_or(0, |resource| resource.id).to_le_bytes());
     out.extend_from_slice(&context.len().to_le_bytes());

@@ -1,5 +1,12 @@
 //! The attribute keys that a program looks at, each with a small number.
 
+use std::sync::Arc;
+
+use serde_json::{Map, Value as Json};
+
+use crate::lookup::Lookup;
+use crate::spec::{text, Outcome};
+
 /// The number of a key in a program.
 pub type KeyId = u16;
 
@@ -11,6 +18,8 @@ const BUCKETS: usize = 256;
 /// All keys of a program. `find` is what every attribute of every span goes through.
 #[derive(Default)]
 pub struct Keys {
+    /// What else the program knows by number: the tables that it looks up in.
+    pub lookups: Vec<Arc<Lookup>>,
     keys: Vec<Box<[u8]>>,
     buckets: Vec<Vec<KeyId>>,
 }
@@ -59,4 +68,14 @@ impl Keys {
 fn bucket(key: &[u8]) -> usize {
     let (first, last) = (key.first().copied().unwrap_or(0), key.last().copied().unwrap_or(0));
     (key.len() * 29 + usize::from(first) * 3 + usize::from(last) * 7) % BUCKETS
+}
+
+/// The number of a key that a program names.
+pub fn add(key: &str, keys: &mut Keys) -> Outcome<KeyId> {
+    keys.add(key.as_bytes()).ok_or_else(|| "too many keys".into())
+}
+
+/// The number of the key that an action is for.
+pub fn named(spec: &Map<String, Json>, action: &str, keys: &mut Keys) -> Outcome<KeyId> {
+    add(text(spec.get("key"), &format!("{action}: key"))?, keys)
 }

@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+mod actions;
 mod checks;
 mod columns;
 mod compare;
@@ -19,6 +20,7 @@ mod header;
 mod index;
 mod keys;
 mod labels;
+mod lookup;
 mod ottl;
 mod outgoing;
 mod program;

@@ -1,7 +1,7 @@
 //! A compiled program: stages, facts, limits, and what is kept between requests for speed.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::Value as Json;
 
@@ -11,6 +11,7 @@ use crate::env::Where;
 use crate::facts::Facts;
 use crate::header::Memo;
 use crate::keys::Keys;
+use crate::lookup::Lookup;
 use crate::sample::Sample;
 use crate::scrub::{self, Scrub};
 use crate::spec::{listed, natural, only, shown, Outcome};
@@ -48,7 +49,9 @@ pub struct Program {
     pub span_stages: Vec<usize>,
     /// Whether headers depend on the values that come with a request.
     pub headers_use_context: bool,
-    /// Replacements by scrub rule since the start.
+    /// How many scrub rules there are.
+    pub rules: usize,
+    /// Since the start: replacements by scrub rule, then what was found and not found in each lookup.
     pub counters: Vec<AtomicU64>,
     memo: Mutex<Memo>,
     pool: Mutex<Vec<Scratch>>,
@@ -66,12 +69,24 @@ pub struct Scratch {
     pub dropped: Vec<u64>,
     pub text: Vec<u8>,
     pub key: Vec<u8>,
-    /// Replacements of this request by scrub rule.
+    /// As `Program::counters`, of this request.
     pub counts: Vec<u64>,
     /// Items of a span that a stage must look at more closely.
     pub todo: Vec<usize>,
     /// For each stage; empty where a stage is no scrub.
     pub scrub: Vec<scrub::Cache>,
+}
+
+impl Scratch {
+    /// Counts what was found and not found in lookups. Programs without them do not ask.
+    #[inline(never)]
+    pub fn count_lookups(&mut self, rules: usize) {
+        for slot in self.work.counted.drain(..).chain(self.header_work.counted.drain(..)) {
+            if let Some(count) = self.counts.get_mut(rules + slot) {
+                *count += 1;
+            }
+        }
+    }
 }
 
 /// More idle scratches than this are not kept.
@@ -84,10 +99,11 @@ pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Program {
     /// Compiles a program from its data.
-    pub fn compile(spec: &Json) -> Outcome<Program> {
+    pub fn compile(spec: &Json, lookups: Vec<Arc<Lookup>>) -> Outcome<Program> {
         let spec = only(Some(spec), &["stages", "facts", "limits", "context"], "program")?;
         let contexts = natural(spec.get("context"), "context")?;
         let mut keys = Keys::default();
+        keys.lookups = lookups;
         let (mut stages, mut rules) = (Vec::new(), 0);
         for stage in listed(spec.get("stages"), "stages")? {
             stages.push(match stage.get("kind").and_then(Json::as_str) {
@@ -111,9 +127,10 @@ impl Program {
             headers_use_context: stages
                 .iter()
                 .any(|stage| matches!(stage, Stage::Edit(edit) if edit.uses_context && edit.on < Where::Span)),
-            counters: (0..rules).map(|_| AtomicU64::new(0)).collect(),
+            counters: (0..rules + 2 * keys.lookups.len()).map(|_| AtomicU64::new(0)).collect(),
             memo: Mutex::default(),
             pool: Mutex::default(),
+            rules,
             keys,
             stages,
             facts,

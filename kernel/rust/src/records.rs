@@ -207,7 +207,7 @@ fn refined_headers(program: &Program, pairs: &[Pair], scratch: &mut Scratch) -> 
 fn refined_header(program: &Program, base: &[u8], resource: Option<&Header>, scratch: &mut Scratch) -> Arc<Header> {
     let mut key = std::mem::take(&mut scratch.key);
     // Without a request there are no context values: as if each were null.
-    memo_key(&mut key, base, resource, &[], false);
+    memo_key(&mut key, program, base, resource, &[], false);
     let known = program.memo().get(&key);
     let header = known.unwrap_or_else(|| compute(program, base, resource, &[], scratch, &key));
     scratch.key = key;

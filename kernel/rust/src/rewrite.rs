@@ -4,13 +4,13 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value as Json};
 
-use crate::edit::{change_item, only_of, put, Around};
+use crate::edit::{change_item, put, Around};
 use crate::env::{Env, Where};
 use crate::field::{Field, NAME};
 use crate::keys::{KeyId, Keys};
 use crate::ottl::{Compute, Site, Val};
 use crate::regex::Pattern;
-use crate::spec::{given, listed, natural, need, text, Outcome};
+use crate::spec::{given, listed, natural, need, only_of, text, Outcome};
 use crate::splice::Change;
 use crate::value::{put_string, read, Value};
 use crate::work::{put_key_value, State, Work};
@@ -176,7 +176,7 @@ impl NameRule {
     fn compile(spec: &Json, site: &mut Site<'_>) -> Outcome<NameRule> {
         let pattern = compiled(Some(spec))?;
         need(pattern.names().len() == pattern.groups(), || "parse_name: a group has no name".into())?;
-        let names = pattern.names().iter().map(|(name, group)| Ok((*group, crate::edit::add(name, site.keys)?)));
+        let names = pattern.names().iter().map(|(name, group)| Ok((*group, crate::keys::add(name, site.keys)?)));
         let mut names = names.collect::<Outcome<Vec<_>>>()?;
         names.sort_unstable_by_key(|(group, _)| *group);
         Ok(NameRule { pattern, names })

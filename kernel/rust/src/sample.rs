@@ -3,9 +3,9 @@
 use serde_json::Value as Json;
 
 use crate::convert::to_double;
-use crate::edit::add;
 use crate::env::SpanFields;
 use crate::index::trace_id;
+use crate::keys::add;
 use crate::keys::{KeyId, Keys};
 use crate::scrub::reread;
 use crate::spec::{natural, need, only, shown, Outcome};

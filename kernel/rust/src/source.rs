@@ -2,9 +2,8 @@
 
 use serde_json::{Map, Value as Json};
 
-use crate::edit::add;
 use crate::env::Where;
-use crate::keys::{KeyId, Keys};
+use crate::keys::{add, KeyId, Keys};
 use crate::ottl::{Compute, Site};
 use crate::spec::{base64, given, listed, natural, need, text, Outcome};
 use crate::walk::Pair;

@@ -38,6 +38,14 @@ pub fn only<'a>(value: Option<&'a Value>, allowed: &[&str], what: &str) -> Outco
     }
 }
 
+/// Refuses keys of a mapping that are not allowed.
+pub fn only_of(spec: &Map<String, Value>, allowed: &[&str], what: &str) -> Outcome<()> {
+    match spec.keys().find(|key| !allowed.contains(&key.as_str())) {
+        Some(key) => Err(format!("{what}: unknown key {key}")),
+        None => Ok(()),
+    }
+}
+
 /// The value of a key that may be left out or null.
 pub fn given<'a>(map: &'a Map<String, Value>, key: &str) -> Option<&'a Value> {
     map.get(key).filter(|value| !value.is_null())

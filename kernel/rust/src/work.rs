@@ -61,6 +61,13 @@ pub struct Item {
     pub state: State,
 }
 
+impl Item {
+    /// Whether it is an attribute with a key of that number.
+    pub fn is_attribute(&self, key: KeyId) -> bool {
+        self.attribute && self.key_id == key && self.state != State::Gone
+    }
+}
+
 /// The owner of a field that stands in the header itself.
 pub const TOP: u32 = u32::MAX;
 
@@ -92,6 +99,8 @@ pub struct Work {
     added: usize,
     /// Whether the slots must be found again.
     stale: bool,
+    /// What actions `lookup` found (even) and did not find (odd), by twice the number of the lookup.
+    pub counted: Vec<usize>,
     /// Whether all fields that stages may touch stand among the items, not only attributes.
     pub noted: bool,
 }

@@ -126,8 +126,14 @@ impl Function {
             Function::Lower => Val::Str(value.text()?.to_ascii_lowercase().into()),
             Function::Upper => Val::Str(value.text()?.to_ascii_uppercase().into()),
             Function::Len => Val::Int(length(&value)?),
-            Function::Int => converted(value, |number| to_int(number).map(Val::Int))?,
-            Function::Double => converted(value, |number| to_double(number).map(Val::Double))?,
+            Function::Int => match value {
+                Val::Int(number) => Val::Int(number),
+                other => converted(other, |number| to_int(number).map(Val::Int))?,
+            },
+            Function::Double => match value {
+                Val::Double(number) => Val::Double(number),
+                other => converted(other, |number| to_double(number).map(Val::Double))?,
+            },
             Function::Sha256 => {
                 let mut hex = Vec::with_capacity(64);
                 put_hex(&mut hex, &Sha256::digest(value.text()?));

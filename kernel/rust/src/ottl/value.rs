@@ -1,6 +1,7 @@
 //! Values: operands, constants, what stands inside maps and arrays, calculations, calls.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use serde_json::Value as Json;
 
@@ -9,6 +10,7 @@ use super::val::part;
 use super::{Computed, Failed, Site, Val};
 use crate::env::{Env, Where};
 use crate::expr::{FieldName, Literal, Operand};
+use crate::lookup::{of_program, Lookup};
 use crate::spec::{listed, natural, need, put_hex, shown, text, unhex, Outcome};
 use crate::value::read;
 use crate::wire::{fields, Range};
@@ -25,6 +27,11 @@ pub enum Compute {
     Element(Box<Compute>, usize),
     Calculate(Calculation, Box<Compute>, Box<Compute>),
     Call(Box<Call>),
+    /// A column of the row that a table has for the text of a value.
+    Lookup(Arc<Lookup>, Vec<u8>, Box<Compute>),
+    Sum(Vec<Compute>),
+    /// The first that is there and can be computed.
+    First(Vec<Compute>),
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -61,6 +68,18 @@ impl Compute {
                 Compute::Element(Box::new(Compute::compile(of, site)?), index)
             }
             ("call", [function, rest @ ..]) => Compute::Call(Box::new(Call::compile(function, rest, site)?)),
+            ("lookup", [table, column, of]) => {
+                let (table, column) = (of_program(Some(table), site.keys)?, text(Some(column), "lookup")?);
+                Compute::Lookup(table, column.into(), Box::new(Compute::compile(of, site)?))
+            }
+            ("sum" | "first", values) => {
+                let values = values.iter().map(|one| Compute::compile(one, site)).collect::<Outcome<_>>()?;
+                if name == "sum" {
+                    Compute::Sum(values)
+                } else {
+                    Compute::First(values)
+                }
+            }
             (name, [one, other]) => {
                 let calculation = Calculation::named(name).ok_or_else(unknown)?;
                 let one = Box::new(Compute::compile(one, site)?);
@@ -112,6 +131,18 @@ impl Compute {
             },
             Compute::Calculate(calculation, one, other) => calculation.of(&one.eval(env)?, &other.eval(env)?),
             Compute::Call(call) => call.eval(env),
+            Compute::Lookup(table, column, of) => Ok(looked_up(table, column, of.eval(env)?)),
+            Compute::First(values) => {
+                let mut known = values.iter().filter_map(|one| one.eval(env).ok()).filter(|one| *one != Val::Nil);
+                Ok(known.next().unwrap_or(Val::Nil))
+            }
+            Compute::Sum(values) => {
+                let numbers = values.iter().filter_map(|one| one.eval(env).ok());
+                let numbers = numbers.filter(|one| matches!(one, Val::Int(_) | Val::Double(_)));
+                let mut numbers = numbers.map(Val::into_owned);
+                let first = numbers.next().unwrap_or(Val::Nil);
+                numbers.try_fold(first, |sum, one| Calculation::Add.of(&sum, &one))
+            }
         }
     }
 }
@@ -239,6 +270,16 @@ fn element<'a>(array: &Cow<'a, [u8]>, index: usize) -> Computed<'a> {
         }
     });
     found.map(|at| inner(array, at)).ok_or(Failed)
+}
+
+fn looked_up<'a>(table: &Lookup, column: &[u8], of: Val<'_>) -> Val<'a> {
+    let scalar = !matches!(of, Val::Bytes(_));
+    let Some(text) = of.like_text().ok().flatten().filter(|_| scalar) else {
+        return Val::Nil;
+    };
+    let row = table.find(&text);
+    let found = row.as_ref().and_then(|row| row.iter().find(|one| one.key == column));
+    found.map_or(Val::Nil, |one| Val::of(read(&one.value)).into_owned())
 }
 
 impl Calculation {

@@ -4,6 +4,7 @@ mod arrays;
 mod columns;
 mod errors;
 mod labels;
+mod lookup;
 mod program;
 mod records;
 mod table;
@@ -20,6 +21,7 @@ pub fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<records::PyRecords>()?;
     module.add_class::<columns::PyColumns>()?;
     module.add_class::<table::PyTable>()?;
+    module.add_class::<lookup::PyLookup>()?;
     module.add_class::<labels::PyLabelBook>()
 }
 
@@ -39,9 +41,20 @@ impl RustKernel {
         "rust"
     }
 
-    /// Compile a program. Raises BadProgram.
-    fn compile(&self, spec: &Bound<'_, PyAny>) -> PyResult<program::PyProgram> {
-        program::compile(spec)
+    /// Compile a program that looks up in these tables. Raises BadProgram.
+    #[pyo3(signature = (spec, lookups=None))]
+    fn compile(
+        &self,
+        spec: &Bound<'_, PyAny>,
+        lookups: Option<Vec<PyRef<'_, lookup::PyLookup>>>,
+    ) -> PyResult<program::PyProgram> {
+        let lookups = lookups.unwrap_or_default();
+        program::compile(spec, lookups.iter().map(|one| Arc::clone(&one.lookup)).collect())
+    }
+
+    /// Return a new, empty table to look up in.
+    fn lookup(&self) -> lookup::PyLookup {
+        lookup::PyLookup::default()
     }
 
     /// Return a new book of labels.

@@ -11,6 +11,7 @@ use pyo3::types::{PyBytes, PyDict};
 use super::errors::{bad_program, refused};
 use super::records::PyRecords;
 use crate::digest::digest;
+use crate::lookup::Lookup;
 use crate::program::Program;
 use crate::records::Records;
 
@@ -21,7 +22,7 @@ pub struct PyProgram {
 }
 
 /// Compiles a program from plain Python data.
-pub fn compile(spec: &Bound<'_, PyAny>) -> PyResult<PyProgram> {
+pub fn compile(spec: &Bound<'_, PyAny>, lookups: Vec<Arc<Lookup>>) -> PyResult<PyProgram> {
     let py = spec.py();
     let options = PyDict::new(py);
     options.set_item("allow_nan", false)?;
@@ -31,7 +32,7 @@ pub fn compile(spec: &Bound<'_, PyAny>) -> PyResult<PyProgram> {
         .map_err(|error| bad_program(py, format!("program: not plain data: {}", error.value(py))))?;
     let program = py.detach(|| {
         let spec = serde_json::from_str(&text).map_err(|error| format!("program: not plain data: {error}"))?;
-        Program::compile(&spec)
+        Program::compile(&spec, lookups)
     });
     let program = program.map_err(|message| bad_program(py, message))?;
     Ok(PyProgram { program: Arc::new(program) })
@@ -63,6 +64,17 @@ impl PyProgram {
 
     /// Replacements since the start by scrub rule.
     fn counters(&self) -> Vec<u64> {
-        self.program.counters.iter().map(|counter| counter.load(Ordering::Relaxed)).collect()
+        let rules = self.program.counters.iter().take(self.program.rules);
+        rules.map(|counter| counter.load(Ordering::Relaxed)).collect()
+    }
+
+    /// Since the start, for each lookup: how often actions found a row in it, and how often not.
+    fn lookups(&self) -> Vec<(u64, u64)> {
+        let counters = self.program.counters.get(self.program.rules..).unwrap_or(&[]);
+        let pairs = counters.chunks_exact(2).map(|pair| {
+            let mut counts = pair.iter().map(|counter| counter.load(Ordering::Relaxed));
+            (counts.next().unwrap_or(0), counts.next().unwrap_or(0))
+        });
+        pairs.collect()
     }
 }

@@ -63,7 +63,11 @@ def any_of(patterns: list[str]) -> str | None:
 def _hmac(config: ScrubConfig) -> KernelAction | None:
     if config.hmac is None:
         return None
-    return {"do": "hmac", "key": config.hmac.read().hex(), "length": config.hmac.length, "prefix": ""}
+    hmac, previous = config.hmac, config.hmac.previous
+    action = {"do": "hmac", "key": hmac.read().hex(), "length": hmac.length, "prefix": hmac.prefix()}
+    if previous is not None:
+        action["also"] = {"key": previous.read().hex(), "prefix": previous.prefix()}
+    return action
 
 
 def _keys(config: ScrubConfig, hmac: KernelAction | None) -> Iterator[Named]:

@@ -132,7 +132,7 @@ class ScrubConfig(Strict):
     positions: list[PositionName] = Field(
         default_factory=lambda: list(POSITIONS), min_length=1, description="Where to look; default: everywhere."
     )
-    hmac: HmacConfig | None = Field(None, description="The key of the action hmac.")
+    hmac: HmacConfig | None = Field(None, description="The key of the actions hmac and token.")
 
     @model_validator(mode="after")
     def _names(self) -> ScrubConfig:
@@ -142,8 +142,9 @@ class ScrubConfig(Strict):
         for one in self.patterns:
             if one.name in BY_NAME:
                 raise ValueError(f"pattern {one.name!r} has the name of a shipped detector")
-        if self.hmac is None and any(one.does() == "hmac" for one in (*self.detectors, *self.patterns, *self.keys)):
-            raise ValueError("the action hmac needs a key: hmac: {key_file: ...}")
+        for rule in (*self.detectors, *self.patterns, *self.keys):
+            if self.hmac is None and rule.does() in ("hmac", "token"):
+                raise ValueError(f"the action {rule.does()} needs a key: hmac: {{key_file: ...}}")
         return self
 
 

@@ -13,21 +13,22 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
 from .config.changes import NeedsRestart, check_reloadable
 from .config.model import Configuration
 from .exporters.base import UNBOUNDED, Exporter
 from .exporters.fleet import Change, Fleet, Wanted
 from .kernel.contract import Kernel, Records
-from .processors.base import Batching, BuildContext, Limiting
-from .processors.building import Built, build_parts, join_row
-from .processors.memory_limiter import MemoryGovernor, default_limits
-from .processors.row import Passed, Row, RowError
+from .processors.base import BuildContext
+from .processors.building import Built, batch_sizes, build_all, join_row, strictest
+from .processors.memory_limiter import MemoryGovernor
+from .processors.row import Entry, Passed, Row, RowError
 from .receivers.base import Receiver, Refused
 from .telemetry.carried import Carried
 from .telemetry.clock import Clock
 from .telemetry.histogram import MILLISECONDS, Histogram
+from .telemetry.ledger import ledger_samples
 from .telemetry.logs import RateLimited, get_logger
 from .telemetry.samples import Sample
 
@@ -43,11 +44,6 @@ MOST_LABELS = 60_000
 log = RateLimited(get_logger("tailgate.pipeline"))
 
 
-def received(records: Records) -> int:
-    """Return how many spans a digested request had, with those that were dropped on the walk."""
-    return records.spans + sum(records.dropped)
-
-
 class Pipeline:
     """One pipeline: a row of segments between receivers and exporters, and the ledger of its spans."""
 
@@ -55,9 +51,8 @@ class Pipeline:
         self.name, self.row, self.exporters, self.build = name, row, list(exporters), build
         self.context = list(build.context)
         self.max_spans, self.max_bytes = MAX_REQUEST_SPANS, MAX_REQUEST_BYTES
-        self.accepted = self.out = self.looked = 0
-        self.resting = False
-        self.dropped: Counter[str] = Counter()
+        self.accepted = self.created = self.out = self.looked = 0
+        self.resting, self.dropped = False, Counter[str]()
         self.ticks = Histogram(MILLISECONDS)
         self.carried = Carried()
 
@@ -68,41 +63,49 @@ class Pipeline:
         self.row, self.exporters, self.build, self.context = other.row, other.exporters, other.build, other.context
         self.max_spans, self.max_bytes = other.max_spans, other.max_bytes
 
-    def digest(self, request: bytes, metadata: Callable[[str], str | None]) -> Records:
+    def open(self, clock: Callable[[], int], on_room: Callable[[], None]) -> None:
+        """Let what works outside this process begin; `on_room` is told when something has come back."""
+
+        def collect() -> None:
+            self._pass_on(self.row.collect(clock()))
+            on_room()
+
+        for stage in self.row.remotes:
+            stage.open(collect)
+
+    def digest(self, request: bytes, metadata: Callable[[str], str | None]) -> Entry:
         """Walk the request. Raises `Malformed` or `OverLimit`; nothing is taken yet."""
-        return self.row.digest(request, [metadata(name) for name in self.context] if self.context else ())
+        context = [metadata(name) for name in self.context] if self.context else ()
+        return Entry(self.row, self.row.digest(request, context), context)
 
     def check_room(self, records: Records) -> None:
         """Raise `Refused` when a sampler is full, or a row that holds nothing has nowhere to send this."""
         self.check_open(records.spans)
         if not self.row.holds and records.bytes > self.room():
             raise Refused("queue_full", exhausted=False, spans=records.spans)
+        if self.row.remotes and not self.row.takes(records.bytes):
+            raise Refused("custom_queue_full", exhausted=False, spans=records.spans)
 
     def check_open(self, spans: int = 0) -> None:
         """Raise `Refused` while a sampler takes nothing more."""
         if self.row.full():
             raise Refused("num_traces", exhausted=False, spans=spans)
 
-    def take(self, now: int, records: Records) -> None:
+    def take(self, now: int, entry: Entry) -> None:
         """Take a digested request for good."""
-        self.accepted += received(records)
-        if self.row.holds:
-            self._pass_on(self.row.offer(now, records))
-        else:
-            passed = self.row.offer(now, records)
-            self.dropped.update(passed.dropped)
-            self._send([(r.request(), r.spans) for r in passed.records if r.spans or not passed.dropped])
+        self.accepted += entry.spans
+        self._pass_on(self.row.accept(now, entry))
 
     def judge(self, now: int, method: str = "tick", wanted: int = 0) -> bool:
         """Judge one slice of what is held; True when another slice is due at once."""
-        passed = self.row.step(now, method, self.room(), wanted)
+        passed = self.row.step(now, method, min(self.room(), self.row.leaving()[1]), wanted)
         self._pass_on(passed)
         return passed.more
 
     def room(self) -> int:
         """Bytes that can leave now: what the roomiest queue takes (a dead upstream must not stop a living one)."""
         rooms = [exporter.room() for exporter in self.exporters]
-        return max((room for room in rooms if room < UNBOUNDED), default=UNBOUNDED)
+        return max((room for room in rooms if room < UNBOUNDED), default=UNBOUNDED) - self.row.leaving()[0]
 
     def give_up(self) -> None:
         """Count what is still held as dropped (the grace period is over)."""
@@ -110,17 +113,9 @@ class Pipeline:
         self.row = Row([])
 
     def samples(self) -> Iterable[Sample]:
-        """The ledger, `accepted == out + dropped + held`, and the metrics of the row."""
+        """The ledger, `accepted + created == out + dropped + held`, and the metrics of the row."""
         label = {"pipeline": self.name}
-        traces, spans, held_bytes = self.row.held()
-        yield Sample("tailgate_pipeline_accepted_spans", "counter", "Spans taken by the pipeline", self.accepted, label)
-        yield Sample("tailgate_pipeline_out_spans", "counter", "Spans handed to the exporters", self.out, label)
-        for reason, count in sorted(self.dropped.items()):
-            labels = {**label, "reason": reason}
-            yield Sample("tailgate_pipeline_dropped_spans", "counter", "Spans dropped, by reason", count, labels)
-        yield Sample("tailgate_pipeline_held_spans", "gauge", "Spans held until their trace is judged", spans, label)
-        yield Sample("tailgate_pipeline_held_traces", "gauge", "Traces held", traces, label)
-        yield Sample("tailgate_pipeline_held_bytes", "gauge", "Bytes held", held_bytes, label)
+        yield from ledger_samples(label, (self.accepted, self.created, self.out), self.dropped, self.row.held())
         if self.row.holds:
             name, text = "otelcol_processor_tail_sampling_sampling_decision_timer_latency", "How long a tick took"
             yield self.ticks.sample(f"{name}_milliseconds", text, label)
@@ -129,6 +124,10 @@ class Pipeline:
 
     def _pass_on(self, passed: Passed) -> None:
         self.dropped.update(passed.dropped)
+        self.created += passed.created
+        if not self.row.holds:
+            self._send([(r.request(), r.spans) for r in passed.records if r.spans or not passed.dropped])
+            return
         for records in passed.records:
             self._send(records.requests(self.max_spans, self.max_bytes))
 
@@ -165,17 +164,32 @@ class Intake:
         """Give in-flight bytes back."""
         self.governor.release(size)
 
-    def consume(self, request: bytes, metadata: Callable[[str], str | None]) -> int:
-        """Give one request to every pipeline, or to none; return its span count."""
-        digested = [(pipeline, pipeline.digest(request, metadata)) for pipeline in self.pipelines]
-        for pipeline, records in digested:
-            pipeline.check_room(records)
+    def consume(self, request: bytes, metadata: Callable[[str], str | None]) -> int | Awaitable[int]:
+        """Give one request to every pipeline, or to none; return its span count, or that to wait for."""
+        entries = [(pipeline, pipeline.digest(request, metadata)) for pipeline in self.pipelines]
+        if any(entry.row.gates for _, entry in entries):
+            return self._consume_later(entries)
+        return self._take(entries)
+
+    async def _consume_later(self, entries: Sequence[tuple[Pipeline, Entry]]) -> int:
+        """The same when processors are asked first. The request stays in flight meanwhile."""
+        spans = entries[0][1].spans
+        for _, entry in entries:
+            if await entry.row.ask(entry) is not None:
+                raise Refused("custom_failed", exhausted=False, spans=spans)
+        if any(pipeline.row is not entry.row for pipeline, entry in entries):
+            raise Refused("reloaded", exhausted=False, spans=spans)
+        return self._take(entries)
+
+    def _take(self, entries: Sequence[tuple[Pipeline, Entry]]) -> int:
+        for pipeline, entry in entries:
+            pipeline.check_room(entry.records)
         now = self.clock()
-        for pipeline, records in digested:
-            pipeline.take(now, records)
+        for pipeline, entry in entries:
+            pipeline.take(now, entry)
             if pipeline.resting:
                 self.wake()
-        return received(digested[0][1])
+        return entries[0][1].spans
 
 
 class Service:
@@ -184,8 +198,12 @@ class Service:
     def __init__(self, config: Configuration, kernel: Kernel) -> None:
         self.config, self.kernel, self.clock = config, kernel, Clock()
         self.ready = False
-        parts = _build_parts(config, kernel)
-        self.governor = MemoryGovernor(_bounds(parts), self._held_bytes, lambda reason, wait: Refused(reason, wait))
+        parts = build_all(config, kernel)
+        self.governor = MemoryGovernor(
+            strictest(parts.values()),
+            self._held_bytes,
+            lambda reason, wait: Refused(reason, wait),
+        )
         self._room = asyncio.Event()
         self.fleet = Fleet(_wanted(config, parts), self._room.set)
         self.pipelines = _build_pipelines(config, parts, self.exporters)
@@ -195,6 +213,7 @@ class Service:
     async def start(self) -> None:
         """Open exporters, then receivers; ready when this returns."""
         await self.fleet.start()
+        self._open()
         for receiver in self.receivers:
             await receiver.start()
         loop = asyncio.get_running_loop()
@@ -216,6 +235,10 @@ class Service:
             await self._drain(pipeline, deadline - grace / 5)
         await self.fleet.stop(deadline)
 
+    def _open(self) -> None:
+        for pipeline in self.pipelines.values():
+            pipeline.open(lambda: self.clock(), self._room.set)
+
     async def reload(self, config: Configuration) -> None:
         """Go on under another configuration, wholly or not at all: all is made aside, then swapped in one step.
 
@@ -223,7 +246,8 @@ class Service:
         nothing has changed. One call at a time.
         """
         check_reloadable(self.config, config)
-        parts = await asyncio.to_thread(_build_parts, config, self.kernel, self.pipelines)
+        before = {key: pipeline.build for key, pipeline in self.pipelines.items()}
+        parts = await asyncio.to_thread(build_all, config, self.kernel, before)
         change = await self.fleet.prepare(_wanted(config, parts))
         try:
             pipelines = await asyncio.to_thread(self._prepare, config, parts, change)
@@ -234,7 +258,8 @@ class Service:
         self.fleet.commit(change)
         for key, pipeline in self.pipelines.items():
             pipeline.become(pipelines[key])
-        self.governor.adopt(_bounds(parts))
+        self._open()
+        self.governor.adopt(strictest(parts.values()))
         self.config = config
 
     def _prepare(self, config: Configuration, parts: Mapping[str, Built], change: Change) -> dict[str, Pipeline]:
@@ -338,28 +363,14 @@ class Service:
 
     async def _drain(self, pipeline: Pipeline, deadline: float) -> None:
         """Judge everything that is held, as fast as the exporters have room, until `deadline`."""
-        loop = asyncio.get_running_loop()
-        while pipeline.row.held()[0] and loop.time() < deadline:
-            before = pipeline.row.held()[0]
+        loop, remotes = asyncio.get_running_loop(), pipeline.row.remotes
+        while (before := pipeline.row.held()[1]) and loop.time() < deadline:
             pipeline.judge(self.clock(), "drain")
-            await self._pause(0 if pipeline.row.held()[0] < before else 0.05)
+            await self._pause(0 if pipeline.row.held()[1] < before else 0.05)
         if pipeline.row.held()[1]:
             log.warning("spans_given_up_at_shutdown", pipeline=pipeline.name, spans=pipeline.row.held()[1])
             pipeline.give_up()
-
-
-def _build_parts(
-    config: Configuration, kernel: Kernel, before: Mapping[str, Pipeline] | None = None
-) -> dict[str, Built]:
-    """Build the processors of each pipeline, in the order written; `before`: the pipelines that they will join."""
-    built: dict[str, Built] = {}
-    for key, pipeline in config.pipelines.items():
-        if before is None:
-            context = BuildContext(id="", pipeline=key, kernel=kernel, labels=kernel.labels(), context=[])
-        else:
-            context = before[key].build.anew()
-        built[key] = build_parts(pipeline, config, context), context
-    return built
+        await asyncio.gather(*(stage.stop() for stage in remotes))
 
 
 def _build_pipelines(
@@ -381,16 +392,9 @@ def _wanted(config: Configuration, parts: Mapping[str, Built]) -> dict[str, Want
     """Return each exporter that some pipeline uses once; a pipeline's batch processor sets how it batches."""
     wanted: dict[str, Wanted] = {}
     for pipeline in config.pipelines.values():
-        batch = next((p for _, p in parts[pipeline.id][0] if isinstance(p, Batching)), None)
-        sizes = (batch.send_batch_size, batch.send_batch_max_size, batch.timeout) if batch else None
+        sizes = batch_sizes(parts[pipeline.id])
         for key in pipeline.exporters:
             if key not in wanted:
                 component = config.exporters[key]
                 wanted[key] = Wanted.of(key, component.spec, component.config, sizes)
     return wanted
-
-
-def _bounds(parts: Mapping[str, Built]) -> Limiting:
-    """Return the bounds of memory for the process: the strictest of the memory limiters, or the defaults."""
-    limits = [part for built, _ in parts.values() for _, part in built if isinstance(part, Limiting)]
-    return min(limits, key=lambda limit: limit.hard_bytes, default=default_limits())

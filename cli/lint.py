@@ -21,7 +21,7 @@ _SCRUBBERS = ("scrub", "redaction")
 
 def lints(config: Configuration, *, node: bool = False, mounts: Path = MOUNTS) -> list[Problem]:
     """Return warnings, in order of file and place; `node`: with those about rules that need whole traces."""
-    found = [*config.warnings, *held_before_scrubbed(config), *never_updated(config, mounts)]
+    found = [*config.warnings, *held_before_scrubbed(config), *shown_unscrubbed(config), *never_updated(config, mounts)]
     if node:
         found.extend(fragments(config))
     return sorted(dict.fromkeys(found), key=lambda problem: (problem.file, problem.line, problem.column, problem.path))
@@ -37,6 +37,19 @@ def held_before_scrubbed(config: Configuration) -> Iterator[Problem]:
             place = config.processors[pipeline.processors[types.index("tail_sampling")]].node
             where = replace(place.head if place else Place(config.sources[0]), path=f"service.pipelines.{pipeline.id}")
             yield where.warning(message, "held-unscrubbed")
+
+
+def shown_unscrubbed(config: Configuration) -> Iterator[Problem]:
+    """Yield the processors in Python that are given spans before their secrets are taken out."""
+    for pipeline in config.pipelines.values():
+        types = [config.processors[id_].type for id_ in pipeline.processors]
+        first = min((types.index(type_) for type_ in _SCRUBBERS if type_ in types), default=0)
+        for id_ in pipeline.processors[:first]:
+            if config.processors[id_].type == "custom":
+                place = config.processors[id_].node
+                head = place.head if place else Place(config.sources[0])
+                message = f"{id_} stands before the scrubber, so it sees what is scrubbed later"
+                yield replace(head, path=f"service.pipelines.{pipeline.id}").warning(message, "custom-unscrubbed")
 
 
 def never_updated(config: Configuration, mounts: Path) -> Iterator[Problem]:

@@ -9,12 +9,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from ..config.model import Configuration, PipelineConfig
-from ..kernel.contract import Kernel
+from ..kernel.contract import Kernel, Records
 from ..processors.base import Judgement, Witness
 from ..processors.building import build_row
-from ..processors.row import Passed
+from ..processors.remote import Parcel, RemoteStage
+from ..processors.row import Entry, Passed
+from ..processors.segments import Segment
 
 ROOM = 1 << 62
 """Bytes that may leave: there is no exporter whose queue could be full."""
@@ -45,18 +48,19 @@ class Rehearsal:
     def offer(self, now: int, request: bytes, metadata: Mapping[str, str] | None = None) -> int:
         """Take a request; returns its spans. Raises `Malformed`. `metadata`: request values by their full name."""
         given = metadata or {}
-        records = self.row.digest(request, [given.get(name) for name in self._context])
-        self._take(self.row.offer(now, records))
-        return records.spans
+        context = [given.get(name) for name in self._context]
+        entry = Entry(self.row, self.row.digest(request, context), context)
+        self._take(now, self.row.accept(now, entry))
+        return entry.spans
 
     def advance(self, now: int) -> None:
         """Judge what falls due until `now`, each trace at the time at which it does."""
         while (deadline := self.row.next_deadline()) is not None and deadline <= now:
             passed = self.row.step(deadline, "tick", ROOM)
-            self._take(passed)
+            self._take(deadline, passed)
             while passed.more:
                 passed = self.row.step(deadline, "tick", ROOM)
-                self._take(passed)
+                self._take(deadline, passed)
 
     def finish(self) -> None:
         """Judge everything that is held, each trace at the time at which it falls due."""
@@ -68,9 +72,13 @@ class Rehearsal:
         given = metadata or {}
         out: list[bytes] = []
         for request in requests:
-            records = self.row.digest(request, [given.get(name) for name in self._context])
-            for segment in self.row.segments[1:]:
-                records = segment.program.refine(records)
+            context = [given.get(name) for name in self._context]
+            records = self.row.digest(request, context)
+            for before, segment in pairwise(self.row.segments):
+                if before.remote:
+                    records = self._remade(before.remote, segment, records, context)
+                else:
+                    records = segment.program.refine(records)
             out.extend(body for body, _ in records.requests(0, 0))
         return out
 
@@ -82,10 +90,26 @@ class Rehearsal:
                 counts[rule] = counts.get(rule, 0) + number
         return {rule: number for rule, number in counts.items() if number}
 
-    def _take(self, passed: Passed) -> None:
+    def _take(self, now: int, passed: Passed) -> None:
+        self._left(passed)
+        for stage in self.row.remotes:  # in their order: what one answers may come to the next
+            stage.work()
+            self._left(self.row.collect(now))
+
+    def _left(self, passed: Passed) -> None:
         self.left.dropped.update(passed.dropped)
         for records in passed.records:
             self.left.requests.extend(request for request, _ in records.requests(0, 0))
+
+    @staticmethod
+    def _remade(stage: RemoteStage, behind: Segment, records: Records, context: Sequence[str | None]) -> Records:
+        """Return what a remote stage makes of records; of those that it makes nothing of, nothing is shown."""
+        parcels = [Parcel(body, spans, 0, context) for body, spans in records.requests(0, 0)]
+        for parcel in parcels:
+            stage.put(parcel)
+            stage.work()
+        answers = [parcel.answer for parcel in stage.finished()]
+        return behind.program.digest(b"".join(answer for answer in answers if answer is not None), context)
 
 
 def pipeline_of(config: Configuration, name: str | None) -> PipelineConfig:

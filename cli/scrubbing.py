@@ -14,7 +14,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from ..config.model import Configuration, PipelineConfig
 from ..kernel.contract import Kernel, Program, Stage
 from ..processors.base import BuildContext, Fused
-from ..processors.row import LIMITS, NO_FACTS
+from ..processors.segments import LIMITS, NO_FACTS
 
 MOST_SHOWN = 48
 """Characters of a value that are shown."""

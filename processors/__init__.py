@@ -16,6 +16,7 @@ from . import (
 )
 from . import filter as filter_spans
 from .base import ProcessorSpec
+from .custom import build as custom_processor
 
 PROCESSORS: tuple[ProcessorSpec, ...] = (
     memory_limiter.SPEC,
@@ -28,6 +29,7 @@ PROCESSORS: tuple[ProcessorSpec, ...] = (
     groupbytrace.SPEC,
     tail_sampling.SPEC,
     retention.SPEC,
+    custom_processor.SPEC,
     batch.SPEC,
 )
 """Every processor there is, in the order in which they are listed to people."""

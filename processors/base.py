@@ -14,6 +14,7 @@ from pydantic import BaseModel
 
 from ..kernel.contract import FactsSpec, Kernel, LabelBook, LabelSpec, Program, Records, Stage
 from ..telemetry.samples import Sample
+from .remote import Remote
 
 
 @dataclass(frozen=True)
@@ -226,7 +227,7 @@ class Batching:
     timeout: float
 
 
-Part = Fused | Holding | Deciding | Limiting | Batching
+Part = Fused | Holding | Deciding | Remote | Limiting | Batching
 
 
 Lint = tuple[tuple[str | int, ...], str] | tuple[tuple[str | int, ...], str, str]

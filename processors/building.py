@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
 from ..config.errors import BuildError
 from ..config.model import Component, Configuration, PipelineConfig
 from ..kernel.contract import Kernel
-from .base import BuildContext, Part, ProcessorSpec, Witness
+from .base import Batching, BuildContext, Limiting, Part, ProcessorSpec, Witness
+from .memory_limiter import default_limits
 from .row import Row, RowError, build_segments
 
 Parts = list[tuple[str, Part]]
@@ -24,10 +27,34 @@ def build_parts(pipeline: PipelineConfig, config: Configuration, context: BuildC
     return parts
 
 
+def build_all(
+    config: Configuration, kernel: Kernel, before: Mapping[str, BuildContext] | None = None
+) -> dict[str, Built]:
+    """Build each pipeline's parts; `before`: what those were built with that they will replace. Raises `BuildError`."""
+    built: dict[str, Built] = {}
+    for key, pipeline in config.pipelines.items():
+        context = before[key].anew() if before else BuildContext("", key, kernel, kernel.labels(), context=[])
+        built[key] = build_parts(pipeline, config, context), context
+    return built
+
+
+def batch_sizes(built: Built) -> tuple[int, int, float] | None:
+    """Return a pipeline's (send_batch_size, send_batch_max_size, timeout in seconds) where it has a `batch`."""
+    batch = next((part for _, part in built[0] if isinstance(part, Batching)), None)
+    return (batch.send_batch_size, batch.send_batch_max_size, batch.timeout) if batch else None
+
+
+def strictest(pipelines: Iterable[Built]) -> Limiting:
+    """Return the bounds of memory for the process: the strictest of the memory limiters, or the defaults."""
+    limits = [part for built, _ in pipelines for _, part in built if isinstance(part, Limiting)]
+    return min(limits, key=lambda limit: limit.hard_bytes, default=default_limits())
+
+
 def join_row(pipeline: PipelineConfig, parts: Parts, context: BuildContext) -> Row:
     """Compile the parts into a row. Raises `BuildError` when they cannot stand in this order."""
     try:
-        return Row(build_segments(parts, context.kernel, context.context), pipeline.id)
+        segments = build_segments(parts, context.kernel, context.context)
+        return Row(segments, pipeline.id, len(context.context))
     except RowError as error:
         raise _placed(pipeline, error.component, f"cannot stand here: {error.why}") from None
 

@@ -1,145 +1,20 @@
-"""A pipeline's processors as a row of segments: neighbouring stateless stages fuse into one program and one walk.
-
-A stage that holds traces (tail_sampling), or that decides on the facts of kept ones (retention), ends a segment; what
-stands after it is walked when a kept trace is let go. The order that is written is the order of effect.
-"""
+"""The way of records through the segments of a pipeline (`segments.py`), and what is held on it."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from ..kernel.contract import FactsSpec, Kernel, Limits, Program, Records, Stage
+from ..kernel.contract import Kernel, Malformed, Program, Records
 from ..telemetry.samples import Sample
-from .base import Decider, Deciding, Fused, Holding, Outcome, Part, Sampler
-from .upgrade import Scrubbed, missing, scrubbing
+from .base import Outcome
+from .remote import Parcel
+from .segments import RowError, Segment, build_segments
 
-LIMITS: Limits = {"max_bytes": 256 << 20, "max_spans": 1 << 20, "max_attributes": 1 << 14, "max_depth": 32}
-"""Bounds of one request; the receivers' own limits on its size are lower."""
+__all__ = ["Entry", "Passed", "Row", "RowError", "Segment", "build_segments", "received"]
 
-NO_FACTS: FactsSpec = {"leaves": [], "numbers": [], "keys": [], "compare": []}
-
-
-class RowError(ValueError):
-    """The processors cannot stand in this order; the message says why."""
-
-    def __init__(self, component: str, why: str) -> None:
-        """`component` is the id of the processor that cannot stand where it does."""
-        self.component, self.why = component, why
-        super().__init__(f"{component}: {why}")
-
-
-@dataclass
-class Segment:
-    """One walk, and what stands at its end."""
-
-    program: Program
-    counters: list[tuple[str, str]]
-    reasons: list[str] = field(default_factory=list)
-    """Why each stage that may drop spans does so."""
-    sampler: Sampler | None = None
-    decider: Decider | None = None
-    id: str = ""
-    """Of the component at its end."""
-    facts: FactsSpec = field(default_factory=lambda: NO_FACTS)
-    scrubbed: list[Scrubbed] = field(default_factory=list)
-    """The scrubbing that spans have been through when they come to its end."""
-    history: dict[int, list[Scrubbed]] = field(default_factory=dict)
-    """The same for spans that the sampler holds from earlier rules, by epoch."""
-    upgrades: dict[int, Upgrade] = field(default_factory=dict)
-    """What those spans still need."""
-
-    def prepare(self, before: Segment, kernel: Kernel) -> None:
-        """Compile what spans need that are held under the rules of `before`."""
-        made: dict[str, Upgrade] = {}
-        for epoch, scrubbed in before.history.items():
-            stages, counters = missing(scrubbed, self.scrubbed)
-            key = json.dumps(stages, sort_keys=True)
-            if key not in made:
-                made[key] = Upgrade(_compile(kernel, stages, self.facts, 0), counters)
-            self.upgrades[epoch] = made[key]
-
-    def take_over(self, before: Segment) -> None:
-        """Go on with what the segment of earlier rules holds and knows; does not fail once it is prepared."""
-        if self.decider and before.decider:
-            self.decider.take_over(before.decider)
-        if self.sampler and before.sampler:
-            programs = {epoch: upgrade.program for epoch, upgrade in self.upgrades.items()}
-            present = self.sampler.take_over(before.sampler, programs)
-            held = {epoch: before.history[epoch] for epoch in self.sampler.epochs() if epoch in before.history}
-            self.history = {**held, present: self.scrubbed}
-
-
-@dataclass(frozen=True)
-class Upgrade:
-    """A walk of held spans, and what its scrub rules are counted as."""
-
-    program: Program
-    counters: list[tuple[str, str]]
-
-
-@dataclass
-class _Draft:
-    """A segment while its stages are collected."""
-
-    stages: list[Stage] = field(default_factory=list)
-    counters: list[tuple[str, str]] = field(default_factory=list)
-    reasons: list[str] = field(default_factory=list)
-    facts: FactsSpec = field(default_factory=lambda: NO_FACTS)
-    end: Holding | Deciding | None = None
-    id: str = ""
-
-    def add(self, part: Fused) -> None:
-        self.stages.extend(part.stages)
-        self.counters.extend(part.counters)
-        self.reasons.extend(part.reasons)
-
-    def segment(self, kernel: Kernel, context: int) -> Segment:
-        program = _compile(kernel, self.stages, self.facts, context)
-        segment = Segment(program, self.counters, self.reasons, id=self.id, facts=self.facts)
-        if isinstance(self.end, Holding):
-            segment.sampler = self.end.start(program)
-        elif isinstance(self.end, Deciding):
-            segment.decider = self.end.decider
-        return segment
-
-
-def _compile(kernel: Kernel, stages: Sequence[Stage], facts: FactsSpec, context: int) -> Program:
-    return kernel.compile({"stages": list(stages), "facts": facts, "limits": LIMITS, "context": context})
-
-
-def _drafts(parts: Iterable[tuple[str, Part]]) -> list[_Draft]:
-    """Cut the row where a part ends a segment; the last draft is open."""
-    drafts, held = [_Draft()], False
-    for component, part in parts:
-        if isinstance(part, Fused):
-            drafts[-1].add(part)
-        elif isinstance(part, Holding):
-            drafts[-1].facts, drafts[-1].end, drafts[-1].id, held = part.facts, part, component, True
-            drafts.append(_Draft())
-        elif isinstance(part, Deciding) and held:
-            drafts[-1].facts, drafts[-1].end, drafts[-1].id = part.decider.facts, part, component
-            drafts.append(_Draft())
-        elif isinstance(part, Deciding):
-            if part.alone is None:
-                raise RowError(component, part.why)
-            drafts[-1].add(Fused(part.alone))
-    return drafts
-
-
-def build_segments(parts: Sequence[tuple[str, Part]], kernel: Kernel, context: Sequence[str]) -> list[Segment]:
-    """Compile (component id, part) pairs into segments. Raises `RowError` or `BadProgram`."""
-    drafts = _drafts(parts)
-    if len(drafts) > 1 and not drafts[-1].stages:
-        drafts.pop()
-    segments = [draft.segment(kernel, len(context)) for draft in drafts]
-    for at, segment in enumerate(segments):
-        walked = drafts[: at + 1]
-        stages, counters = [s for d in walked for s in d.stages], [c for d in walked for c in d.counters]
-        segment.scrubbed = scrubbing(stages, counters)
-        segment.history = {0: segment.scrubbed}
-    return segments
+UNBOUNDED = 1 << 62
+"""Room without a bound."""
 
 
 @dataclass
@@ -148,6 +23,8 @@ class Passed:
 
     records: list[Records] = field(default_factory=list)
     dropped: dict[str, int] = field(default_factory=dict)
+    created: int = 0
+    """Spans that came into being on the way."""
     more: bool = False
 
     def drop(self, reason: str, spans: int) -> None:
@@ -156,12 +33,45 @@ class Passed:
             self.dropped[reason] = self.dropped.get(reason, 0) + spans
 
 
+@dataclass
+class Entry:
+    """A request on its way in, of which nothing has been taken yet."""
+
+    row: Row
+    records: Records
+    """As the last walk left them."""
+    context: Sequence[str | None] = ()
+    """Request values."""
+    segment: int = 0
+    """The walk that they have done."""
+    passed: Passed = field(default_factory=Passed)
+    """What was lost before that."""
+    spans: int = field(init=False)
+    """How many it came with, those that were dropped on the first walk included."""
+
+    def __post_init__(self) -> None:
+        self.spans = received(self.records)
+
+
+def received(records: Records) -> int:
+    """Return how many spans a digested request had, with those that were dropped on the walk."""
+    return records.spans + sum(records.dropped)
+
+
 class Row:
     """The segments of one pipeline, and the way of records through them. Time is an argument in ns."""
 
-    def __init__(self, segments: Sequence[Segment], pipeline: str = "") -> None:
-        self.segments, self.pipeline = list(segments), pipeline
+    def __init__(self, segments: Sequence[Segment], pipeline: str = "", values: int = 0) -> None:
+        """`values`: how many request values the programs use."""
+        self.segments, self.pipeline, self._values = list(segments), pipeline, values
         self.samplers = [segment.sampler for segment in segments if segment.sampler]
+        self._list_remotes()
+
+    def _list_remotes(self) -> None:
+        self.remotes = [segment.remote for segment in self.segments if segment.remote]
+        """The stages whose work another process does."""
+        self.gates = [remote for remote in self.remotes if remote.on_error == "refuse"]
+        """Those of them that are asked before a request is accepted."""
 
     @property
     def holds(self) -> bool:
@@ -177,6 +87,8 @@ class Row:
         for id_, segment in before._by_id().items():
             if segment.sampler and (id_ not in mine or not mine[id_].sampler):
                 raise RowError(id_, f"it holds traces and is no longer in {self.pipeline}")
+            if segment.remote and (id_ not in mine or not mine[id_].remote):
+                raise RowError(id_, f"it works on spans and is no longer in {self.pipeline}")
         for id_, segment in mine.items():
             if id_ in before._by_id():
                 segment.prepare(before._by_id()[id_], kernel)
@@ -187,6 +99,7 @@ class Row:
         for id_, segment in self._by_id().items():
             if id_ in old:
                 segment.take_over(old[id_])
+        self._list_remotes()
 
     def _by_id(self) -> dict[str, Segment]:
         return {segment.id: segment for segment in self.segments if segment.id}
@@ -195,10 +108,37 @@ class Row:
         """Walk the first segment. Raises `Malformed` or `OverLimit`."""
         return self.segments[0].program.digest(request, context)
 
-    def offer(self, now: int, records: Records) -> Passed:
-        """Take digested records to wherever they stay or leave."""
+    def offer(self, now: int, records: Records, context: Sequence[str | None] = ()) -> Passed:
+        """Take digested records to wherever they stay or leave; `context` is for stages behind a remote one."""
+        return self.accept(now, Entry(self, records, context))
+
+    def accept(self, now: int, entry: Entry) -> Passed:
+        """Take what has come in to wherever it stays or leaves."""
+        self._end_segment(now, entry.segment, entry.records, entry.passed, False, entry.context)
+        return entry.passed
+
+    async def ask(self, entry: Entry) -> Parcel | None:
+        """Lead a request through the gates that it stands before; returns the parcel that had no answer."""
+        while (gate := self.segments[entry.segment].remote) and gate.on_error == "refuse":
+            self._count_filtered(entry.segment, entry.records, entry.passed)
+            parcel = Parcel(entry.records.request(), entry.records.spans, entry.records.traces, entry.context)
+            await gate.ask(parcel)
+            answered = self._answered(entry.segment, parcel, entry.passed)
+            if answered is None:
+                return parcel
+            entry.records, entry.segment = answered, entry.segment + 1
+        return None
+
+    def collect(self, now: int) -> Passed:
+        """Let everything for which an answer has come go on."""
         passed = Passed()
-        self._end_segment(now, 0, records, passed, late=False)
+        for index, segment in enumerate(self.segments):
+            for parcel in segment.remote.finished() if segment.remote else ():
+                records = self._answered(index, parcel, passed)
+                if records is None:
+                    passed.drop(f"{segment.id}:{parcel.outcome}", parcel.spans)
+                else:
+                    self._end_segment(now, index + 1, records, passed, parcel.late, parcel.context)
         return passed
 
     def step(self, now: int, method: str, room: int, wanted: int = 0) -> Passed:
@@ -223,6 +163,7 @@ class Row:
     def held(self) -> tuple[int, int, int]:
         """Traces, spans and bytes held."""
         held = [sampler.held() for sampler in self.samplers]
+        held += [remote.held() for remote in self.remotes]
         return sum(h[0] for h in held), sum(h[1] for h in held), sum(h[2] for h in held)
 
     def held_bytes(self) -> int:
@@ -230,7 +171,31 @@ class Row:
         held = 0
         for sampler in self.samplers:
             held += sampler.held_bytes()
+        for remote in self.remotes:
+            held += remote.held_bytes()
         return held
+
+    def leaving(self) -> tuple[int, int]:
+        """Bytes that wait in remote stages behind the last sampler, and how many more those take now."""
+        last = max((at for at, segment in enumerate(self.segments) if segment.sampler), default=-1)
+        waiting, room = 0, UNBOUNDED
+        for segment in self.segments[last + 1 :]:
+            if segment.remote:
+                room = min(room, max(0, segment.remote.room() - waiting))
+                waiting += segment.remote.held_bytes()
+        return waiting, room
+
+    def takes(self, size: int) -> bool:
+        """Whether remote stages have room for a request of `size` bytes that comes in now; gates say so themselves."""
+        waiting = 0
+        for segment in self.segments:
+            if segment.sampler:
+                break
+            if segment.remote and segment.remote.on_error != "refuse":
+                if not segment.remote.takes(size + waiting):
+                    return False
+                waiting += segment.remote.held_bytes()
+        return True
 
     def next_deadline(self) -> int | None:
         """The `now` at which a tick has something to do."""
@@ -246,22 +211,32 @@ class Row:
                 yield from segment.sampler.samples()
             if segment.decider:
                 yield from segment.decider.samples()
+            if segment.remote:
+                yield from segment.remote.samples()
 
     def _scrubbed(self, program: Program, counters: Sequence[tuple[str, str]]) -> Iterable[Sample]:
         for (processor, rule), count in zip(counters, program.counters(), strict=True):
             labels = {"pipeline": self.pipeline, "processor": processor, "rule": rule}
             yield Sample("tailgate_scrubbed", "counter", "Values replaced, by scrub rule", count, labels)
 
-    def _end_segment(self, now: int, index: int, records: Records, passed: Passed, late: bool) -> None:
+    def _end_segment(
+        self, now: int, index: int, records: Records, passed: Passed, late: bool, context: Sequence[str | None] = ()
+    ) -> None:
         segment = self.segments[index]
-        for reason, spans in zip(segment.reasons, records.dropped, strict=True):
-            passed.drop(reason, spans)
+        self._count_filtered(index, records, passed)
+        if segment.remote:
+            self._hand_over(index, records, late, context)
+            return
         if segment.sampler:
             self._leave_sampler(now, index, segment.sampler.offer(now, records), passed)
             return
         if segment.decider:
             segment.decider.decide(records)
         self._next_segment(now, index, records, passed, late)
+
+    def _count_filtered(self, index: int, records: Records, passed: Passed) -> None:
+        for reason, spans in zip(self.segments[index].reasons, records.dropped, strict=True):
+            passed.drop(reason, spans)
 
     def _leave_sampler(self, now: int, index: int, outcome: Outcome, passed: Passed) -> None:
         passed.more = passed.more or outcome.more
@@ -277,7 +252,47 @@ class Row:
             refined = self.segments[index + 1].program.refine(records)
             self._end_segment(now, index + 1, refined, passed, late)
             return
-        if not late:
-            for sampler in self.samplers:
-                sampler.remember(records)
+        self._remember(index, records, late)
         passed.records.append(records)
+
+    def _remember(self, index: int, records: Records, late: bool) -> None:
+        """Everything has been decided: let samplers whose labels these records have keep them for late spans."""
+        for segment in reversed(() if late else self.segments[: index + 1]):
+            if segment.remote and segment is not self.segments[index]:
+                return
+            if segment.sampler:
+                segment.sampler.remember(records)
+
+    def _hand_over(self, index: int, records: Records, late: bool, context: Sequence[str | None]) -> None:
+        """Give records to the remote stage at the end of a segment, with their labels applied."""
+        stage = self.segments[index].remote
+        if stage is None or not records.spans:
+            return
+        before = next((s for s in reversed(self.segments[:index]) if s.sampler or s.remote), None)
+        if before is None or before.remote:
+            stage.put(Parcel(records.request(), records.spans, records.traces, context, late))
+            return
+        self._remember(index, records, late)
+        for request, spans in records.requests(0, 0):
+            stage.put(Parcel(request, spans, records.traces, context, late))
+
+    def _answered(self, index: int, parcel: Parcel, passed: Passed) -> Records | None:
+        """Return the next segment's walk of what has come back; None: the parcel ends here."""
+        stage, program = self.segments[index].remote, self.segments[index + 1].program
+        if stage is None:
+            raise TypeError("no remote stage ends this segment")
+        context = parcel.context or [None] * self._values
+        records = None
+        if parcel.answer is not None:
+            try:
+                records = program.digest(parcel.answer, context)
+            except Malformed:
+                parcel.answer = None
+                parcel.outcome = "malformed"
+        stage.count(parcel)
+        if records is not None:
+            grown = received(records) - parcel.spans
+            passed.created += max(0, grown)
+            passed.drop(stage.id, max(0, -grown))
+            return records
+        return program.digest(parcel.request, context) if stage.on_error == "pass" else None

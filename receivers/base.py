@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -35,8 +35,8 @@ class Consumer(Protocol):
     def release(self, size: int) -> None:
         """Give reserved bytes back."""
 
-    def consume(self, request: bytes, metadata: Callable[[str], str | None]) -> int:
-        """Take one ExportTraceServiceRequest; the span count comes back.
+    def consume(self, request: bytes, metadata: Callable[[str], str | None]) -> int | Awaitable[int]:
+        """Take one ExportTraceServiceRequest; the span count comes back, or has to be awaited (as have its errors).
 
         `metadata` looks up a request value: `metadata.<header>` (several joined by `;`), `client.address`.
         Raises `Malformed`, `OverLimit` or `Refused`; then nothing of the request was taken by any pipeline.

@@ -117,7 +117,7 @@ class GrpcServer:
         try:
             self._admit()
             message = await self._read(context)
-            spans = self._take(message, context)
+            spans = await self._take(message, context)
         except Exception as error:
             answer = self._refuse(error, len(message))
         except asyncio.CancelledError:
@@ -146,7 +146,7 @@ class GrpcServer:
             raise NoMessage(f"the call came without a message of at most {self._config.max_message_bytes} bytes")
         return bytes(message)
 
-    def _take(self, message: bytes, context: Any) -> int:
+    async def _take(self, message: bytes, context: Any) -> int:
         size = len(message)
         self._consumer.reserve(size)
         try:
@@ -154,7 +154,8 @@ class GrpcServer:
             if request is not message:
                 self._consumer.reserve(len(request))
                 size += len(request)
-            return self._consumer.consume(request, self._metadata(context))
+            spans = self._consumer.consume(request, self._metadata(context))
+            return spans if isinstance(spans, int) else await spans
         finally:
             self._consumer.release(size)
 

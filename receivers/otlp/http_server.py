@@ -185,7 +185,8 @@ class HttpServer:
             message = await body.read(request.content, encoding, reserved)
             if request.content_type == JSON:
                 message = await self._from_json(message, reserved)
-            return self._consumer.consume(message, self._metadata(request))
+            spans = self._consumer.consume(message, self._metadata(request))
+            return spans if isinstance(spans, int) else await spans
 
     def _check_head(self, request: web.BaseRequest) -> str:
         """Return the body's encoding. Raises `Rejected` for what no body could mend."""

@@ -102,6 +102,21 @@ def test_holding_before_scrubbing_is_a_warning(call, tmp_path):
     assert call("--config", "late.yaml")[2] == ""
 
 
+def test_a_custom_processor_before_the_scrubber(call, tmp_path):
+    """Scenario: a processor in Python stands before the scrubber, then behind. Guarantees: a warning, and none."""
+    text = (
+        "receivers: {otlp: {protocols: {grpc: }}}\nexporters: {debug: }\n"
+        "processors: {scrub: , custom: {module: 'custom_processors:Shout'}}\n"
+        "service: {pipelines: {traces: {receivers: [otlp], processors: [custom, scrub], exporters: [debug]}}}\n"
+    )
+    (tmp_path / "early.yaml").write_text(text)
+    code, _, err = call("--config", "early.yaml")
+    assert code == 0
+    assert "service.pipelines.traces: warning[custom-unscrubbed]: custom stands before the scrubber" in err
+    (tmp_path / "early.yaml").write_text(text.replace("[custom, scrub]", "[scrub, custom]"))
+    assert call("--config", "early.yaml")[2] == ""
+
+
 ODD = "default: 1%\npolicies:\n  - {name: a, when: duration > 1s}\n  - {name: b, when: duration > 2s, retention: 1d}\n"
 
 
@@ -205,4 +220,4 @@ def test_every_code_is_documented():
     page = (root / "docs" / "lints.md").read_text(encoding="utf-8")
     cells = [row.split("|")[1] for row in page.splitlines() if row.startswith("| `")]
     assert {code for cell in cells for code in re.findall(r"`([a-z0-9-]+)`", cell)} == there
-    assert len(there) == 15
+    assert len(there) == 16

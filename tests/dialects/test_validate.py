@@ -12,6 +12,7 @@ from .conftest import FILES
 def test_it_is_valid(name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """Guarantees: exit 0 and a row of components; for a whole collector's configuration with `--lenient` only."""
     monkeypatch.setenv("TAILGATE_KERNEL", "reference")
+    monkeypatch.delenv("TAILGATE_REQUIRE_KERNEL", raising=False)
     monkeypatch.delenv("TAILGATE_UPSTREAM", raising=False)
     whole = name.startswith("collector")
     assert main(["validate", "--config", str(FILES / name)]) == (1 if whole else 0)

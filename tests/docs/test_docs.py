@@ -159,6 +159,8 @@ def test_environment_variables_are_read_by_something() -> None:
 ERRORS = [
     Refused("memory_limit"), Refused("byte_budget"), Malformed("no"), OverLimit("no"), TooSlow(), RuntimeError("x"),
     Refused("queue_full", exhausted=False), Refused("num_traces", exhausted=False),
+    Refused("custom_queue_full", exhausted=False), Refused("custom_failed", exhausted=False),
+    Refused("reloaded", exhausted=False),
 ]  # fmt: skip
 
 

@@ -49,6 +49,7 @@ processors:
     decision_wait: 1ms
     policies: [{name: all, type: always_sample}]
   retention: {default: 3d}
+  custom: {module: "my_redactor:Redactor", options: {prefix: CUST-}}
   batch: {timeout: 1ms}
 exporters:
   otlp: {endpoint: "127.0.0.1:1", tls: {insecure: true}}
@@ -57,7 +58,7 @@ service:
   pipelines:
     traces/a:
       receivers: [otlp]
-      processors: [memory_limiter, scrub, tail_sampling, retention, batch]
+      processors: [memory_limiter, scrub, tail_sampling, retention, custom, batch]
       exporters: [otlp]
     traces/b: {receivers: [otlp], processors: ["tail_sampling/votes"], exporters: [debug]}
 """
@@ -189,4 +190,6 @@ def test_the_ledger_of_the_page_holds(page: str) -> None:
     pipeline, exporter = fences(PAGE, "text")[:2]
     for equation in (pipeline, exporter):
         whole, _, parts = equation.partition("=")
-        assert values[whole.strip()] == sum(values[part.strip()] for part in parts.split("+"))
+        assert sum(values[part.strip()] for part in whole.split("+")) == sum(
+            values[part.strip()] for part in parts.split("+")
+        )

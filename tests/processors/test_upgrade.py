@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from tailgate.kernel import load
 from tailgate.kernel.contract import Kernel, Stage
-from tailgate.processors.row import LIMITS, NO_FACTS
+from tailgate.processors.segments import LIMITS, NO_FACTS
 from tailgate.processors.upgrade import Scrubbed, missing, scrubbing
 from tailgate.rules.values import encoded_value
 

@@ -82,7 +82,7 @@ def nothing(_: str) -> None:
 
 
 def balanced(pipeline: Pipeline) -> bool:
-    return pipeline.accepted == pipeline.out + pipeline.dropped.total() + pipeline.row.held()[1]
+    return pipeline.accepted + pipeline.created == pipeline.out + pipeline.dropped.total() + pipeline.row.held()[1]
 
 
 def arrived(service: Service, exporter: str = "memory") -> list[Request]:

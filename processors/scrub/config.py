@@ -68,6 +68,9 @@ class DetectorConfig(ActionFields):
 
     name: DetectorName = Field(description="The detector's name, see docs/scrubbing.md.")
     enabled: bool = True
+    skip_keys: list[Pattern] = Field(
+        default_factory=list, description="Attributes whose key matches are left alone by this one."
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -95,6 +98,9 @@ class PatternConfig(ActionFields):
     pattern: Pattern = Field(description="RE2; found anywhere in a string.")
     group: Annotated[int, Field(ge=0)] = Field(0, description="The capturing group that is replaced; 0: all.")
     check: CheckName | None = Field(None, description="A validator that the group's text must pass.")
+    skip_keys: list[Pattern] = Field(
+        default_factory=list, description="Attributes whose key matches are left alone by this one."
+    )
 
     def marker(self) -> str:
         """Return the pattern's name, as in `[EMPLOYEE_ID]`."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from pydantic import ValidationError
 from tailgate.processors.scrub.config import ScrubConfig
 from tailgate.processors.scrub.detectors import BY_NAME, DETECTORS, PACKS
@@ -248,3 +249,20 @@ def test_errors_of_actions(change: dict[str, Any], message: str):
         ScrubConfig.model_validate(change)
     assert message in str(caught.value)
     assert "k" * 32 not in str(caught.value)
+
+
+def test_keys_that_one_detector_skips(scrubber: Callable[..., Any]) -> None:
+    """Guarantees: it leaves these attributes alone, others do not, and it finds what it finds everywhere else."""
+    config: dict[str, Any] = {
+        "packs": ["network"],
+        "detectors": [{"name": "ipv4", "skip_keys": ["^note$"]}, {"name": "email", "enabled": True}],
+        "patterns": [{"name": "order", "pattern": "A-1", "skip_keys": ["^note$"]}, {"name": "any", "pattern": "B-1"}],
+    }
+    subject = scrubber(config, fresh=True)
+    assert subject.text(f"{ADDRESS} {MAIL} A-1 B-1") == f"{ADDRESS} [EMAIL] A-1 [ANY]"
+    request = ExportTraceServiceRequest()
+    span = request.resource_spans.add().scope_spans.add().spans.add(name=f"{ADDRESS} A-1")
+    span.attributes.add(key="other").value.string_value = f"{ADDRESS} A-1"
+    out = subject.parsed(request).resource_spans[0].scope_spans[0].spans[0]
+    assert (out.name, out.attributes[0].value.string_value) == ("[IP] [ORDER]", "[IP] [ORDER]")
+    assert subject.counted() == {"any": 1, "email": 1, "order": 2, "ipv4": 2}

@@ -21,6 +21,8 @@ class Parcel:
     """The request values with which it came in, for the stages behind."""
     late: bool = False
     """Late spans of traces kept before."""
+    asked: bool = False
+    """Somebody waits for it, and may have gone meanwhile."""
     answer: bytes | None = None
     """The request as it comes back; None: there is none."""
     outcome: str = ""

@@ -277,6 +277,30 @@ def test_a_worker_that_keeps_failing_is_left_alone_longer_and_longer(tmp_path: P
     run(tmp_path, scenario)
 
 
+def test_a_sender_that_goes_leaves_nothing(tmp_path: Path) -> None:
+    """Scenario: `on_error: refuse`; one sender gives up while its request is worked on, one while it waits. Guarantees:
+    none of it is accepted or held, and the next request is served."""
+
+    async def scenario(running: Running) -> None:
+        intake = await running.start(block("on_error: refuse"))
+        senders = [asyncio.ensure_future(intake.consume(one(name), nothing)) for name in ("slow", "good")]  # type: ignore
+        await asyncio.sleep(0.1)
+        for sender in senders:
+            sender.cancel()
+        await asyncio.gather(*senders, return_exceptions=True)
+        last = intake.consume(one("last"), nothing)
+        assert not isinstance(last, int)
+        assert await last == 1
+        assert names(running.service) == ["LAST"]
+        assert (running.pipeline.accepted, running.pipeline.row.held(), running.service._held_bytes()) == (
+            1,
+            (0, 0, 0),
+            0,
+        )
+
+    run(tmp_path, scenario)
+
+
 def test_tools_run_it_too(tmp_path: Path) -> None:
     """Scenario: a rehearsal, without a loop, of a row with a processor that fails. Guarantees: the same spans leave,
     and what is shown to people has been through the processor; of what it fails on nothing is shown."""

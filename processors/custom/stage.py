@@ -76,7 +76,7 @@ class CustomStage:
             parcel.outcome = "queue_full"
             self._done.append(parcel)
             if self._runner is not None:
-                asyncio.get_running_loop().call_soon(self._on_done)
+                asyncio.get_running_loop().call_soon(self._tell)
             return
         self._waiting.append(parcel)
         self._more.set()
@@ -86,6 +86,7 @@ class CustomStage:
         if not self.takes(parcel.size):
             parcel.outcome = "queue_full"
             return
+        parcel.asked = True
         future = self._asked[parcel] = asyncio.get_running_loop().create_future()
         self._waiting.append(parcel)
         self._more.set()
@@ -93,6 +94,8 @@ class CustomStage:
             await future
         finally:
             del self._asked[parcel]
+            if parcel in self._waiting and parcel is not self._waiting[0]:
+                self._waiting.remove(parcel)  # its sender has gone
 
     def finished(self) -> Iterator[Parcel]:
         """Yield what is finished, first in first out; it is held no longer once the next one is asked for."""
@@ -194,33 +197,40 @@ class CustomStage:
                 self._more.clear()
                 await self._more.wait()
             parcel = self._waiting[0]  # it stays there, so that it is not lost when somebody else takes over
-            if (pause := self._start_at - time.monotonic()) > 0 and pause <= self.settings.worker.timeout:
+            pause = max(0.0, self._start_at - time.monotonic())
+            answered: bytes | WorkerError = WorkerError("unavailable")
+            if pause > self.settings.worker.timeout:
+                await asyncio.sleep(0)
+            else:
                 await asyncio.sleep(pause)
-            answered = await loop.run_in_executor(thread, self._answer, parcel.request)
+                answered = await loop.run_in_executor(thread, self._answer, parcel.request)
             self._waiting.popleft()
             self._finish(parcel, answered)
 
     def _finish(self, parcel: Parcel, answered: bytes | WorkerError) -> None:
-        asked = self._asked.get(parcel)
-        if asked is None:
+        if not parcel.asked:
             self._hold(parcel, -1)
         if isinstance(answered, WorkerError):
             parcel.outcome = answered.outcome
         else:
             parcel.answer = answered
-        if asked is None:
+        if not parcel.asked:
             self._hold(parcel, 1)
             self._done.append(parcel)
+            self._tell()
+        elif (future := self._asked.get(parcel)) is not None and not future.done():
+            future.set_result(None)
+
+    def _tell(self) -> None:
+        try:
             self._on_done()
-        elif not asked.done():
-            asked.set_result(None)
+        except Exception as error:  # what follows is to be served even so
+            log.error("answer_not_taken", processor=self.id, exc_info=error)
 
     def _ready(self) -> WorkerError | None:
-        """Start the worker if it does not run and may; return why there is none."""
+        """Start the worker if it does not run; return why there is none."""
         if self._worker.running:
             return None
-        if time.monotonic() < self._start_at:
-            return WorkerError("unavailable")
         self._restarts += self._started
         self._started = True
         try:

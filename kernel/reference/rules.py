@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import ipaddress
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -110,16 +111,76 @@ def _mask(spec: Any) -> Replace:
 
 
 def _hmac(spec: Any) -> Replace:
-    only(spec, {"do", "key", "length", "prefix", "function"}, "hmac")
+    only(spec, {"do", "key", "length", "prefix", "function", "also"}, "hmac")
     function = _HMACS[choice(spec.get("function", "sha256"), _HMACS, "hmac: function")]
     most = 2 * function().digest_size
     prefix, length = text(spec.get("prefix", ""), "prefix"), natural(spec.get("length", most), "length")
     need(length <= most, f"hmac: length {length} is over {most}")
-    written = text(spec.get("key"), "hmac: key")
+    keys = [(prefix, _key(spec, "hmac"))]
+    if spec.get("also") is not None:
+        also = only(spec["also"], {"key", "prefix"}, "hmac: also")
+        keys.append((text(also.get("prefix", ""), "prefix"), _key(also, "hmac: also")))
+
+    def digests(found: str) -> str:
+        content = found.encode()
+        return ",".join(prefix + hmac.new(key, content, function).hexdigest()[:length] for prefix, key in keys)
+
+    return digests
+
+
+def _key(spec: Any, what: str) -> bytes:
+    written = text(spec.get("key"), f"{what}: key")
     if not re.fullmatch(r"([0-9a-fA-F]{2})+", written):
-        raise BadProgram("hmac: key is not in hex")
-    key = bytes.fromhex(written)
-    return lambda found: prefix + hmac.new(key, found.encode(), function).hexdigest()[:length]
+        raise BadProgram(f"{what}: key is not in hex")
+    return bytes.fromhex(written)
+
+
+def _token(spec: Any) -> Replace:
+    only(spec, {"do", "key"}, "token")
+    key = _key(spec, "token")
+
+    def token(found: str) -> str:
+        content, stream = found.encode(), b""
+        for block in range(-(-len(found) // 32)):
+            stream += hmac.new(key, block.to_bytes(4, "big") + content, hashlib.sha256).digest()
+        return "".join(map(_like, found, stream))
+
+    return token
+
+
+def _like(one: str, random: int) -> str:
+    """Return another character of the same kind; what is beyond ASCII becomes a small letter."""
+    if one.isascii() and not one.isalnum():
+        return one
+    if "0" <= one <= "9":
+        return str(random % 10)
+    letter = chr(ord("a") + random % 26)
+    return letter.upper() if "A" <= one <= "Z" else letter
+
+
+def _truncate(spec: Any) -> Replace:
+    only(spec, {"do", "keep"}, "truncate")
+    keep = natural(spec.get("keep"), "truncate: keep")
+    return lambda found: found[:keep]
+
+
+def _network(spec: Any) -> Replace:
+    only(spec, {"do", "v4", "v6"}, "network")
+    bits4, bits6 = natural(spec.get("v4"), "network: v4"), natural(spec.get("v6"), "network: v6")
+    need(bits4 <= 32 and bits6 <= 128, "network: more bits than an address has")
+
+    def network(found: str) -> str:
+        try:
+            address = ipaddress.ip_address(found)
+        except ValueError:
+            return ""
+        if address.version == 4:
+            return str(ipaddress.IPv4Network((int(address), bits4), strict=False).network_address)
+        start = ipaddress.IPv6Network((int(address), bits6), strict=False).network_address
+        groups = [f"{int(group, 16):x}" for group in start.exploded.split(":")][: -(-bits6 // 16)]
+        return ":".join(groups) + ("::" if len(groups) < 8 else "")
+
+    return network
 
 
 def _digest(spec: Any) -> Replace:
@@ -131,11 +192,15 @@ def _digest(spec: Any) -> Replace:
 _HMACS: dict[str, Callable[..., Any]] = {"sha256": hashlib.sha256, "sha512": hashlib.sha512}
 _DIGESTS: dict[str, Callable[..., Any]] = {"md5": hashlib.md5, "sha1": hashlib.sha1, "sha3-256": hashlib.sha3_256}
 _PARAMETERS = {"do", "text", "each", "keep_last", "keep_first", "char", "key", "length", "prefix", "function"}
+_PARAMETERS |= {"also", "keep", "v4", "v6"}
 _ACTIONS: dict[str, Callable[[Any], Replace | None]] = {
     "redact": _redact,
     "lines": _lines,
     "mask": _mask,
     "hmac": _hmac,
     "digest": _digest,
+    "token": _token,
+    "truncate": _truncate,
+    "network": _network,
     "drop": _drop,
 }

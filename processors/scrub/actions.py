@@ -18,6 +18,9 @@ _FIELDS = {
     "mask": ("keep_last", "keep_first", "char"),
     "hmac": ("length", "prefix"),
     "drop": (),
+    "token": (),
+    "truncate": ("keep",),
+    "network": ("ipv4_prefix", "ipv6_prefix"),
 }
 
 
@@ -37,16 +40,18 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
-class HmacConfig(Strict):
-    """The key of the action `hmac`: exactly one of `key`, `key_file`, `key_env`; at least 32 bytes."""
+class HmacKey(Strict):
+    """A key: exactly one of `key`, `key_file`, `key_env`; at least 32 bytes."""
 
     key: SecretStr | None = Field(None, description="The key itself (its UTF-8 bytes).")
     key_file: str | None = Field(None, description="A file that holds the key; a line end at its end is no part of it.")
     key_env: str | None = Field(None, description="The environment variable that holds the key.")
-    length: Annotated[int, Field(ge=1, le=64)] = Field(16, description="Hex digits that are written.")
+    id: Annotated[str, Field(pattern="^[A-Za-z0-9_.-]+$")] | None = Field(
+        None, description="What is written before the digits, with a colon, so that one knows the key."
+    )
 
     @model_validator(mode="after")
-    def _one_key(self) -> HmacConfig:
+    def _one_key(self) -> Self:
         given = [name for name in ("key", "key_file", "key_env") if getattr(self, name) is not None]
         if len(given) != 1:
             raise ValueError("hmac needs exactly one of key, key_file and key_env")
@@ -69,6 +74,23 @@ class HmacConfig(Strict):
             raise ValueError(f"hmac.key_file: {path} cannot be read: {error.strerror}") from None
         return _long_enough(data.rstrip(b"\r\n"), "key_file")
 
+    def prefix(self) -> str:
+        """Return what stands before the digits that are made with this key."""
+        return f"{self.id}:" if self.id else ""
+
+
+class HmacConfig(HmacKey):
+    """The key of the actions `hmac` and `token`; `previous`: the one before, while keys change."""
+
+    length: Annotated[int, Field(ge=1, le=64)] = Field(16, description="Hex digits that are written.")
+    previous: HmacKey | None = Field(None, description="Another key, whose digits are written too: `new:...,old:...`.")
+
+    @model_validator(mode="after")
+    def _told_apart(self) -> HmacConfig:
+        if self.previous is not None and (not self.id or not self.previous.id or self.id == self.previous.id):
+            raise ValueError("two keys need an id each, and not the same one")
+        return self
+
 
 def _long_enough(key: bytes, where: str) -> bytes:
     if len(key) < MIN_KEY_BYTES:
@@ -79,7 +101,9 @@ def _long_enough(key: bytes, where: str) -> bytes:
 class ActionFields(Strict):
     """The keys that say what a rule does; a rule without any of them does what it does by default."""
 
-    action: Literal["redact", "mask", "hmac", "drop"] | None = Field(None, description="What becomes of a match.")
+    action: Literal["redact", "mask", "hmac", "token", "truncate", "network", "drop"] | None = Field(
+        None, description="What becomes of a match."
+    )
     text: str | None = Field(None, description="redact: the replacement.")
     keep_last: Annotated[int, Field(ge=0)] | None = Field(None, description="mask: characters kept at the end.")
     keep_first: Annotated[int, Field(ge=0)] | None = Field(None, description="mask: those kept at the start.")
@@ -88,6 +112,13 @@ class ActionFields(Strict):
     )
     length: Annotated[int, Field(ge=1, le=64)] | None = Field(None, description="hmac: hex digits that are written.")
     prefix: str | None = Field(None, description="hmac: what stands before the digits.")
+    keep: Annotated[int, Field(ge=0)] | None = Field(None, description="truncate: characters kept at the start.")
+    ipv4_prefix: Annotated[int, Field(ge=0, le=32)] | None = Field(
+        None, description="network: bits of an IPv4 address that stay; default 24."
+    )
+    ipv6_prefix: Annotated[int, Field(ge=0, le=128)] | None = Field(
+        None, description="network: bits of an IPv6 address that stay; default 48."
+    )
 
     def marker(self) -> str:
         """Return what a redaction leaves when no `text` is given."""
@@ -103,6 +134,8 @@ class ActionFields(Strict):
 
     @model_validator(mode="after")
     def _parameters_belong(self) -> Self:
+        if self.does() == "truncate" and self.keep is None:
+            raise ValueError("truncate needs keep: how many characters stay")
         for parameter in self._given():
             if parameter not in _FIELDS[self.does()]:
                 owner = next(action for action, fields in _FIELDS.items() if parameter in fields)
@@ -115,6 +148,15 @@ class ActionFields(Strict):
 
     def kernel_action(self, hmac: KernelAction | None) -> KernelAction:
         """Return the kernel's action: the keys given, over the default; `hmac` is that action with its key."""
-        default, name = self.default(), self.does()
-        fresh = {"redact": redact(self.marker()), "mask": mask(), "hmac": hmac or {}, "drop": {"do": "drop"}}
-        return {**(default if name == default["do"] else fresh[name]), **self._given()}
+        default, name, given = self.default(), self.does(), self._given()
+        if name == "network":
+            return {"do": "network", "v4": given.get("ipv4_prefix", 24), "v6": given.get("ipv6_prefix", 48)}
+        if name == "truncate":
+            return {"do": "truncate", "keep": given["keep"]}
+        if name == "token":
+            return {"do": "token", "key": (hmac or {}).get("key")}
+        if name == "hmac":
+            base = default if default["do"] == "hmac" else hmac or {}
+            return {**base, **given, "prefix": given.get("prefix", "") + base.get("prefix", "")}
+        fresh = {"redact": redact(self.marker()), "mask": mask(), "drop": {"do": "drop"}}
+        return {**(default if name == default["do"] else fresh[name]), **given}

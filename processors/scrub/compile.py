@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ...kernel.contract import Scrub, ScrubRule
+from ...kernel.contract import Scrub, ScrubRule, Stage
 from ..base import BuildContext, Fused
 from .actions import KernelAction, redact
-from .config import POSITIONS, ScrubConfig
+from .config import POSITIONS, DetectorConfig, PatternConfig, ScrubConfig
 from .detector import Detector
 from .detectors import DETECTORS
 from .names import NAMES, key_pattern
@@ -19,17 +19,32 @@ Named = tuple[str, ScrubRule]
 def build(config: ScrubConfig, ctx: BuildContext) -> Fused:
     """Return the stage. Raises ValueError when the key of `hmac` cannot be read."""
     hmac = _hmac(config)
-    keys, values = list(_keys(config, hmac)), list(_values(config, hmac))
-    if not keys and not values:
+    keys, groups = list(_keys(config, hmac)), _grouped(config, hmac)
+    if not keys and not any(groups.values()):
         return Fused([])
-    stage: Scrub = {
-        "kind": "scrub",
-        "positions": list(config.positions),
-        "skip": any_of(config.skip_keys),
-        "keys": [rule for _, rule in keys],
-        "values": [rule for _, rule in values],
-    }
-    return Fused([stage], [(ctx.id, name) for name, _ in (*keys, *values)])
+    stages: list[Stage] = []
+    names = []
+    for skipped, values in groups.items():
+        rules = [] if stages else keys
+        stage: Scrub = {
+            "kind": "scrub",
+            "positions": list(config.positions),
+            "skip": any_of([*config.skip_keys, *skipped]),
+            "keys": [rule for _, rule in rules],
+            "values": [rule for _, rule in values],
+        }
+        stages.append(stage)
+        names += [(ctx.id, name) for name, _ in (*rules, *values)]
+    return Fused(stages, names)
+
+
+def _grouped(config: ScrubConfig, hmac: KernelAction | None) -> dict[tuple[str, ...], list[Named]]:
+    """Return the rules for values by the keys that they skip, those that skip none first: each group is a stage."""
+    skipped = {one.name: tuple(one.skip_keys) for one in _chosen(config)}
+    groups: dict[tuple[str, ...], list[Named]] = {(): []}
+    for name, rule in _values(config, hmac):
+        groups.setdefault(skipped.get(name, skipped.get(name.partition(".")[0], ())), []).append((name, rule))
+    return groups
 
 
 def plan(config: ScrubConfig) -> Iterator[str]:
@@ -44,6 +59,9 @@ def plan(config: ScrubConfig) -> Iterator[str]:
     for detector in config.detectors:
         if detector.enabled:
             yield f"  {detector.name}: {detector.does()}"
+    for one in _chosen(config):
+        for pattern in one.skip_keys:
+            yield f"  {one.name} leaves attributes alone whose key matches {pattern}"
     off = [detector.name for detector in config.detectors if not detector.enabled]
     if off:
         yield f"  but not {', '.join(off)}"
@@ -60,10 +78,18 @@ def any_of(patterns: list[str]) -> str | None:
     return "|".join(f"(?:{pattern})" for pattern in patterns) or None
 
 
+def _chosen(config: ScrubConfig) -> list[PatternConfig | DetectorConfig]:
+    return [*config.patterns, *config.detectors]
+
+
 def _hmac(config: ScrubConfig) -> KernelAction | None:
     if config.hmac is None:
         return None
-    return {"do": "hmac", "key": config.hmac.read().hex(), "length": config.hmac.length, "prefix": ""}
+    hmac, previous = config.hmac, config.hmac.previous
+    action = {"do": "hmac", "key": hmac.read().hex(), "length": hmac.length, "prefix": hmac.prefix()}
+    if previous is not None:
+        action["also"] = {"key": previous.read().hex(), "prefix": previous.prefix()}
+    return action
 
 
 def _keys(config: ScrubConfig, hmac: KernelAction | None) -> Iterator[Named]:

@@ -68,6 +68,9 @@ class DetectorConfig(ActionFields):
 
     name: DetectorName = Field(description="The detector's name, see docs/scrubbing.md.")
     enabled: bool = True
+    skip_keys: list[Pattern] = Field(
+        default_factory=list, description="Attributes whose key matches are left alone by this one."
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -95,6 +98,9 @@ class PatternConfig(ActionFields):
     pattern: Pattern = Field(description="RE2; found anywhere in a string.")
     group: Annotated[int, Field(ge=0)] = Field(0, description="The capturing group that is replaced; 0: all.")
     check: CheckName | None = Field(None, description="A validator that the group's text must pass.")
+    skip_keys: list[Pattern] = Field(
+        default_factory=list, description="Attributes whose key matches are left alone by this one."
+    )
 
     def marker(self) -> str:
         """Return the pattern's name, as in `[EMPLOYEE_ID]`."""
@@ -132,7 +138,7 @@ class ScrubConfig(Strict):
     positions: list[PositionName] = Field(
         default_factory=lambda: list(POSITIONS), min_length=1, description="Where to look; default: everywhere."
     )
-    hmac: HmacConfig | None = Field(None, description="The key of the action hmac.")
+    hmac: HmacConfig | None = Field(None, description="The key of the actions hmac and token.")
 
     @model_validator(mode="after")
     def _names(self) -> ScrubConfig:
@@ -142,8 +148,9 @@ class ScrubConfig(Strict):
         for one in self.patterns:
             if one.name in BY_NAME:
                 raise ValueError(f"pattern {one.name!r} has the name of a shipped detector")
-        if self.hmac is None and any(one.does() == "hmac" for one in (*self.detectors, *self.patterns, *self.keys)):
-            raise ValueError("the action hmac needs a key: hmac: {key_file: ...}")
+        for rule in (*self.detectors, *self.patterns, *self.keys):
+            if self.hmac is None and rule.does() in ("hmac", "token"):
+                raise ValueError(f"the action {rule.does()} needs a key: hmac: {{key_file: ...}}")
         return self
 
 

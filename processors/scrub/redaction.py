@@ -179,7 +179,7 @@ def lint(config: RedactionConfig) -> Iterator[Lint]:
         )
         yield ("url_sanitizer",), text, "collector-difference"
     if any(getattr(config.db_sanitizer, kind).enabled for kind in _DATABASES):
-        text = "statements keep their layout here, the collector writes them anew"
+        text = "a list of literals becomes one ? here, the collector writes one for each"
         yield ("db_sanitizer",), text, "collector-difference"
     if config.hash_function in ("md5", "sha1", "sha3"):
         text = f"{config.hash_function} without a key can be guessed back from short values: hmac-sha256 cannot"

@@ -216,6 +216,12 @@ replacements = st.one_of(
         {"do": st.just("hmac"), "key": st.just("00ff"), "length": st.sampled_from([0, 8, 64]), "prefix": st.just("h:")},
         optional={"function": st.sampled_from(["sha256", "sha512"])},
     ),
+    st.just({"do": "hmac", "key": "00", "length": 4, "prefix": "b:", "also": {"key": "01", "prefix": "a:"}}),
+    st.just({"do": "token", "key": "00ff"}),
+    _naturals.map(lambda keep: {"do": "truncate", "keep": keep}),
+    st.tuples(st.sampled_from([0, 8, 24, 32]), st.sampled_from([0, 48, 50, 128])).map(
+        lambda bits: {"do": "network", "v4": bits[0], "v6": bits[1]}
+    ),
     st.just({"do": "drop"}),
 )
 

@@ -52,6 +52,10 @@ def mask(first=0, last=0, char="*"):
     return {"do": "mask", "keep_last": last, "keep_first": first, "char": char}
 
 
+def network(v4, v6):
+    return {"do": "network", "v4": v4, "v6": v6}
+
+
 def lines(each):
     return {"do": "lines", "each": each}
 
@@ -135,7 +139,22 @@ TEXTS = [
         [rule("é", {"do": "hmac", "key": "00ff", "function": "sha512"})],
         hmac.new(b"\x00\xff", "é".encode(), hashlib.sha512).hexdigest(),
     ),
+    ("truncate", "é_漢🙂", [rule(".+", {"do": "truncate", "keep": 2})], "é_"),
+    ("truncate: short", "é", [rule(".+", {"do": "truncate", "keep": 2})], "é"),
+    ("truncate: nothing", "é", [rule(".+", {"do": "truncate", "keep": 0})], ""),
+    ("network: IPv4", "203.0.113.77", [rule(".+", network(24, 48))], "203.0.113.0"),
+    ("network: part of a group", "2001:db8:1:2::5", [rule(".+", network(24, 36))], "2001:db8:0::"),
+    ("network: mapped", "::ffff:1.2.3.4%eth0", [rule(".+", network(24, 128))], "0:0:0:0:0:ffff:102:304"),
+    ("network: nothing of it", "1.2.3.4", [rule(".+", network(0, 0))], "0.0.0.0"),
+    ("network: no bits", "::1", [rule(".+", network(0, 0))], "::"),
+    ("network: no address", "1.2.3", [rule(".+", network(24, 48))], ""),
     # hmac
+    (
+        "hmac: two keys",
+        "é",
+        [rule("é", hashed(8, prefix="b:") | {"also": {"key": "00", "prefix": "a:"}})],
+        f"b:{digest('é')[:8]},a:{hmac.new(bytes(1), 'é'.encode(), hashlib.sha256).hexdigest()[:8]}",
+    ),
     ("hmac", "secret", [rule("secret", hashed(8, prefix="h:"))], "h:" + digest("secret")[:8]),
     ("hmac: whole", "é", [rule("é", hashed(64))], digest("é")),
     ("hmac: none of it", "x", [rule("x", hashed(0, prefix="p"))], "p"),
@@ -204,6 +223,23 @@ def test_only(kernel, more, after):
     assert first_span(data).name == "X"
     nested = run(kernel, request(span({"a": {"z": "value", "password": 1}})), stage)
     assert b"value" not in nested or after["a"] == "value"
+
+
+def test_tokens_have_the_shape_of_what_they_stand_for(kernel):
+    """Guarantees: the same text gives the same token, another text or key another; no letter beyond ASCII stays."""
+    before = "Jane-Doe_é 4111-1111 " * 3
+    one, other = ({"do": "token", "key": key} for key in ("00ff", "00fe"))
+    after = text(kernel, before, rule(".+", one))
+    assert [(a.isdigit(), a.isupper(), a.islower()) for a in after] == [
+        (b.isdigit(), b.isupper(), b.islower()) for b in before
+    ]
+    assert all(a == b for a, b in zip(after, before, strict=True) if not b.isalnum())
+    assert after[:21] != before[:21] != after[21:42] != after[:21]
+    assert after.isascii()
+    assert after == text(kernel, before, rule(".+", one)) != text(kernel, before, rule(".+", other))
+    key, content = bytes.fromhex("00ff"), before.encode()
+    blocks = b"".join(hmac.new(key, bytes([0, 0, 0, at]) + content, hashlib.sha256).digest() for at in range(2))
+    assert after[11:20] == "".join(str(blocks[at] % 10) if at != 15 else "-" for at in range(11, 20))
 
 
 @pytest.mark.parametrize("key", ["", "a", "x" * 600, "é"])

@@ -153,7 +153,8 @@ fn e164(text: &str) -> bool {
 }
 
 /// An IPv6 address, with or without a zone.
-fn ipv6(text: &str) -> Option<Ipv6Addr> {
+/// The address, without its zone.
+pub fn ipv6(text: &str) -> Option<Ipv6Addr> {
     let (address, zone) = text.split_once('%').map_or((text, None), |(address, zone)| (address, Some(zone)));
     if zone.is_some_and(|zone| zone.is_empty() || zone.contains(['%', '/'])) {
         return None;

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from pydantic import ValidationError
 from tailgate.processors.scrub.config import ScrubConfig
 from tailgate.processors.scrub.detectors import BY_NAME, DETECTORS, PACKS
@@ -130,7 +132,7 @@ def test_nothing_to_do(scrubber: Callable[..., Any]) -> None:
         ({"detectors": [{"name": "email", "keep_last": 4}]}, "keep_last belongs to the action mask, not to redact"),
         ({"detectors": [{"name": "payment_card", "text": "x"}]}, "text belongs to the action redact, not to mask"),
         ({"detectors": [{"name": "email", "action": "hmac"}]}, "the action hmac needs a key"),
-        ({"detectors": [{"name": "email", "action": "erase"}]}, "'redact', 'mask', 'hmac' or 'drop'"),
+        ({"detectors": [{"name": "email", "action": "erase"}]}, "'redact', 'mask', 'hmac', 'token'"),
         ({"detectors": [{"name": "payment_card", "char": "##"}]}, "at most 1 character"),
         ({"positions": []}, "at least 1 item"),
         ({"positions": ["spans"]}, "did you mean 'span'"),
@@ -204,3 +206,63 @@ def test_the_schema_for_editors() -> None:
     assert bare["enum"] == list(BY_NAME)
     assert mapping["properties"]["name"]["enum"] == list(BY_NAME)
     assert schema["properties"]["packs"]["items"]["enum"] == list(PACKS)
+
+
+KEYS: dict[str, Any] = {"key": "k" * 32, "id": "k2", "length": 8, "previous": {"key": "p" * 32, "id": "k1"}}
+
+
+def test_actions_that_keep_something(scrubber: Callable[..., Any]):
+    """Guarantees: the shape, the network or the start stays; digests of two keys say whose they are."""
+    patterns = [
+        {"name": "order", "pattern": r"A-\d+", "action": "token"},
+        {"name": "client", "pattern": r"client=(\S+)", "group": 1, "action": "network"},
+        {"name": "wide", "pattern": r"wide=(\S+)", "group": 1, "action": "network", "ipv4_prefix": 8},
+        {"name": "note", "pattern": "note:.*", "action": "truncate", "keep": 9},
+        {"name": "user", "pattern": r"user\d", "action": "hmac", "prefix": "u/"},
+    ]
+    subject = scrubber({"packs": [], "default_keys": False, "patterns": patterns, "hmac": KEYS})
+    assert re.fullmatch(r"[A-Z]-\d{5}", subject.text("A-12345"))
+    assert subject.text("A-12345") != "A-12345"
+    assert subject.text("client=203.0.113.9") == "client=203.0.113.0"
+    assert subject.text("client=2001:db8:7:8::9") == "client=2001:db8:7::"
+    assert subject.text("wide=203.0.113.9") == "wide=203.0.0.0"
+    assert subject.text("note: abcdefgh") == "note: abc"
+    new, old = (hmac.new(letter * 32, b"user1", hashlib.sha256).hexdigest()[:8] for letter in (b"k", b"p"))
+    assert subject.text("user1") == f"u/k2:{new},k1:{old}"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"hmac": {**KEYS, "id": None}}, "two keys need an id each"),
+        ({"hmac": {**KEYS, "id": "k1"}}, "two keys need an id each"),
+        ({"hmac": {**KEYS, "id": "a:b"}}, "hmac.id"),
+        ({"hmac": {**KEYS, "previous": {"key": "short", "id": "k1"}}}, "at least 32"),
+        ({"patterns": [{"name": "a", "pattern": "a", "action": "token"}]}, "the action token needs a key"),
+        ({"patterns": [{"name": "a", "pattern": "a", "action": "truncate"}]}, "truncate needs keep"),
+        ({"patterns": [{"name": "a", "pattern": "a", "keep": 1}]}, "keep belongs to the action truncate"),
+        ({"patterns": [{"name": "a", "pattern": "a", "action": "network", "ipv4_prefix": 33}]}, "32"),
+    ],
+)
+def test_errors_of_actions(change: dict[str, Any], message: str):
+    with pytest.raises(ValidationError) as caught:
+        ScrubConfig.model_validate(change)
+    assert message in str(caught.value)
+    assert "k" * 32 not in str(caught.value)
+
+
+def test_keys_that_one_detector_skips(scrubber: Callable[..., Any]) -> None:
+    """Guarantees: it leaves these attributes alone, others do not, and it finds what it finds everywhere else."""
+    config: dict[str, Any] = {
+        "packs": ["network"],
+        "detectors": [{"name": "ipv4", "skip_keys": ["^note$"]}, {"name": "email", "enabled": True}],
+        "patterns": [{"name": "order", "pattern": "A-1", "skip_keys": ["^note$"]}, {"name": "any", "pattern": "B-1"}],
+    }
+    subject = scrubber(config, fresh=True)
+    assert subject.text(f"{ADDRESS} {MAIL} A-1 B-1") == f"{ADDRESS} [EMAIL] A-1 [ANY]"
+    request = ExportTraceServiceRequest()
+    span = request.resource_spans.add().scope_spans.add().spans.add(name=f"{ADDRESS} A-1")
+    span.attributes.add(key="other").value.string_value = f"{ADDRESS} A-1"
+    out = subject.parsed(request).resource_spans[0].scope_spans[0].spans[0]
+    assert (out.name, out.attributes[0].value.string_value) == ("[IP] [ORDER]", "[IP] [ORDER]")
+    assert subject.counted() == {"any": 1, "email": 1, "order": 2, "ipv4": 2}

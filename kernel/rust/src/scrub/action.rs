@@ -1,5 +1,7 @@
 //! What becomes of a text that a rule found.
 
+use std::net::{Ipv4Addr, Ipv6Addr};
+
 use hmac::{Hmac, KeyInit, Mac};
 use md5::Md5;
 use serde_json::Value as Json;
@@ -7,7 +9,8 @@ use sha1::Sha1;
 use sha2::{Digest, Sha256, Sha512};
 use sha3::Sha3_256;
 
-use crate::spec::{natural, need, only, put_hex, shown, text, unhex, Outcome};
+use crate::checks::ipv6;
+use crate::spec::{given, natural, need, only, put_hex, shown, text, unhex, Outcome};
 
 pub enum Action {
     Redact(Vec<u8>),
@@ -18,11 +21,15 @@ pub enum Action {
         last: usize,
         char: Vec<u8>,
     },
+    /// Each with what stands before it.
     Hmac {
-        start: Keyed,
+        starts: Vec<(Vec<u8>, Keyed)>,
         length: usize,
-        prefix: Vec<u8>,
     },
+    Token(Box<Hmac<Sha256>>),
+    Truncate(usize),
+    /// Bits of an address that stay.
+    Network(u32, u32),
     Digest(Function),
     Drop,
 }
@@ -43,7 +50,22 @@ pub enum Function {
 
 impl Action {
     pub fn compile(spec: Option<&Json>) -> Outcome<Action> {
-        let all = ["do", "text", "each", "keep_last", "keep_first", "char", "key", "length", "prefix", "function"];
+        let all = [
+            "do",
+            "text",
+            "each",
+            "keep_last",
+            "keep_first",
+            "char",
+            "key",
+            "length",
+            "prefix",
+            "function",
+            "also",
+            "keep",
+            "v4",
+            "v6",
+        ];
         let action = only(spec, &all, "action")?;
         let allow = |allowed: &[&str], what: &str| only(spec, allowed, what).map(drop);
         let number =
@@ -73,7 +95,7 @@ impl Action {
                 Ok(Action::Mask { first: number("keep_first", 0)?, last: number("keep_last", 0)?, char: char.into() })
             }
             Some("hmac") => {
-                allow(&["do", "key", "length", "prefix", "function"], "hmac")?;
+                allow(&["do", "key", "length", "prefix", "function", "also"], "hmac")?;
                 let most = match action.get("function").map_or(Some("sha256"), Json::as_str) {
                     Some("sha256") => 64,
                     Some("sha512") => 128,
@@ -81,14 +103,30 @@ impl Action {
                 };
                 let (length, prefix) = (number("length", most)?, written("prefix", "")?);
                 need(length <= most, || format!("hmac: length {length} is over {most}"))?;
-                let key = unhex(text(action.get("key"), "hmac: key")?).filter(|key| !key.is_empty());
-                let key = key.ok_or("hmac: key is not in hex")?;
-                let start = match most {
-                    64 => Hmac::new_from_slice(&key).map(|start| Keyed::Sha256(Box::new(start))),
-                    _ => Hmac::new_from_slice(&key).map(|start| Keyed::Sha512(Box::new(start))),
-                };
-                let start = start.map_err(|_| "hmac: key is of no use")?;
-                Ok(Action::Hmac { start, length, prefix: prefix.into() })
+                let mut starts = vec![(prefix.into(), Keyed::new(action.get("key"), most == 128)?)];
+                if let Some(also) = given(action, "also") {
+                    let also = only(Some(also), &["key", "prefix"], "hmac: also")?;
+                    let prefix = also.get("prefix").map_or(Ok(""), |prefix| text(Some(prefix), "prefix"))?;
+                    starts.push((prefix.into(), Keyed::new(also.get("key"), most == 128)?));
+                }
+                Ok(Action::Hmac { starts, length })
+            }
+            Some("token") => {
+                allow(&["do", "key"], "token")?;
+                match Keyed::new(action.get("key"), false)? {
+                    Keyed::Sha256(start) => Ok(Action::Token(start)),
+                    Keyed::Sha512(_) => Err("token: key is of no use".to_owned()),
+                }
+            }
+            Some("truncate") => {
+                allow(&["do", "keep"], "truncate")?;
+                Ok(Action::Truncate(natural(action.get("keep"), "truncate: keep")?))
+            }
+            Some("network") => {
+                allow(&["do", "v4", "v6"], "network")?;
+                let (v4, v6) = (natural(action.get("v4"), "network: v4")?, natural(action.get("v6"), "network: v6")?);
+                need(v4 <= 32 && v6 <= 128, || "network: more bits than an address has".to_owned())?;
+                Ok(Action::Network(v4 as u32, v6 as u32))
             }
             Some("digest") => {
                 allow(&["do", "function"], "digest")?;
@@ -117,11 +155,23 @@ impl Action {
                 }
             }
             Action::Mask { first, last, char } => mask(found, (*first, *last), char, out),
-            Action::Hmac { start, length, prefix } => {
-                let hex = start.hex(found);
-                out.extend_from_slice(prefix);
-                out.extend_from_slice(hex.get(..*length).unwrap_or(&hex));
+            Action::Hmac { starts, length } => {
+                for (index, (prefix, start)) in starts.iter().enumerate() {
+                    if index > 0 {
+                        out.push(b',');
+                    }
+                    let hex = start.hex(found);
+                    out.extend_from_slice(prefix);
+                    out.extend_from_slice(hex.get(..*length).unwrap_or(&hex));
+                }
             }
+            Action::Token(start) => token(found, start, out),
+            Action::Truncate(keep) => {
+                let text = std::str::from_utf8(found).unwrap_or("");
+                let end = text.char_indices().nth(*keep).map_or(found.len(), |(end, _)| end);
+                out.extend_from_slice(found.get(..end).unwrap_or(found));
+            }
+            Action::Network(v4, v6) => network(std::str::from_utf8(found).unwrap_or(""), (*v4, *v6), out),
             Action::Digest(Function::Md5) => put_hex(out, &Md5::digest(found)),
             Action::Digest(Function::Sha1) => put_hex(out, &Sha1::digest(found)),
             Action::Digest(Function::Sha3) => put_hex(out, &Sha3_256::digest(found)),
@@ -131,7 +181,53 @@ impl Action {
     }
 }
 
+/// Another text of the same shape: digits for digits, letters for letters; what is beyond ASCII becomes a small letter.
+fn token(found: &[u8], start: &Hmac<Sha256>, out: &mut Vec<u8>) {
+    let mut stream = Vec::new();
+    for (index, one) in std::str::from_utf8(found).unwrap_or("").chars().enumerate() {
+        if index % 32 == 0 {
+            let mut mac = start.clone();
+            mac.update(&(index as u32 / 32).to_be_bytes());
+            mac.update(found);
+            stream = mac.finalize().into_bytes().to_vec();
+        }
+        let random = stream.get(index % 32).copied().unwrap_or(0);
+        out.push(match one {
+            '0'..='9' => b'0' + random % 10,
+            'A'..='Z' => b'A' + random % 26,
+            _ if one.is_ascii() && !one.is_ascii_alphanumeric() => one as u8,
+            _ => b'a' + random % 26,
+        });
+    }
+}
+
+/// The network of an address; nothing when it is none.
+fn network(text: &str, (v4, v6): (u32, u32), out: &mut Vec<u8>) {
+    if let Ok(address) = text.parse::<Ipv4Addr>() {
+        let start = address.to_bits() & u32::MAX.checked_shl(32 - v4).unwrap_or(0);
+        out.extend_from_slice(Ipv4Addr::from_bits(start).to_string().as_bytes());
+    } else if let Some(address) = ipv6(text) {
+        let start = address.to_bits() & u128::MAX.checked_shl(128 - v6).unwrap_or(0);
+        let groups = Ipv6Addr::from_bits(start).segments();
+        let kept = groups.iter().take(v6.div_ceil(16) as usize).map(|group| format!("{group:x}"));
+        let groups: Vec<String> = kept.collect();
+        out.extend_from_slice(groups.join(":").as_bytes());
+        if groups.len() < 8 {
+            out.extend_from_slice(b"::");
+        }
+    }
+}
+
 impl Keyed {
+    fn new(key: Option<&Json>, long: bool) -> Outcome<Keyed> {
+        let key = unhex(text(key, "key")?).filter(|key| !key.is_empty()).ok_or("key is not in hex")?;
+        let keyed = match long {
+            false => Hmac::new_from_slice(&key).map(|start| Keyed::Sha256(Box::new(start))),
+            true => Hmac::new_from_slice(&key).map(|start| Keyed::Sha512(Box::new(start))),
+        };
+        keyed.map_err(|_| "key is of no use".to_owned())
+    }
+
     fn hex(&self, text: &[u8]) -> Vec<u8> {
         fn finished(mut mac: impl Mac, text: &[u8]) -> Vec<u8> {
             let mut hex = Vec::with_capacity(128);

@@ -20,6 +20,14 @@ pub struct Verdict {
     pub form: bool,
     /// The first `keys` rule that finds its pattern.
     pub rule: Option<usize>,
+    /// Whether anything of this is so.
+    pub marked: bool,
+}
+
+impl Verdict {
+    pub fn new((skip, denied, form): (bool, bool, bool), rule: Option<usize>) -> Verdict {
+        Verdict { skip, denied, form, rule, marked: skip || denied || form || rule.is_some() }
+    }
 }
 
 /// A map from short byte strings to a number, with one place for each hash: what comes later replaces what was there.
@@ -187,7 +195,7 @@ impl Cache {
         }
         let number = self.keys.get(hash, key)?;
         let rule = usize::from(number >> 3).checked_sub(1);
-        Some(Verdict { skip: number & 1 != 0, denied: number & 2 != 0, form: number & 4 != 0, rule })
+        Some(Verdict::new((number & 1 != 0, number & 2 != 0, number & 4 != 0), rule))
     }
 
     pub fn remember_verdict(&mut self, hash: u64, key: &[u8], verdict: Verdict) {

@@ -50,12 +50,9 @@ impl Pass<'_> {
             return known;
         }
         let rule = self.scrub.keys.iter().position(|rule| rule.pattern.is_match(key));
-        let verdict = Verdict {
-            skip: scrub.is_skipped(key),
-            denied: self.scrub.allow.as_ref().is_some_and(|allow| !allow.is_match(key)),
-            form: scrub.forms.iter().any(|form| form.key.is_match(key)),
-            rule,
-        };
+        let denied = scrub.allow.as_ref().is_some_and(|allow| !allow.is_match(key));
+        let form = scrub.forms.iter().any(|form| form.key.is_match(key));
+        let verdict = Verdict::new((scrub.is_skipped(key), denied, form), rule);
         self.cache.remember_verdict(hash, key, verdict);
         verdict
     }
@@ -134,7 +131,7 @@ impl Pass<'_> {
             Some(verdict) => verdict,
             None => self.verdict_at(index, key),
         };
-        if verdict.skip || verdict.denied || verdict.form || verdict.rule.is_some() {
+        if verdict.marked {
             return verdict.skip;
         }
         match item.form {

@@ -8,6 +8,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 
+_ESCAPED = {code: repr(chr(code))[1:-1] for code in range(32)}
+"""Keys and values are quoted in messages, and a message is one line."""
+
+
 @dataclass(frozen=True)
 class Problem:
     """One thing that is wrong (an error) or suspicious (a warning) at one place of one file."""
@@ -29,7 +33,7 @@ class Problem:
         path = f" {self.path}:" if self.path else "" if self.line else ":"
         code = f"[{self.code}]" if self.code else ""
         warning = f" warning{code}:" if self.severity == "warning" else ""
-        return f"{place}{path}{warning} {self.message}"
+        return f"{place}{path}{warning} {self.message}".translate(_ESCAPED)
 
 
 class ConfigErrors(Exception):

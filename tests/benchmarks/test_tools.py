@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from tailgate.cli import main
+from tailgate.kernel import why_not_rust
 
 from benchmarks import cells, flame
 from benchmarks.agree import canonical, compare
@@ -124,6 +125,7 @@ def test_the_upstream_keeps_counts_and_hands_over(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(why_not_rust() is not None, reason="the Rust kernel is not built")
 def test_a_contest_measures_and_checks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Scenario: a bare server and Tailgate, real processes. Guarantees: both are measured; a wrong outcome stops it."""
     monkeypatch.chdir(Path(__file__).parent.parent.parent)

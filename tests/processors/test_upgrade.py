@@ -119,7 +119,7 @@ def test_what_is_missing(case: str) -> None:
 
 WORDS = ("alpha", "bravo", "carol")
 KEYS = ("one", "two", "three")
-actions = st.sampled_from([REDACT, DROP, HMAC, MASK, {"do": "lines", "text": "L"}])
+actions = st.sampled_from([REDACT, DROP, HMAC, MASK, {"do": "lines", "each": {"do": "redact", "text": "L"}}])
 rules = st.builds(rule, st.sampled_from([*WORDS, "[a-c][a-z]+", "o"]), actions)
 key_rules = st.builds(rule, st.sampled_from([*KEYS, "t", "^o"]), actions)
 scrubs = st.builds(

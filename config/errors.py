@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-
 _ESCAPED = {code: repr(chr(code))[1:-1] for code in range(32)}
 """Keys and values are quoted in messages, and a message is one line."""
 

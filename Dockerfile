@@ -12,7 +12,7 @@ RUN apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev &
 WORKDIR /src
 COPY . .
 RUN python -m venv /opt/tailgate \
-    && /opt/tailgate/bin/pip install --no-cache-dir . \
+    && /opt/tailgate/bin/pip install --no-cache-dir ".[kubernetes]" \
     && /opt/tailgate/bin/tailgate version \
     && /opt/tailgate/bin/pip uninstall -y pip
 

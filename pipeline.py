@@ -20,6 +20,7 @@ from .config.model import Configuration
 from .exporters.base import UNBOUNDED, Exporter
 from .exporters.fleet import Change, Fleet, Wanted
 from .kernel.contract import Kernel, Records
+from .processors.backgrounds import Backgrounds
 from .processors.base import BuildContext
 from .processors.building import Built, batch_sizes, build_all, join_row, strictest
 from .processors.memory_limiter import MemoryGovernor
@@ -53,8 +54,7 @@ class Pipeline:
         self.max_spans, self.max_bytes = MAX_REQUEST_SPANS, MAX_REQUEST_BYTES
         self.accepted = self.created = self.out = self.looked = 0
         self.resting, self.dropped = False, Counter[str]()
-        self.ticks = Histogram(MILLISECONDS)
-        self.carried = Carried()
+        self.ticks, self.carried = Histogram(MILLISECONDS), Carried()
 
     def become(self, other: Pipeline) -> None:
         """Go on as another one that was built for the same traces; what is held and counted stays."""
@@ -197,14 +197,11 @@ class Service:
 
     def __init__(self, config: Configuration, kernel: Kernel) -> None:
         self.config, self.kernel, self.clock = config, kernel, Clock()
-        self.ready = False
+        self.ready, self.backgrounds, self._room = False, Backgrounds(), asyncio.Event()
         parts = build_all(config, kernel)
         self.governor = MemoryGovernor(
-            strictest(parts.values()),
-            self._held_bytes,
-            lambda reason, wait: Refused(reason, wait),
+            strictest(parts.values()), self._held_bytes, lambda reason, wait: Refused(reason, wait)
         )
-        self._room = asyncio.Event()
         self.fleet = Fleet(_wanted(config, parts), self._room.set)
         self.pipelines = _build_pipelines(config, parts, self.exporters)
         self.receivers = self._build_receivers()
@@ -214,6 +211,7 @@ class Service:
         """Open exporters, then receivers; ready when this returns."""
         await self.fleet.start()
         self._open()
+        await self.backgrounds.ready()
         for receiver in self.receivers:
             await receiver.start()
         loop = asyncio.get_running_loop()
@@ -233,11 +231,13 @@ class Service:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for pipeline in self.pipelines.values():
             await self._drain(pipeline, deadline - grace / 5)
+        await self.backgrounds.stop()
         await self.fleet.stop(deadline)
 
     def _open(self) -> None:
         for pipeline in self.pipelines.values():
             pipeline.open(lambda: self.clock(), self._room.set)
+        self.backgrounds.become(pipeline.build for pipeline in self.pipelines.values())
 
     async def reload(self, config: Configuration) -> None:
         """Go on under another configuration, wholly or not at all: all is made aside, then swapped in one step.
@@ -281,6 +281,7 @@ class Service:
         for pipeline in self.pipelines.values():
             yield from pipeline.samples()
         yield from self.fleet.samples()
+        yield from self.backgrounds.samples()
         yield from self.governor.samples()
 
     @property
@@ -394,7 +395,6 @@ def _wanted(config: Configuration, parts: Mapping[str, Built]) -> dict[str, Want
     for pipeline in config.pipelines.values():
         sizes = batch_sizes(parts[pipeline.id])
         for key in pipeline.exporters:
-            if key not in wanted:
-                component = config.exporters[key]
-                wanted[key] = Wanted.of(key, component.spec, component.config, sizes)
+            one = config.exporters[key]
+            wanted.setdefault(key, Wanted.of(key, one.spec, one.config, sizes))
     return wanted

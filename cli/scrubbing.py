@@ -60,7 +60,7 @@ class Scrubbing:
             part = component.spec.build(component.config, context)
             if isinstance(part, Fused):
                 self._add(part)
-        self._context = len(context.context)
+        self._context, self._lookups = len(context.context), [named.lookup for named in context.lookups]
 
     @property
     def scrubs(self) -> bool:
@@ -107,7 +107,7 @@ class Scrubbing:
 
     def _compile(self, stages: list[Stage]) -> Program:
         spec: Any = {"stages": stages, "facts": NO_FACTS, "limits": LIMITS, "context": self._context}
-        return self._kernel.compile(spec)
+        return self._kernel.compile(spec, self._lookups)
 
     def _run(self, program: Program, request: bytes) -> bytes:
         return program.digest(request, [None] * self._context).request()

@@ -38,8 +38,8 @@ EXPORTERS = _names(
 ADDING_PROCESSORS = _names(
     """
     cumulativetodelta deltatocumulative deltatorate experimental_metricsgeneration geoip groupbyattrs
-    intervalprocessor interval isolationforest k8s_attributes k8sattributes logdedup lookup metricsgeneration
-    metricstarttime metricstransform remotetap resource_detection resourcedetection schema sumologic unroll
+    intervalprocessor interval isolationforest logdedup metricsgeneration
+    metricstarttime metricstransform remotetap schema sumologic unroll
     """
 )
 """Processors that add, or are about other signals: without them a trace says less, and nothing more leaves."""

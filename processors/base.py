@@ -74,6 +74,19 @@ class NamedLookup:
     """What the table is called in metrics."""
 
 
+class Background(Protocol):
+    """Work beside the way of requests, such as watching what a processor looks up; shared by all who ask for it."""
+
+    async def run(self) -> None:
+        """Work until cancelled; does not raise."""
+
+    async def ready(self) -> None:
+        """Return as soon as requests may come (awaited once, while `run` runs; bounded in time)."""
+
+    def samples(self) -> Iterable[Sample]:
+        """Its metrics, read at scrape time."""
+
+
 @dataclass
 class BuildContext:
     """What a processor may use while it is built."""
@@ -89,6 +102,10 @@ class BuildContext:
     """Names of request values that the pipeline's programs use; grows by `context_index`."""
     lookups: list[NamedLookup] = field(default_factory=list)
     """Tables that the pipeline's programs look up in; grows by `lookup_index`."""
+    backgrounds: dict[Hashable, Background] = field(default_factory=dict)
+    """What the pipelines need to have running; grows by `background`."""
+    running: Mapping[Hashable, Background] = field(default_factory=dict)
+    """What runs already, under the rules in effect."""
     retentions: dict[int, tuple[str, int]] = field(default_factory=dict)
     """What a sampler says about retention: verdict label -> (class, ns). Shared by the pipeline's processors."""
     witness: Witness | None = None
@@ -99,7 +116,7 @@ class BuildContext:
 
     def anew(self) -> BuildContext:
         """Return a context for the same pipeline under new rules: labels keep their numbers and their meaning."""
-        return replace(self, id="", context=[], lookups=[])
+        return replace(self, id="", context=[], lookups=[], backgrounds={}, running=self.backgrounds)
 
     def label(self, owner: Hashable, label: LabelSpec) -> int:
         """Return the number of an owner's label; one that it has had before, under earlier rules too, is not made anew.
@@ -115,6 +132,12 @@ class BuildContext:
         """Return the position of a new table among those that the pipeline's programs look up in."""
         self.lookups.append(NamedLookup(lookup, self.id, name))
         return len(self.lookups) - 1
+
+    def background(self, key: Hashable, make: Callable[[], Background]) -> Background:
+        """Return what runs, or will run, under this key: all that are built alike share one."""
+        if key not in self.backgrounds:
+            self.backgrounds[key] = self.running.get(key) or make()
+        return self.backgrounds[key]
 
     def context_index(self, name: str) -> int:
         """Return the position of a request value (such as `metadata.x-tenant`) among those given to `digest`."""

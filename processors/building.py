@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 
 from ..config.errors import BuildError
 from ..config.model import Component, Configuration, PipelineConfig
 from ..kernel.contract import Kernel
-from .base import Batching, BuildContext, Limiting, Part, ProcessorSpec, Witness
+from .base import Background, Batching, BuildContext, Limiting, Part, ProcessorSpec, Witness
 from .memory_limiter import default_limits
 from .row import Row, RowError, build_segments
 
@@ -32,8 +32,10 @@ def build_all(
 ) -> dict[str, Built]:
     """Build each pipeline's parts; `before`: what those were built with that they will replace. Raises `BuildError`."""
     built: dict[str, Built] = {}
+    backgrounds: dict[Hashable, Background] = {}
     for key, pipeline in config.pipelines.items():
         context = before[key].anew() if before else BuildContext("", key, kernel, kernel.labels(), context=[])
+        context.backgrounds = backgrounds  # one for all pipelines
         built[key] = build_parts(pipeline, config, context), context
     return built
 

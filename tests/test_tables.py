@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,15 @@ from typing import Any
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
+from services import HEAD, arrived, nothing, pipelines
+from services import TABLES as IN_MEMORY
+from services import request as request_of
 from tailgate import kernel as kernels
 from tailgate.cli.rehearsal import Rehearsal
+from tailgate.cli.scrubbing import Scrubbing
 from tailgate.cli.tables import TABLES
 from tailgate.config.loader import ConfigErrors, load
+from tailgate.pipeline import Intake, Service
 from tailgate.processors.building import build_row
 from tailgate.rules.values import any_value
 
@@ -128,3 +134,39 @@ def test_a_file_given_twice_is_a_contradiction(folder: Path) -> None:
     (folder / "both.yaml").write_text("processors: {cost: {prices: {m: {input: 1}}}}\n")
     with pytest.raises(ConfigErrors, match=r"processors\.cost: expected exactly one of prices_file and prices"):
         load([folder / "tailgate.yaml", folder / "both.yaml"], TABLES, {})
+
+
+def test_a_table_that_changes_is_taken_over(tmp_path: Path) -> None:
+    """Scenario: a team's name changes, then the file breaks. Guarantees: the next request has the new one; it stays."""
+    table, file = tmp_path / "teams.csv", tmp_path / "tailgate.yaml"
+    table.write_text("service,team\nshop,web\n")
+    block = "processors: {lookup: {table_file: teams.csv, key: service.name}}\nexporters: {memory: }\n"
+    file.write_text(HEAD + block + pipelines("lookup"))
+    service = Service(load([file], IN_MEMORY, {}), kernels.load())
+    intake = Intake(list(service.pipelines.values()), service.governor, service.clock)
+    intake.consume(request_of((1, "a", {})), nothing)
+    table.write_text("service,team\nshop,new\n")
+    asyncio.run(service.reload(load([file], IN_MEMORY, {})))
+    intake.consume(request_of((2, "b", {})), nothing)
+    table.write_text("service,team\nshop\n")
+    with pytest.raises(ValueError, match="expected 2 cells, found 1"):
+        asyncio.run(service.reload(load([file], IN_MEMORY, {})))
+    intake.consume(request_of((3, "c", {})), nothing)
+    attributes = [one.resource_spans[0].resource.attributes for one in arrived(service)]
+    assert [{a.key: a.value.string_value for a in one}["team"] for one in attributes] == ["web", "new", "new"]
+    found = [s.value for s in service.samples() if s.name == "tailgate_lookups" and s.labels["result"] == "found"]
+    assert sum(found) == 3
+
+
+def test_what_is_scrubbed_is_shown_behind_a_table(tmp_path: Path) -> None:
+    """Scenario: `tailgate scrub` on a row that looks up. Guarantees: it runs, and a table's secret is found too."""
+    file = tmp_path / "tailgate.yaml"
+    block = """processors:
+  lookup: {key: service.name, table: {shop: {owner: bob@example.com}}}
+  scrub:
+exporters: {memory: }
+"""
+    file.write_text(HEAD + block + pipelines("lookup, scrub"))
+    config = load([file], IN_MEMORY, {})
+    shown = Scrubbing(config, config.pipelines["traces"], kernels.load())
+    assert any("owner" in change.where for change in shown.changes([request_of((1, "a", {}))]))

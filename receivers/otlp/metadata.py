@@ -17,9 +17,16 @@ def lookup(values: Callable[[str], Iterable[str]], address: Callable[[], str | N
         if name.startswith(PREFIX):
             found = list(values(name.removeprefix(PREFIX).lower()))
             return ";".join(found) if found else None
-        return address() if name == ADDRESS else None
+        return plain_address(address()) if name == ADDRESS else None
 
     return find
+
+
+def plain_address(address: str | None) -> str | None:
+    """Return an IPv4 address that came in through an IPv6 socket (`::ffff:10.0.0.1`) as what it is."""
+    if address is not None and "." in address:
+        return address.lower().removeprefix("::ffff:")
+    return address
 
 
 def peer_address(peer: str) -> str | None:

@@ -71,8 +71,9 @@ def load_block(block: str, folder: Path) -> Configuration:
 
 
 @pytest.mark.parametrize(("where", "block"), BLOCKS, ids=[where for where, _ in BLOCKS])
-def test_every_yaml_block_loads(where: str, block: str, tmp_path: Path) -> None:
+def test_every_yaml_block_loads(where: str, block: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Scenario: a reader copies a block. Guarantees: it loads without a warning, and pipelines can be built of it."""
+    monkeypatch.setenv("K8S_NODE_NAME", "node-1")  # the downward API's
     config = load_block(block, tmp_path)
     assert config.warnings == ()
     assert Service(config, load_kernel("reference")).pipelines

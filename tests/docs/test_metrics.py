@@ -37,6 +37,7 @@ processors:
   memory_limiter: {limit_mib: 4096}
   scrub:
   lookup: {key: service.name, table: {shop: {team: web}}}
+  k8s_attributes: {auth_type: none}
   tail_sampling:
     evaluation: ordered
     decision_wait: 1ms
@@ -59,7 +60,7 @@ service:
   pipelines:
     traces/a:
       receivers: [otlp]
-      processors: [memory_limiter, lookup, scrub, tail_sampling, retention, custom, batch]
+      processors: [memory_limiter, k8s_attributes, lookup, scrub, tail_sampling, retention, custom, batch]
       exporters: [otlp]
     traces/b: {receivers: [otlp], processors: ["tail_sampling/votes"], exporters: [debug]}
 """

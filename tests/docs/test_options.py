@@ -53,7 +53,7 @@ def has_table(model: type[BaseModel]) -> bool:
 def options(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, FieldInfo]]:
     """Every option as it is written, with its field; models without a table of their own are taken apart."""
     for name, field in model.model_fields.items():
-        path = f"{prefix}{name}"
+        path = f"{prefix}{field.alias or name}"
         inner, many = nested(field.annotation)
         whole = many or not (field.is_required() or isinstance(default(field), BaseModel))
         if inner is None or has_table(inner):

@@ -15,6 +15,8 @@ import jsonschema
 import kubernetes_validate
 import yaml
 
+OPERATOR_KINDS = ("podmonitors", "prometheusrules", "servicemonitors")
+
 
 def strict(schema: Any) -> Any:
     """Return a definition's schema that refuses unknown keys, as the API server's strict validation does."""
@@ -31,7 +33,8 @@ def strict(schema: Any) -> Any:
 def definitions(folder: Path) -> dict[tuple[str, str], Any]:
     """Return the schemas of the operator's kinds by (apiVersion, kind)."""
     found = {}
-    for path in folder.glob("*.yaml"):
+    for kind in OPERATOR_KINDS:
+        path = folder / f"monitoring.coreos.com_{kind}.yaml"
         spec = yaml.safe_load(path.read_text(encoding="utf-8"))["spec"]
         for version in spec["versions"]:
             schema = dict(version["schema"]["openAPIV3Schema"])

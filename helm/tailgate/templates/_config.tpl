@@ -145,11 +145,27 @@ service:
       {{- end }}
 {{- end }}
 
+{{/* Merge `over` into `under`, mapping by mapping; null takes a key away. */}}
+{{- define "tailgate.merge" -}}
+{{- $under := .under }}
+{{- range $key, $value := .over }}
+{{- if kindIs "invalid" $value }}
+{{- $_ := unset $under $key }}
+{{- else if and (kindIs "map" $value) (kindIs "map" (get $under $key)) }}
+{{- include "tailgate.merge" (dict "under" (get $under $key) "over" $value) }}
+{{- else }}
+{{- $_ := set $under $key $value }}
+{{- end }}
+{{- end }}
+{{- end }}
+
 {{- define "tailgate.config" -}}
 {{- if .Values.alternateConfig }}
 {{- toYaml .Values.alternateConfig }}
 {{- else }}
-{{- toYaml (mustMergeOverwrite (include "tailgate.baseConfig" . | fromYaml) (deepCopy .Values.config)) }}
+{{- $config := include "tailgate.baseConfig" . | fromYaml }}
+{{- include "tailgate.merge" (dict "under" $config "over" .Values.config) }}
+{{- toYaml $config }}
 {{- end }}
 {{- end }}
 

@@ -31,11 +31,14 @@ Operand = list[str]
 Source = Mapping[str, Any]
 
 
+Signal = Literal["traces", "logs", "metrics"]
+
+
 class Edit(TypedDict):
     """A stage that edits attributes."""
 
     kind: Literal["edit"]
-    on: Literal["span", "resource", "scope", "event"]
+    on: Literal["span", "resource", "scope", "event", "log", "metric", "datapoint"]
     actions: list[dict[str, Any]]
 
 
@@ -65,10 +68,10 @@ class Scrub(TypedDict):
 
 
 class Filter(TypedDict):
-    """A stage that drops the spans or events for which its condition is true."""
+    """A stage that drops what its condition is true for."""
 
     kind: Literal["filter"]
-    on: Literal["span", "event"]
+    on: Literal["span", "event", "log", "metric", "datapoint"]
 
 
 class Sample(TypedDict):
@@ -108,8 +111,10 @@ class Limits(TypedDict):
 class ProgramSpec(TypedDict):
     """A segment of a pipeline, compiled by `Kernel.compile`."""
 
+    signal: NotRequired[Signal]
+    """Default: traces. A program of logs or metrics has no facts."""
     stages: list[Stage]
-    facts: FactsSpec
+    facts: NotRequired[FactsSpec]
     limits: Limits
     context: int
 
@@ -236,29 +241,29 @@ class Columns(Protocol):
 
 
 class Records(Protocol):
-    """Spans with the facts and labels of their traces. Immutable but for `label`."""
+    """Spans (or log records, metrics) with the facts and labels of their traces. Immutable but for `label`."""
 
     @property
     def traces(self) -> int:
-        """How many traces."""
+        """How many traces; 0 of metrics."""
 
     @property
     def spans(self) -> int:
-        """How many spans."""
+        """How many spans, log records or data points."""
 
     @property
     def bytes(self) -> int:
-        """Of span messages."""
+        """Of span, log record or metric messages."""
 
     @property
     def dropped(self) -> list[int]:
-        """Spans that each `filter` on spans and each `sample` dropped on this walk, in the order of the stages."""
+        """What each stage that may drop dropped on this walk, in the order of the stages, counted as `spans` is."""
 
     def request(self) -> _Bytes:
         """Of `digest`: the whole request after the stages; the very object that came in if nothing changed."""
 
     def columns(self) -> Columns:
-        """Facts, a row a trace in order of first appearance."""
+        """Facts, a row a trace in order of first appearance. ValueError for logs and metrics."""
 
     def labels(self, slot: int) -> array[int]:
         """Typecode I: each trace's label in that slot, rows as in `columns`."""
@@ -267,7 +272,7 @@ class Records(Protocol):
         """Set each trace's label in that slot (typecode I)."""
 
     def requests(self, max_spans: int, max_bytes: int) -> list[tuple[_Bytes, int]]:
-        """Requests on the way out with their span counts; labels are applied here (0: no bound)."""
+        """Requests on the way out, counted as `spans` is; labels are applied here (0: no bound). No metric is cut."""
 
 
 class Filed(NamedTuple):

@@ -8,28 +8,23 @@ from typing import Any
 
 from .form_rules import compile_form, system_of
 from .gotext import go_text
-from .levels import SPAN, Level, Shape, View, change_attributes, change_values, pair_of
-from .operands import EVENTS, LINKS, NAME, STATUS, TRACE_STATE
+from .levels import LOG, METRIC, RESOURCE, SCOPE, Level, Shape, View, change_attributes, change_values, pair_of
+from .operands import BODY, EVENT_NAME, EVENTS, LINKS, NAME, SEVERITY_TEXT, STATUS, TRACE_STATE
 from .patterns import Pattern, compile_pattern
+from .points import EXEMPLAR_ATTRIBUTES, EXEMPLARS, on_points
 from .rules import Rule, compile_key_rule, compile_value_rule
 from .spec import choice, listed, only
 from .tally import SUMMARIES, Tally
-from .values import ARRAY, BYTES, KVLIST, STRING, decode, of_string, text_of
+from .values import ARRAY, BYTES, KVLIST, STRING, Map, decode, of_string, text_of
 from .wire import Field, is_len, join, last_payload, replaced, split
 
+_SHARED = {"resource", "scope", "scope_name", "schema_url"}
 POSITIONS = {
-    "resource",
-    "scope",
-    "span",
-    "event",
-    "link",
-    "span_name",
-    "status",
-    "event_name",
-    "trace_state",
-    "scope_name",
-    "schema_url",
+    "traces": _SHARED | {"span", "event", "link", "span_name", "status", "event_name", "trace_state"},
+    "logs": _SHARED | {"log", "body", "severity_text", "event_name"},
+    "metrics": _SHARED | {"metric", "datapoint", "exemplar", "metric_name", "metric_description", "metric_unit"},
 }
+_METRIC_TEXTS = {1: "metric_name", 2: "metric_description", 3: "metric_unit"}
 TYPES = ("strings", "all")
 _OPTIONAL = ("types", "summary", "forms")
 _CACHED = 512  # bytes; longer texts seldom come twice
@@ -38,9 +33,10 @@ _CACHED = 512  # bytes; longer texts seldom come twice
 class Scrub:
     """A compiled scrub stage. Raises `BadProgram`."""
 
-    def __init__(self, stage: Any) -> None:
+    def __init__(self, stage: Any, signal: str = "traces") -> None:
         only(stage, {"kind", "positions", "skip", "only", "allow", "keep", "keys", "values", *_OPTIONAL}, "scrub")
-        self.positions = {choice(one, POSITIONS, "positions") for one in listed(stage.get("positions"), "positions")}
+        known = POSITIONS[signal]
+        self.positions = {choice(one, known, "positions") for one in listed(stage.get("positions"), "positions")}
         self.skip, self.only = _optional(stage, "skip"), _optional(stage, "only")
         self.allow, self.keep = _optional(stage, "allow"), _optional(stage, "keep")
         self.types = None if stage.get("types") is None else choice(stage["types"], TYPES, "types")
@@ -113,15 +109,19 @@ class _Walk:
         self._first = first
 
     def level(self, level: Level) -> Level:
-        """Return the resource, scope or span without what the rules find."""
-        positions, name = self._scrub.positions, level.shape.name
+        """Return the level without what the rules find."""
+        positions, name, system = self._scrub.positions, level.shape.name, system_of(level)
         if name in positions:
             level = self._attributes(level)
         if name == "span":
             return self._renamed(level.with_fields([self._span_field(one) for one in level.fields]))
+        if level.shape is LOG:
+            return level.with_fields([self._log_field(one, system) for one in level.fields])
+        if level.shape is METRIC:
+            return on_points(self._metric_texts(level), self._point) or level
         if "scope_name" in positions and name == "scope":
             level = level.with_messages([[self._text(one, 1, 2) for one in message] for message in level.messages])
-        if "schema_url" in positions and level.shape is not SPAN:
+        if "schema_url" in positions and level.shape in (RESOURCE, SCOPE):
             level = level.with_fields([self._text(one, 3) for one in level.fields])
         return level
 
@@ -138,6 +138,51 @@ class _Walk:
         if is_len(one, LINKS):
             return self._part(one, "link", 4, "trace_state", 3)
         return one
+
+    def _log_field(self, one: Field, system: str) -> Field:
+        positions = self._scrub.positions
+        if is_len(one, SEVERITY_TEXT):
+            return self._text(one, SEVERITY_TEXT) if "severity_text" in positions else one
+        if is_len(one, EVENT_NAME):
+            return self._text(one, EVENT_NAME) if "event_name" in positions else one
+        if is_len(one, BODY) and "body" in positions:
+            return replaced(one, self._body(one.payload, system))
+        return one
+
+    def _body(self, payload: bytes, system: str) -> bytes:
+        """Return a body after the rules: the entries of a map as attributes, else as an attribute's value."""
+        scrub, value = self._scrub, decode(payload)
+        if isinstance(value, Map):
+            out = [self._body_member(one, system) for one in split(payload)]
+            return b"" if None in out else join(one for one in out if one is not None)
+        if scrub.keep is not None and scrub.keep.search(scrub.text(payload).encode()):
+            return payload
+        return (self._any_type(payload) if scrub.types == "all" else self._any_value(payload)) or b""
+
+    def _body_member(self, one: Field, system: str) -> Field | None:
+        if not is_len(one, KVLIST):
+            new = self._member(one)
+            return None if new is None else replaced(one, new)
+        tally = Tally()  # the summary is one of attributes
+        fields = change_attributes(split(one.payload), 1, lambda key, pair: self._attribute(key, pair, tally, system))
+        return replaced(one, join(fields))
+
+    def _metric_texts(self, metric: Level) -> Level:
+        wanted = [number for number, position in _METRIC_TEXTS.items() if position in self._scrub.positions]
+        return metric.with_fields([self._text(one, *wanted) for one in metric.fields])
+
+    def _point(self, point: Level) -> Level:
+        """Scrub a data point's attributes and those of its exemplars."""
+        if "datapoint" in self._scrub.positions:
+            point = self._attributes(point)
+        exemplars = EXEMPLARS.get(point.shape.data)
+        if exemplars is None or "exemplar" not in self._scrub.positions:
+            return point
+        fields = [
+            self._part(one, "exemplar", EXEMPLAR_ATTRIBUTES, "", 0) if is_len(one, exemplars) else one
+            for one in point.fields
+        ]
+        return point.with_fields(fields)
 
     def _part(self, one: Field, attributes: str, number: int, text: str, text_number: int) -> Field:
         """Scrub an event or a link: its attributes (field `number`) and its one string."""

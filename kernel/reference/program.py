@@ -122,7 +122,7 @@ def _facts(spec: Any, signal: str) -> Any:
     if signal == "traces":
         return spec
     given = only({} if spec is None else spec, {"leaves", "numbers", "keys", "compare"}, "facts")
-    need(not any(given.values()), f"facts are those of traces, not of {signal}")
+    need(all(asked in (None, [], ()) for asked in given.values()), f"facts are those of traces, not of {signal}")
     return {"leaves": [], "numbers": [], "keys": [], "compare": []}
 
 

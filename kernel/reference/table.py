@@ -373,4 +373,6 @@ def _headers_of(entry: Entry) -> tuple[tuple[str, bytes], tuple[str, bytes]]:
 def _program(program: Program) -> ReferenceProgram:
     if not isinstance(program, ReferenceProgram):
         raise TypeError(f"no program of this kernel: {program!r}")
+    if program.signal != "traces":
+        raise ValueError(f"a table holds traces, not {program.signal}")
     return program

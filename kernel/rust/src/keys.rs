@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value as Json};
 
 use crate::lookup::Lookup;
+use crate::signal::Signal;
 use crate::spec::{text, Outcome};
 
 /// The number of a key in a program.
@@ -20,6 +21,8 @@ const BUCKETS: usize = 256;
 pub struct Keys {
     /// What else the program knows by number: the tables that it looks up in.
     pub lookups: Vec<Arc<Lookup>>,
+    /// What the program is for.
+    pub signal: Signal,
     keys: Vec<Box<[u8]>>,
     buckets: Vec<Vec<KeyId>>,
 }

@@ -14,7 +14,8 @@ use crate::keys::Keys;
 use crate::lookup::Lookup;
 use crate::sample::Sample;
 use crate::scrub::{self, Scrub};
-use crate::spec::{listed, natural, only, shown, Outcome};
+use crate::signal::Signal;
+use crate::spec::{given, listed, natural, only, shown, Outcome};
 use crate::walk::{Limits, Notes};
 use crate::work::Work;
 
@@ -26,11 +27,20 @@ pub enum Stage {
 }
 
 impl Stage {
-    /// Whether it may drop spans.
-    pub fn drops(&self) -> bool {
+    /// The level that it stands on.
+    pub fn on(&self) -> Where {
+        match self {
+            Stage::Edit(edit) => edit.on,
+            Stage::Filter(filter) => filter.on,
+            Stage::Scrub(_) | Stage::Sample(_) => Where::Span,
+        }
+    }
+
+    /// Whether it may drop spans, log records or data points.
+    pub fn drops(&self, signal: Signal) -> bool {
         match self {
             Stage::Sample(_) => true,
-            Stage::Filter(filter) => filter.on == Where::Span,
+            Stage::Filter(filter) => filter.on == Where::Span || !signal.is_traces(),
             Stage::Edit(edit) => edit.may_drop,
             Stage::Scrub(_) => false,
         }
@@ -100,10 +110,11 @@ pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Program {
     /// Compiles a program from its data.
     pub fn compile(spec: &Json, lookups: Vec<Arc<Lookup>>) -> Outcome<Program> {
-        let spec = only(Some(spec), &["stages", "facts", "limits", "context"], "program")?;
+        let spec = only(Some(spec), &["stages", "facts", "limits", "context", "signal"], "program")?;
         let contexts = natural(spec.get("context"), "context")?;
         let mut keys = Keys::default();
         keys.lookups = lookups;
+        keys.signal = Signal::compile(spec.get("signal"))?;
         let (mut stages, mut rules) = (Vec::new(), 0);
         for stage in listed(spec.get("stages"), "stages")? {
             stages.push(match stage.get("kind").and_then(Json::as_str) {
@@ -114,15 +125,18 @@ impl Program {
                     Stage::Scrub(Box::new(scrub))
                 }
                 Some("filter") => Stage::Filter(Filter::compile(stage, &mut keys)?),
-                Some("sample") => Stage::Sample(Sample::compile(stage, &mut keys)?),
+                Some("sample") if keys.signal.is_traces() => Stage::Sample(Sample::compile(stage, &mut keys)?),
                 _ => return Err(format!("unknown stage {}", shown(stage.get("kind")))),
             });
         }
-        let facts = Facts::compile(spec.get("facts"), &mut keys)?;
+        let facts = match keys.signal {
+            Signal::Traces => Facts::compile(spec.get("facts"), &mut keys)?,
+            _ => Facts::none(given(spec, "facts"))?,
+        };
         let limits = limits(spec.get("limits"))?;
         Ok(Program {
             notes: notes(&stages),
-            drops: stages.iter().filter(|stage| stage.drops()).count(),
+            drops: stages.iter().filter(|stage| stage.drops(keys.signal)).count(),
             span_stages: span_stages(&stages),
             headers_use_context: stages
                 .iter()

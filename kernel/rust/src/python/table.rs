@@ -58,6 +58,13 @@ fn checked(early: Vec<Early>, program: &Program) -> PyResult<Vec<Condition>> {
     early.into_iter().map(|one| condition(one, size)).collect()
 }
 
+fn traces(program: &Program) -> PyResult<()> {
+    if program.keys.signal.is_traces() {
+        return Ok(());
+    }
+    Err(value_error("a table holds traces, not logs and metrics"))
+}
+
 /// See `contract.Table`.
 #[pyclass(frozen, name = "Table", module = "tailgate.kernel.rust._native")]
 pub struct PyTable {
@@ -73,6 +80,7 @@ impl PyTable {
         dropped: usize,
         early: Vec<Early>,
     ) -> PyResult<PyTable> {
+        traces(&program)?;
         let early = checked(early, &program)?;
         Ok(PyTable { table: Arc::new(Table::new(program, book, kept, dropped, early)) })
     }
@@ -168,6 +176,8 @@ impl PyTable {
         dropped_decisions: i64,
         early: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<u32> {
+        let mut programs = upgrades.values().map(Py::get).chain([program]);
+        programs.try_for_each(|one| traces(&one.program))?;
         let early = checked(conditions(early)?, &program.program)?;
         let (kept, dropped) = (at_least_0(kept_decisions), at_least_0(dropped_decisions));
         let programs = |program: &Py<PyProgram>| Arc::clone(&program.get().program);

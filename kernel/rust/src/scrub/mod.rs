@@ -9,6 +9,7 @@ mod pass;
 mod rule;
 mod sets;
 mod sieve;
+mod signals;
 mod symbols;
 mod tally;
 mod windows;
@@ -19,6 +20,7 @@ use crate::env::{SpanFields, Where};
 use crate::keys::Keys;
 use crate::program::Scratch;
 use crate::regex::Pattern;
+use crate::signal::Signal;
 use crate::spec::{given, listed, only, shown, text, Outcome};
 use crate::splice::Change;
 use crate::wire::{fields, Range, Reader};
@@ -30,21 +32,19 @@ use pass::Pass;
 use rule::{KeyRule, ValueRule};
 use tally::Summary;
 
-const POSITIONS: &[&str] = &[
-    "resource",
-    "scope",
-    "span",
-    "event",
-    "link",
-    "span_name",
-    "status",
-    "event_name",
-    "trace_state",
-    "scope_name",
-    "schema_url",
-];
+const SHARED: &[&str] = &["resource", "scope", "scope_name", "schema_url"];
 
-/// Which positions a stage looks at.
+/// The other positions of a signal.
+fn positions(signal: Signal) -> &'static [&'static str] {
+    match signal {
+        Signal::Traces => &["span", "event", "link", "span_name", "status", "event_name", "trace_state"],
+        Signal::Logs => &["log", "body", "severity_text", "event_name"],
+        Signal::Metrics => &["metric", "datapoint", "exemplar", "metric_name", "metric_description", "metric_unit"],
+    }
+}
+
+/// Which positions a stage looks at. Attributes of log records and metrics stand as `span`, of data points as `event`, of
+/// exemplars as `link`.
 #[derive(Debug, Clone, Copy)]
 struct Positions {
     resource: bool,
@@ -58,6 +58,11 @@ struct Positions {
     trace_state: bool,
     scope_name: bool,
     schema_url: bool,
+    body: bool,
+    severity_text: bool,
+    metric_name: bool,
+    metric_description: bool,
+    metric_unit: bool,
 }
 
 /// A compiled scrub stage.
@@ -98,7 +103,7 @@ impl Scrub {
     pub fn compile(spec: &Json, first: usize, known: &mut Keys) -> Outcome<Scrub> {
         let all = ["kind", "positions", "skip", "only", "allow", "keep", "keys", "values", "types", "summary", "forms"];
         let stage = only(Some(spec), &all, "scrub")?;
-        let positions = Positions::compile(stage.get("positions"))?;
+        let positions = Positions::compile(stage.get("positions"), known.signal)?;
         let pattern =
             |name: &str| given(stage, name).map(|one| text(Some(one), name).and_then(Pattern::new)).transpose();
         let (skip, limited) = (pattern("skip")?, pattern("only")?);
@@ -161,7 +166,8 @@ impl Scrub {
     pub fn on_spans(&self) -> bool {
         let at = self.positions;
         (self.rules() > 0 || self.summary.is_some())
-            && (at.span || at.event || at.link || at.span_name || at.status || at.event_name || at.trace_state)
+            && ([at.span, at.event, at.link, at.span_name, at.status, at.event_name, at.trace_state].contains(&true)
+                || [at.body, at.severity_text, at.metric_name, at.metric_description, at.metric_unit].contains(&true))
     }
 
     /// Memory for this stage in one scratch.
@@ -273,12 +279,18 @@ fn apply(work: &mut Work, index: usize, change: Change, new: &[u8]) {
     }
 }
 
-fn enumerated(varint: &[u8]) -> i32 {
+/// An enum by its varint.
+pub fn enumerated(varint: &[u8]) -> i32 {
     Reader::new(varint).varint().map_or(0, |bits| bits as i32)
 }
 
-/// Reads the fields of a span again, after some changed.
+/// Reads the fields of a span, log record or metric again, after some changed.
 pub fn reread(work: &Work, base: &[u8], span: &mut SpanFields) {
+    match work.attribute {
+        9 => {}
+        crate::log::ATTRIBUTES => return crate::log::reread(work, base, span),
+        _ => return crate::metric::reread(work, span),
+    }
     for item in work.items.iter().filter(|item| !item.attribute) {
         match item.number {
             3 => span.trace_state = item.body,
@@ -300,24 +312,30 @@ pub fn reread(work: &Work, base: &[u8], span: &mut SpanFields) {
 }
 
 impl Positions {
-    fn compile(spec: Option<&Json>) -> Outcome<Positions> {
+    fn compile(spec: Option<&Json>, signal: Signal) -> Outcome<Positions> {
         let given = listed(spec, "positions")?;
-        if let Some(unknown) = given.iter().find(|one| !one.as_str().is_some_and(|name| POSITIONS.contains(&name))) {
+        let known = |name: &str| SHARED.contains(&name) || positions(signal).contains(&name);
+        if let Some(unknown) = given.iter().find(|one| !one.as_str().is_some_and(known)) {
             return Err(format!("unknown position {}", shown(Some(unknown))));
         }
         let has = |name: &str| given.iter().any(|one| one.as_str() == Some(name));
         Ok(Positions {
             resource: has("resource"),
             scope: has("scope"),
-            span: has("span"),
-            event: has("event"),
-            link: has("link"),
+            span: has("span") || has("log") || has("metric"),
+            event: has("event") || has("datapoint"),
+            link: has("link") || has("exemplar"),
             span_name: has("span_name"),
             status: has("status"),
             event_name: has("event_name"),
             trace_state: has("trace_state"),
             scope_name: has("scope_name"),
             schema_url: has("schema_url"),
+            body: has("body"),
+            severity_text: has("severity_text"),
+            metric_name: has("metric_name"),
+            metric_description: has("metric_description"),
+            metric_unit: has("metric_unit"),
         })
     }
 }

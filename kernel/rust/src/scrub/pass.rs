@@ -11,7 +11,7 @@ use crate::keys::Keys;
 use crate::splice::{change_values, Change, Splice};
 use crate::value::{put_string, read, value_text, Value};
 use crate::walk::Form;
-use crate::wire::{fields, Range};
+use crate::wire::{fields, Field, Range};
 use crate::work::{key_value_parts, Item, Work};
 
 pub struct Pass<'a> {
@@ -21,11 +21,11 @@ pub struct Pass<'a> {
     pub known: &'a Keys,
 }
 
-fn whole(payload: &[u8]) -> Range {
+pub fn whole(payload: &[u8]) -> Range {
     Range { start: 0, end: payload.len() }
 }
 
-fn changed(written: bool) -> Change {
+pub fn changed(written: bool) -> Change {
     if written {
         Change::New
     } else {
@@ -199,7 +199,7 @@ impl Pass<'_> {
     }
 
     /// What `keep` and the rules of `keys` see of an `AnyValue`.
-    fn seen<'v>(&self, payload: &'v [u8]) -> Cow<'v, [u8]> {
+    pub fn seen<'v>(&self, payload: &'v [u8]) -> Cow<'v, [u8]> {
         match (read(payload), self.scrub.types) {
             (Value::Str(text), _) => text.into(),
             (value, Types::All) => go_text(value),
@@ -229,7 +229,7 @@ impl Pass<'_> {
     }
 
     /// An `AnyValue` by the text of what is no string, then by what is within it.
-    fn any_type(&mut self, payload: &[u8], out: &mut Vec<u8>) -> Change {
+    pub fn any_type(&mut self, payload: &[u8], out: &mut Vec<u8>) -> Change {
         let value = read(payload);
         if matches!(value, Value::Str(_)) {
             return self.any_value(payload, out);
@@ -246,7 +246,13 @@ impl Pass<'_> {
     }
 
     /// An `AnyValue`; `Drop` when what holds it is to be removed.
-    fn any_value(&mut self, payload: &[u8], out: &mut Vec<u8>) -> Change {
+    pub fn any_value(&mut self, payload: &[u8], out: &mut Vec<u8>) -> Change {
+        self.members(payload, out, false)
+    }
+
+    /// The same; maps at the top have `attributes`, or entries.
+    #[inline(always)]
+    pub fn members(&mut self, payload: &[u8], out: &mut Vec<u8>, attributes: bool) -> Change {
         let (mut splice, mut dropped) = (Splice::new(payload), false);
         let mut new = Vec::new();
         fields(payload, whole(payload), |field| {
@@ -259,6 +265,7 @@ impl Pass<'_> {
                 0x0a => self.text(content, &mut new),
                 0x3a if std::str::from_utf8(content).is_ok() => self.text(content, &mut new),
                 0x2a => self.array(content, &mut new),
+                0x32 if attributes => self.entries(content, &mut new),
                 0x32 => self.map(content, 1, &mut new),
                 _ => return,
             };
@@ -311,9 +318,23 @@ impl Pass<'_> {
     pub fn part(
         &mut self,
         payload: &[u8],
-        (attributes, with_attributes): (u32, bool),
+        attributes: (u32, bool),
         (text, with_text): (u32, bool),
         out: &mut Vec<u8>,
+    ) -> Change {
+        self.message(payload, attributes, out, |pass, field, content, new| {
+            (with_text && field.is(text)).then(|| pass.plain(content, new))
+        })
+    }
+
+    /// A message with attributes in one field, if they are wanted; `other` looks at the other fields.
+    #[inline(always)]
+    pub fn message(
+        &mut self,
+        payload: &[u8],
+        (attributes, with_attributes): (u32, bool),
+        out: &mut Vec<u8>,
+        mut other: impl FnMut(&mut Self, &Field, &[u8], &mut Vec<u8>) -> Option<Change>,
     ) -> Change {
         let (mut splice, mut new) = (Splice::new(payload), Vec::new());
         let outer = std::mem::take(&mut self.cache.tally);
@@ -328,8 +349,8 @@ impl Pass<'_> {
             new.clear();
             let change = if with_attributes && field.is(attributes) {
                 self.attribute(key_value_parts(content).0.of(content), content, &mut new)
-            } else if with_text && field.is(text) {
-                self.plain(content, &mut new)
+            } else if let Some(change) = other(self, &field, content, &mut new) {
+                change
             } else {
                 return;
             };

@@ -6,6 +6,10 @@ from array import array
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple, NotRequired, Protocol, TypedDict
 
+from .tallies import Early as Early
+from .tallies import TableStats as TableStats
+from .tallies import Tally as Tally
+
 _Bytes = bytes
 """For classes in which `bytes` is a property."""
 
@@ -133,38 +137,6 @@ VERDICT, RETENTION = 0, 1
 """The two label slots of a trace: the sampler's, and that of a stage after it."""
 
 
-class Tally(NamedTuple):
-    """Sums over traces."""
-
-    traces: int
-    spans: int
-    bytes: int
-
-
-class TableStats(NamedTuple):
-    """What a table holds now."""
-
-    traces: int
-    spans: int
-    held_bytes: int
-    headers: int
-    kept_decisions: int
-    dropped_decisions: int
-    early: int = 0
-    """Traces that satisfy an early condition, those that are out included."""
-
-
-class Early(NamedTuple):
-    """What must be so, all of it, for a trace to be given by `Table.early`."""
-
-    bits: Sequence[int]
-    """Positions in the mask."""
-    hashes: Sequence[tuple[bytes, int]] = ()
-    """(salt, most): the trace's `fnv` of the salt is at most that."""
-    randomness: int = 0
-    """The least that the trace's randomness may be."""
-
-
 Row = Sequence[tuple[str, _Bytes]]
 """Attributes: keys, each with a serialized AnyValue."""
 
@@ -285,12 +257,28 @@ class Filed(NamedTuple):
     """Spans of traces decided before, by verdict label, kept and dropped ones."""
 
 
+class Followed(NamedTuple):
+    """What became of log records that follow their traces."""
+
+    held: int
+    passed: Records | None
+    """To be sent on: those of traces that were kept, and those without a trace id."""
+    untraced: int
+    """How many have no trace id."""
+    late: dict[int, int]
+    """Log records of traces decided before, by verdict label, kept and dropped ones."""
+
+
 class Settled(NamedTuple):
     """What became of traces that were judged."""
 
     kept: Records | None
     tally: dict[int, Tally]
     """By verdict label, kept and dropped ones; those put back (label 0) are not in it."""
+    logs: dict[int, Records]
+    """By follower, the log records that followed those that are kept."""
+    followed: dict[int, int]
+    """Log records by verdict label, kept and dropped ones."""
 
 
 class Table(Protocol):
@@ -313,6 +301,15 @@ class Table(Protocol):
 
     def remember(self, records: Records) -> None:
         """Replace the labels remembered for these traces by those they have now."""
+
+    def follow(self, records: Records, now: int, follower: int = 0) -> Followed:
+        """Hold log records with their traces. `follower` (32 bits) tells whose they are when they come back."""
+
+    def unmatched(self, first_seen: int, limit: int) -> dict[int, Records]:
+        """Let go of log records, by follower, whose traces have not come; oldest traces first, at most `limit`."""
+
+    def next_unmatched(self) -> int | None:
+        """`first_seen` of the oldest trace of which only log records came."""
 
     def next_due(self) -> tuple[int | None, int | None]:
         """`first_seen` of the oldest trace held, and the earliest `now` at which a held trace's root came."""

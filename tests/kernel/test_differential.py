@@ -59,6 +59,13 @@ def records_of(records, bounds) -> Any:
     return counts, columns_of(records.columns()), records.requests(*bounds)
 
 
+def sent(records, bound) -> Any:
+    """Return everything that log records say, sent within these bounds."""
+    if records is None:
+        return None
+    return records.traces, records.spans, records.bytes, records.dropped, records.requests(*bound)
+
+
 bounds = st.tuples(st.sampled_from([0, 1, 2, 3, 100]), st.sampled_from([0, 1, 50, 120, 200, 1000]))
 
 
@@ -114,6 +121,7 @@ class Life:
         self.editions = [kernel.compile(later | {"stages": stages}, lookups) for stages in ([], later["stages"][:1])]
         self.early = early
         self.columns = []
+        self.logs = kernel.compile({"signal": "logs", "stages": [], "limits": spec["limits"], "context": 0})
 
     def step(self, step, now, data, choices, bound) -> Any:
         """Do one step; return everything that can be seen of it."""
@@ -123,6 +131,15 @@ class Life:
                 return records
             filed = self.table.file(records, now)
             return filed[:2], records_of(filed.late_kept, bound), filed.late
+        if step == "follow":
+            records = outcome(self.logs.digest, data)
+            if isinstance(records, str):
+                return records
+            followed = self.table.follow(records, now, choices[0] % 3)
+            return followed.held, sent(followed.passed, bound), followed.untraced, followed.late
+        if step == "unmatched":
+            gone = self.table.unmatched(now - choices[0], choices[1])
+            return {follower: sent(records, bound) for follower, records in gone.items()}
         if step in ("due", "heaviest", "early"):
             due, heaviest = (now - 2, now - choices[0], choices[1]), (now, 100 * choices[0], choices[1])
             arguments = {"due": due, "heaviest": heaviest, "early": choices[1:2]}[step]
@@ -152,6 +169,7 @@ class Life:
         except ValueError:
             return "put back"
         seen = [records_of(settled.kept, bound), {label: tuple(tally) for label, tally in settled.tally.items()}]
+        seen += [{follower: sent(records, bound) for follower, records in settled.logs.items()}, settled.followed]
         if settled.kept is not None:
             refined = self.later.refine(settled.kept)
             second = [numbers[choices[row % len(choices)] % len(numbers)] for row in range(refined.traces)]
@@ -164,11 +182,14 @@ class Life:
         """Return what the table says of itself."""
         programs_ = (self.program, self.later, *self.editions)
         counters = [(program.counters(), program.lookups()) for program in programs_]
-        return tuple(self.table.stats()), self.table.held_bytes, self.table.next_due(), counters
+        due = self.table.next_due(), self.table.next_unmatched()
+        return tuple(self.table.stats()), self.table.held_bytes, due, counters
 
 
+STEPS = ["file", "file", "file", "due", "heaviest", "early", "settle", "settle", "forget", "adopt"]
+STEPS += ["follow", "follow", "follow", "unmatched"]
 steps = st.tuples(
-    st.sampled_from(["file", "file", "file", "due", "heaviest", "early", "settle", "settle", "forget", "adopt"]),
+    st.sampled_from(STEPS),
     st.integers(0, 2),
     st.integers(0, 5),
     st.lists(st.integers(0, 6), min_size=2, max_size=5),
@@ -182,15 +203,17 @@ steps = st.tuples(
     later=programs(stages=2, valid=True),
     specs=st.lists(labels(), min_size=1, max_size=3),
     data=st.lists(requests_on_the_wire(), min_size=1, max_size=4),
+    logs=st.lists(requests_on_the_wire("logs"), min_size=1, max_size=2),
     course=st.lists(steps, max_size=14),
     early=early_conditions(),
 )
-def test_life_of_a_table(kernels, spec, later, specs, data, course, early):
-    """Filing, falling due, judging, labelling, refining, remembering, late spans, new rules, in any order: the same."""
+def test_life_of_a_table(kernels, spec, later, specs, data, logs, course, early):
+    """Filing, falling due, judging, labelling, refining, remembering, late spans, logs, new rules, in any order."""
     lives = [Life(kernel, spec, later, specs, early) for kernel in kernels]
     now = 0
     for name, wait, which, choices, bound in course:
         now += wait
-        seen = [life.step(name, now, data[which % len(data)], choices, bound) for life in lives]
+        of = logs if name == "follow" else data
+        seen = [life.step(name, now, of[which % len(of)], choices, bound) for life in lives]
         assert seen[0] == seen[1]
         assert lives[0].state() == lives[1].state()

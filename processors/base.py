@@ -228,6 +228,9 @@ class Decider(Protocol):
 
     facts: FactsSpec
 
+    def borrow(self, facts: FactsSpec) -> bool:
+        """Decide on these facts, those of the stage before, from now on; False when they lack some of its own."""
+
     def decide(self, records: Records) -> None:
         """Set the label of every trace that has none in the decider's slot."""
 

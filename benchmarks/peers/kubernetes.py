@@ -1,4 +1,4 @@
-"""An API server of Kubernetes with its controllers, etcd and kubectl, built from their public Go modules: `make e2e-kubernetes` runs them.
+"""An API server of Kubernetes, controllers, etcd and kubectl, built from their Go modules for `make e2e-kubernetes`.
 
 k8s.io/kubernetes replaces its staging modules by folders of its own repository, which `go install` does not accept. The
 same modules are published with numbers of their own (v1.37.1 is v0.37.1 there), so that one small module, with those

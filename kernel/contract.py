@@ -278,6 +278,8 @@ class Filed(NamedTuple):
     late_kept: Records | None
     late: dict[int, int]
     """Spans of traces decided before, by verdict label, kept and dropped ones."""
+    late_ages: dict[int, int]
+    """Those traces, by the whole seconds (rounded up) since they were settled."""
 
 
 class Settled(NamedTuple):
@@ -303,8 +305,11 @@ class Table(Protocol):
     def early(self, limit: int) -> Columns:
         """What satisfies an early condition, in the order in which it came to; it stays until settled."""
 
-    def settle(self, columns: Columns, verdicts: array[int], thresholds: array[int] | None) -> Settled:
-        """`verdicts` typecode I, `thresholds` typecode Q (None: 0). ValueError when lengths or labels are wrong."""
+    def settle(self, columns: Columns, verdicts: array[int], thresholds: array[int] | None, now: int = 0) -> Settled:
+        """`verdicts` typecode I, `thresholds` typecode Q (None: 0). ValueError when lengths or labels are wrong.
+
+        `now`, in ns as in `file`, is remembered for the ages of late spans.
+        """
 
     def remember(self, records: Records) -> None:
         """Replace the labels remembered for these traces by those they have now."""

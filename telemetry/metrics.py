@@ -12,6 +12,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 from .. import __version__
+from .derived import lost_samples, milliseconds_samples
 from .logs import RateLimited, get_logger
 from .samples import Sample
 
@@ -40,7 +41,8 @@ class MetricsPage:
     ) -> None:
         """`kernel` is the name of the one that runs; `process` adds the metrics `process_*`.
 
-        With `config.metrics.legacy_names` counters also stand under their name without `_total`.
+        With `config.metrics.legacy_names` counters also stand under their name without `_total`, and a histogram in
+        milliseconds as the collector has it.
         """
         self._sources = sources
         self._legacy_names = config.metrics.legacy_names
@@ -59,7 +61,11 @@ class MetricsPage:
         return encoder(self._registry), content_type
 
     def _read(self) -> list[Sample]:
-        return [self._build, _config_info(self._config.hash), *self._sources()]
+        samples = [self._build, _config_info(self._config.hash), *self._sources()]
+        samples.extend(lost_samples(samples))
+        if self._legacy_names:
+            samples.extend(milliseconds_samples(samples))
+        return samples
 
 
 def _build_info(kernel: str) -> Sample:
@@ -122,7 +128,7 @@ def _by_labels(samples: list[Sample]) -> dict[tuple[tuple[str, str], ...], float
     values: dict[tuple[tuple[str, str], ...], float] = {}
     for sample in samples:
         labels = tuple(sorted(sample.labels.items()))
-        before = values.get(labels, 0.0) if sample.kind == "counter" else 0.0
+        before = values.get(labels, 0.0) if sample.kind in ("counter", "unknown") else 0.0
         values[labels] = before + sample.value
     return values
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import sys
 
-from . import collector, kubernetes, rotel
+from . import collector, kubernetes, prometheus, rotel
 from .home import home
 
 COMPARED = {"collector": collector.build, "rotel": rotel.install}
-ON_DEMAND = {"kubernetes": kubernetes.build}  # no proxy to compare with: `make e2e-kubernetes` needs it
+ON_DEMAND = {"kubernetes": kubernetes.build, "prometheus": prometheus.build}
+"""No proxies to compare with: `make e2e-kubernetes` and `make e2e-prometheus` need them."""
 
 
 def main() -> int:

@@ -11,7 +11,8 @@ Query = tuple[str, str]
 Panel = tuple[str, str, str, list[Query]]
 
 JUDGED = f"otelcol_processor_tail_sampling_global_count_traces_sampled_total{{{W}}}"
-LATENCY = "otelcol_processor_tail_sampling_sampling_decision_timer_latency_milliseconds_bucket"
+TICK = "tailgate_decision_tick_seconds_bucket"
+LATE = "otelcol_processor_tail_sampling_sampling_late_span_age_seconds_bucket"
 AGE = "otelcol_processor_tail_sampling_sampling_trace_removal_age_seconds_bucket"
 
 
@@ -121,15 +122,21 @@ ROWS: dict[str, list[Panel]] = {
         ),
         (
             "Judging what is due, a tick",
-            "ms",
+            "s",
             "timeseries",
-            [(quantile(0.5, LATENCY), "median"), (quantile(0.99, LATENCY), "99 %")],
+            [(quantile(0.5, TICK), "median"), (quantile(0.99, TICK), "99 %")],
         ),
         (
             "How long traces are held",
             "s",
             "timeseries",
             [(quantile(0.5, AGE), "median"), (quantile(0.99, AGE), "99 %")],
+        ),
+        (
+            "How late spans come after the decision",
+            "s",
+            "timeseries",
+            [(quantile(0.5, LATE), "median"), (quantile(0.99, LATE), "99 %")],
         ),
         (
             "Judged early, or without a root",

@@ -134,7 +134,7 @@ def documented_rows() -> Iterator[list[str]]:
     for line in text(PAGE).splitlines():
         if line.startswith("| `"):
             row = cells(line)
-            if row[1] in ("counter", "gauge", "histogram"):
+            if row[1] in ("counter", "gauge", "histogram", "unknown"):
                 yield row
 
 

@@ -99,6 +99,7 @@ ROWS = (
     ({}, {"a": [("k", b"\x0a\x00")], "ab": []}),
 )
 """Rows of the two lookups."""
+HALF_SECOND = 500_000_000
 
 
 class Life:
@@ -121,10 +122,12 @@ class Life:
             records = outcome(self.program.digest, data)
             if isinstance(records, str):
                 return records
-            filed = self.table.file(records, now)
-            return filed[:2], records_of(filed.late_kept, bound), filed.late
+            filed = self.table.file(records, now * HALF_SECOND)
+            return filed[:2], records_of(filed.late_kept, bound), filed.late, filed.late_ages
         if step in ("due", "heaviest", "early"):
-            due, heaviest = (now - 2, now - choices[0], choices[1]), (now, 100 * choices[0], choices[1])
+            now, earlier = now * HALF_SECOND, (now - 2) * HALF_SECOND
+            due = (earlier, now - choices[0] * HALF_SECOND, choices[1])
+            heaviest = (now, 100 * choices[0], choices[1])
             arguments = {"due": due, "heaviest": heaviest, "early": choices[1:2]}[step]
             self.columns.append(getattr(self.table, step)(*arguments))
             return columns_of(self.columns[-1])
@@ -140,15 +143,15 @@ class Life:
             return epoch, self.table.epochs()
         if step == "forget":
             return len(self.columns.pop(0).masks) if self.columns else None
-        return self._settle(choices, bound) if self.columns else None
+        return self._settle(now, choices, bound) if self.columns else None
 
-    def _settle(self, choices, bound) -> Any:
+    def _settle(self, now, choices, bound) -> Any:
         columns = self.columns.pop(0)
         numbers = [0, *self.labels]
         verdicts = [numbers[choices[row % len(choices)] % len(numbers)] for row in range(columns.count)]
         thresholds = [choices[(row + 1) % len(choices)] << 53 for row in range(columns.count)]
         try:
-            settled = self.table.settle(columns, array("I", verdicts), array("Q", thresholds))
+            settled = self.table.settle(columns, array("I", verdicts), array("Q", thresholds), now * HALF_SECOND)
         except ValueError:
             return "put back"
         seen = [records_of(settled.kept, bound), {label: tuple(tally) for label, tally in settled.tally.items()}]

@@ -89,8 +89,12 @@ impl PyTable {
         for (label, spans) in filed.late {
             late.set_item(label, spans)?;
         }
+        let ages = PyDict::new(py);
+        for (seconds, traces) in filed.late_ages {
+            ages.set_item(seconds, traces)?;
+        }
         let kept = filed.late_kept.map(PyRecords::new);
-        FILED.get(py)?.call1((filed.held_spans, filed.new_traces, kept, late))
+        FILED.get(py)?.call1((filed.held_spans, filed.new_traces, kept, late, ages))
     }
 
     /// The oldest traces that are due, at most `limit`; the table keeps them until `settle`.
@@ -113,12 +117,14 @@ impl PyTable {
     }
 
     /// Let go of the rows' traces; those whose label keeps come back, label 0 puts back.
+    #[pyo3(signature = (columns, verdicts, thresholds, now=0))]
     fn settle<'py>(
         &self,
         py: Python<'py>,
         columns: &PyColumns,
         verdicts: &Bound<'_, PyAny>,
         thresholds: Option<&Bound<'_, PyAny>>,
+        now: i64,
     ) -> PyResult<Bound<'py, PyAny>> {
         let given: Vec<u32> = numbers(verdicts)?;
         let thresholds: Option<Vec<u64>> = thresholds.map(numbers).transpose()?;
@@ -133,7 +139,7 @@ impl PyTable {
         let book = &self.table.book;
         let known = |number: u32| book.check(number).ok_or_else(|| value_error(format!("there is no label {number}")));
         let verdicts = given.into_iter().map(known).collect::<PyResult<Vec<_>>>()?;
-        let settled = py.detach(|| self.table.settle(&mut columns.out(), &verdicts, &thresholds));
+        let settled = py.detach(|| self.table.settle(&mut columns.out(), &verdicts, &thresholds, now));
         let settled = settled.map_err(value_error)?;
         let tally = PyDict::new(py);
         for (label, sums) in settled.tally {

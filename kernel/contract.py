@@ -6,6 +6,8 @@ from array import array
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple, NotRequired, Protocol, TypedDict
 
+from .meters import Meter
+
 _Bytes = bytes
 """For classes in which `bytes` is a property."""
 
@@ -84,7 +86,7 @@ class Sample(TypedDict):
 
 
 Stage = Mapping[str, Any]
-"""An `Edit`, `Scrub`, `Filter` or `Sample` (conditions stand under the key `if`)."""
+"""An `Edit`, `Scrub`, `Filter`, `Sample` or `meters.Measure` (conditions stand under the key `if`)."""
 
 
 class FactsSpec(TypedDict):
@@ -254,6 +256,9 @@ class Records(Protocol):
     def dropped(self) -> list[int]:
         """Spans that each `filter` on spans and each `sample` dropped on this walk, in the order of the stages."""
 
+    def measure(self, now: int) -> None:
+        """Count in its meters what the walk has noted, stage by stage; a second call does nothing. `now` in ns."""
+
     def request(self) -> _Bytes:
         """Of `digest`: the whole request after the stages; the very object that came in if nothing changed."""
 
@@ -368,11 +373,14 @@ class Kernel(Protocol):
     def name(self) -> str:
         """`reference` or `rust`."""
 
-    def compile(self, spec: ProgramSpec, lookups: Sequence[Lookup] = ()) -> Program:
-        """A program that looks up in these tables, by their place. Raises `BadProgram`."""
+    def compile(self, spec: ProgramSpec, lookups: Sequence[Lookup] = (), meters: Sequence[Meter] = ()) -> Program:
+        """A program that looks up in these tables and counts in these meters, by place. Raises `BadProgram`."""
 
     def lookup(self) -> Lookup:
         """Return a new, empty table to look up in."""
+
+    def meter(self, spec: Mapping[str, Any]) -> Meter:
+        """Return a new meter without series. Raises `BadProgram`."""
 
     def labels(self) -> LabelBook:
         """Return a new, empty book."""

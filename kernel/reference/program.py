@@ -11,6 +11,7 @@ from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from ..contract import BadProgram, Lookup, Malformed, ProgramSpec, Records
+from ..meters import Meter
 from .diagnosis import diagnose
 from .drop import Filter, Sample
 from .edit import Edit
@@ -18,6 +19,8 @@ from .facts import FactsProgram
 from .levels import RESOURCE, SCOPE, SPAN, Level
 from .limits import Limits
 from .lookup import compiling
+from .measure import Measure
+from .meter import ReferenceMeter
 from .records import ReferenceRecords
 from .scrub import Scrub
 from .spec import listed, natural, only
@@ -28,14 +31,15 @@ from .wire import split
 class ReferenceProgram:
     """See `contract.Program`. Raises `BadProgram`."""
 
-    def __init__(self, spec: ProgramSpec, lookups: Sequence[Lookup] = ()) -> None:
+    def __init__(self, spec: ProgramSpec, lookups: Sequence[Lookup] = (), meters: Sequence[Meter] = ()) -> None:
         self.tables = len(lookups)
+        self._meters = [_own(meter) for meter in meters]
         compiling(lookups, lambda: self._compile(spec))
 
     def _compile(self, spec: ProgramSpec) -> None:
         only(spec, {"stages", "facts", "limits", "context"}, "program")
         contexts = natural(spec.get("context"), "context")
-        self.stages = [_stage(stage, contexts) for stage in listed(spec.get("stages"), "stages")]
+        self.stages = [_stage(stage, contexts, self._meters) for stage in listed(spec.get("stages"), "stages")]
         self.rules = sum(stage.rules for stage in self.stages)
         self.drops = sum(stage.drops for stage in self.stages)
         self.facts = FactsProgram(spec.get("facts"))
@@ -54,7 +58,7 @@ class ReferenceProgram:
         whole = walk.request(request)
         self._count(walk)
         return ReferenceRecords(
-            self, walk.traces(), walk.entries, None, request if whole == request else whole, walk.dropped
+            self, walk.traces(), walk.entries, None, request if whole == request else whole, walk.dropped, walk.noted
         )
 
     def refine(self, records: Records) -> ReferenceRecords:
@@ -76,7 +80,7 @@ class ReferenceProgram:
         self._count(walk)
         before = {row.trace_id: row for row in held}
         rows = [replace(before[trace.trace_id], facts=trace.facts) for trace in walk.traces()]
-        return ReferenceRecords(self, rows, walk.entries, records.book, None, walk.dropped)
+        return ReferenceRecords(self, rows, walk.entries, records.book, None, walk.dropped, walk.noted)
 
     def drop_index(self, number: int) -> int:
         """Return which of the stages that drop spans stage `number` is."""
@@ -103,7 +107,13 @@ class ReferenceProgram:
             self._counters = [mine + its for mine, its in zip(self._counters, walk.counters, strict=True)]
 
 
-def _stage(stage: Any, contexts: int) -> Edit | Scrub | Filter | Sample:
+def _own(meter: Meter) -> ReferenceMeter:
+    if not isinstance(meter, ReferenceMeter):
+        raise TypeError(f"no meter of this kernel: {meter!r}")
+    return meter
+
+
+def _stage(stage: Any, contexts: int, meters: Sequence[ReferenceMeter]) -> Edit | Scrub | Filter | Sample | Measure:
     kind = stage.get("kind") if isinstance(stage, dict) else None
     if kind == "edit":
         return Edit(stage, contexts)
@@ -113,4 +123,6 @@ def _stage(stage: Any, contexts: int) -> Edit | Scrub | Filter | Sample:
         return Filter(stage)
     if kind == "sample":
         return Sample(stage)
+    if kind == "measure":
+        return Measure(stage, meters)
     raise BadProgram(f"unknown stage {kind!r}")

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from .facts import Facts
 from .levels import RESOURCE, SCOPE, SPAN, Level, View
+from .measure import Measure
+from .meter import Noted
 from .operands import TRACE_ID
 from .records import Entry, Trace
 from .wire import is_len, join, last_payload, replaced, split
@@ -31,8 +33,14 @@ class Walk:
         self._stages: list[Callable[[View, Level], Level | None]] = []
         self._seen = 0
         first = 0
+        self.noted: list[Noted] = []
+        """For each stage that measures."""
         for stage in program.stages:
-            self._stages.append(stage.bind(context, self.counters, first))
+            if isinstance(stage, Measure):
+                self.noted.append(Noted(stage.meter))
+                self._stages.append(stage.noting(self.noted[-1]))
+            else:
+                self._stages.append(stage.bind(context, self.counters, first))
             first += stage.rules
 
     def request(self, request: bytes) -> bytes:

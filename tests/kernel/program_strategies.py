@@ -272,6 +272,27 @@ _subjects = st.one_of(
 _values = st.sampled_from(["0", "1", "-1", "5", "90", "1000000", "500000", "12000000", str(10**36), str(-(10**36))])
 
 
+def measures() -> st.SearchStrategy[dict[str, Any]]:
+    """Return a stage that notes spans for one of the two meters that programs know."""
+    return st.fixed_dictionaries(
+        {"kind": st.just("measure"), "in": st.integers(0, 1), "count": st.booleans(), "exemplars": st.booleans()}
+    )
+
+
+def meters() -> st.SearchStrategy[list[dict[str, Any]]]:
+    """Return the two meters that programs know: of spans, and of requests between services."""
+    default = st.one_of(st.none(), st.sampled_from(["", "none", "é" * 200]))
+    part = st.fixed_dictionaries({"of": st.lists(operands("span"), max_size=2), "default": default})
+    few = st.integers(0, 3)
+    bounds_ = st.lists(st.sampled_from([0, 1, 5, 10**9, 2**64 - 1]), unique=True, max_size=3).map(sorted)
+    common = {"by": st.lists(part, max_size=3), "bounds": bounds_, "series": few, "groups": few}
+    spans = st.fixed_dictionaries({"kind": st.just("spans"), "exemplars": few, **common})
+    pairing = {"service": part, "peer": part, "database": part, "ttl": few, "items": few}
+    virtual = st.sampled_from(["none", "plain", "labelled"])
+    edges = st.fixed_dictionaries({"kind": st.just("edges"), "virtual": virtual, **pairing, **common})
+    return st.tuples(spans, edges).map(list)
+
+
 @st.composite
 def programs(draw: Draw, stages: int = 3, valid: bool = False) -> Any:
     """Return a program; with `valid` one that surely compiles."""
@@ -280,8 +301,9 @@ def programs(draw: Draw, stages: int = 3, valid: bool = False) -> Any:
     number = st.fixed_dictionaries(
         {"value": st.one_of(st.none(), operands("span")), "if": st.one_of(st.none(), conditions(valid=valid))}
     )
+    stage = st.one_of(edits(valid), scrubs(valid), drops(valid), measures())
     return {
-        "stages": draw(st.lists(st.one_of(edits(valid), scrubs(valid), drops(valid)), min_size=1, max_size=stages)),
+        "stages": draw(st.lists(stage, min_size=1, max_size=stages)),
         "facts": {
             "leaves": draw(st.lists(conditions(valid=valid), max_size=3)),
             "numbers": draw(st.lists(number, min_size=2, max_size=2)),

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from program_strategies import early_conditions, labels, programs, tables
+from program_strategies import early_conditions, labels, meters, programs, tables
 from tailgate.kernel import BadProgram, Malformed, OverLimit
 from wire_strategies import examples, mutated, requests_on_the_wire
 
@@ -63,13 +63,16 @@ bounds = st.tuples(st.sampled_from([0, 1, 2, 3, 100]), st.sampled_from([0, 1, 50
 
 
 @examples(250)
-@given(spec=programs(), data=st.one_of(requests_on_the_wire(), mutated()), bound=bounds, rows=tables())
-def test_digest(kernels, spec, data, bound, rows):
+@given(
+    spec=programs(), data=st.one_of(requests_on_the_wire(), mutated()), bound=bounds, rows=tables(), measured=meters()
+)
+def test_digest(kernels, spec, data, bound, rows, measured):
     """Same accept or reject, same request, same facts, same counters, same requests on the way out."""
     results = []
     for kernel in kernels:
         lookups = filled(kernel, rows)
-        program = outcome(kernel.compile, spec, lookups)
+        counted = [kernel.meter(one) for one in measured]
+        program = outcome(kernel.compile, spec, lookups, counted)
         if program == "BadProgram":
             results.append(program)
             continue
@@ -77,7 +80,9 @@ def test_digest(kernels, spec, data, bound, rows):
         if isinstance(records, str):
             results.append((records, program.counters()))
         else:
-            results.append((records.request(), records_of(records, bound), program.counters()))
+            records.measure(2)
+            seen = [(meter.series(), meter.stats()) for meter in counted]
+            results.append((records.request(), records_of(records, bound), program.counters(), seen))
             assert (records.request() == data) is (records.request() is data)
             lookups[0].update(rows[2])
             results.append((program.digest(data, ["one"]).request(), program.lookups(), len(lookups[0])))
@@ -105,14 +110,16 @@ HALF_SECOND = 500_000_000
 class Life:
     """A table with its program on one kernel, driven by the same steps as the other's."""
 
-    def __init__(self, kernel, spec, later, specs, early):
+    def __init__(self, kernel, spec, later, specs, early, measured):
         lookups = filled(kernel, ROWS)
-        self.program, self.later = kernel.compile(spec, lookups), kernel.compile(later, lookups)
+        self.meters = [kernel.meter(one) for one in measured]
+        self.program, self.later = (kernel.compile(one, lookups, self.meters) for one in (spec, later))
         self.book = kernel.labels()
         self.labels = [self.book.add(label) for label in specs]
         self.table = kernel.table(self.program, self.book, 2, 2, early)
         # Programs that the table goes on with: the same facts, without and with stages that what is held has not seen.
-        self.editions = [kernel.compile(later | {"stages": stages}, lookups) for stages in ([], later["stages"][:1])]
+        editions = ([], later["stages"][:1])
+        self.editions = [kernel.compile(later | {"stages": stages}, lookups, self.meters) for stages in editions]
         self.early = early
         self.columns = []
 
@@ -123,6 +130,7 @@ class Life:
             if isinstance(records, str):
                 return records
             filed = self.table.file(records, now * HALF_SECOND)
+            records.measure(now)
             return filed[:2], records_of(filed.late_kept, bound), filed.late, filed.late_ages
         if step in ("due", "heaviest", "early"):
             now, earlier = now * HALF_SECOND, (now - 2) * HALF_SECOND
@@ -143,6 +151,10 @@ class Life:
             return epoch, self.table.epochs()
         if step == "forget":
             return len(self.columns.pop(0).masks) if self.columns else None
+        if step == "meters":
+            for meter in self.meters:
+                meter.advance(now)
+            return [meter.forget(now - choices[0]) for meter in self.meters]
         return self._settle(now, choices, bound) if self.columns else None
 
     def _settle(self, now, choices, bound) -> Any:
@@ -159,6 +171,7 @@ class Life:
             refined = self.later.refine(settled.kept)
             second = [numbers[choices[row % len(choices)] % len(numbers)] for row in range(refined.traces)]
             refined.label(1, array("I", second))
+            refined.measure(now)
             self.table.remember(refined)
             seen.append(records_of(refined, bound))
         return seen
@@ -167,11 +180,14 @@ class Life:
         """Return what the table says of itself."""
         programs_ = (self.program, self.later, *self.editions)
         counters = [(program.counters(), program.lookups()) for program in programs_]
-        return tuple(self.table.stats()), self.table.held_bytes, self.table.next_due(), counters
+        measured = [(meter.series(), meter.stats()) for meter in self.meters]
+        return tuple(self.table.stats()), self.table.held_bytes, self.table.next_due(), counters, measured
 
 
 steps = st.tuples(
-    st.sampled_from(["file", "file", "file", "due", "heaviest", "early", "settle", "settle", "forget", "adopt"]),
+    st.sampled_from(
+        ["file", "file", "file", "due", "heaviest", "early", "settle", "settle", "forget", "adopt", "meters"]
+    ),
     st.integers(0, 2),
     st.integers(0, 5),
     st.lists(st.integers(0, 6), min_size=2, max_size=5),
@@ -187,10 +203,11 @@ steps = st.tuples(
     data=st.lists(requests_on_the_wire(), min_size=1, max_size=4),
     course=st.lists(steps, max_size=14),
     early=early_conditions(),
+    measured=meters(),
 )
-def test_life_of_a_table(kernels, spec, later, specs, data, course, early):
+def test_life_of_a_table(kernels, spec, later, specs, data, course, early, measured):
     """Filing, falling due, judging, labelling, refining, remembering, late spans, new rules, in any order: the same."""
-    lives = [Life(kernel, spec, later, specs, early) for kernel in kernels]
+    lives = [Life(kernel, spec, later, specs, early, measured) for kernel in kernels]
     now = 0
     for name, wait, which, choices, bound in course:
         now += wait

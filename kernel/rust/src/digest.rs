@@ -6,6 +6,7 @@ use crate::edit::Around;
 use crate::env::{Env, SpanFields, SpanView, Where};
 use crate::header::{compute, memo_key, Header};
 use crate::index::{trace_id, TraceIndex};
+use crate::meter::Noted;
 use crate::program::{Program, Scratch, Stage};
 use crate::rows::Rows;
 use crate::walk::{self, check_attributes, owner, Limit, Limits, Refusal, Walked, RESOURCE_SPANS, SCOPE_SPANS};
@@ -39,6 +40,8 @@ pub struct Digested {
     /// Spans that were dropped: by stage that may do so, and their places in the request.
     pub dropped: Vec<u64>,
     pub gone: Vec<u32>,
+    /// For each stage that measures.
+    pub noted: Vec<Noted>,
 }
 
 /// The parts of a `ResourceSpans` or `ScopeSpans`.
@@ -181,6 +184,7 @@ impl<'a> Walk<'a> {
             }
         }
         self.out.dropped = std::mem::take(&mut self.scratch.dropped);
+        self.out.noted = self.scratch.noted.iter_mut().map(Noted::take).collect();
         Ok(self.out)
     }
 
@@ -295,6 +299,11 @@ pub fn one_span(
                 }
             }
             Some(Stage::Scrub(scrub)) => scrub.span(base, &mut fields, (index, &program.keys), scratch),
+            Some(Stage::Measure(measure)) => {
+                let (resource, scope) = (place.resource.level(index), place.scope.level(index));
+                let span = Some(SpanView { work: &scratch.work, base, fields: &fields });
+                measure.note(&Env { resource, scope, span, event: None }, &mut scratch.noted);
+            }
             Some(stage) if !crate::drop::passes(program, (index, stage), place, base, &mut fields, scratch) => {
                 scratch.gone = true;
                 break;

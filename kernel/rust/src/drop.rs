@@ -82,7 +82,7 @@ pub fn passes(
             !filter.drops(&Env { resource, scope, span, event: None })
         }
         Stage::Sample(sample) => sample.keeps(&mut scratch.work, base, fields),
-        Stage::Scrub(_) => true,
+        Stage::Scrub(_) | Stage::Measure(_) => true,
     };
     if !kept {
         let before = program.stages.iter().take(index).filter(|stage| stage.drops()).count();

@@ -173,7 +173,7 @@ fn run(
                 edit.apply(work, base, &mut SpanFields::default(), &around, &mut scratch.text);
             }
         }
-        Stage::Edit(_) | Stage::Filter(_) | Stage::Sample(_) => {}
+        Stage::Edit(_) | Stage::Filter(_) | Stage::Sample(_) | Stage::Measure(_) => {}
         Stage::Scrub(scrub) => {
             scrub.header(work, base, (on, &program.keys), scratch, index);
         }

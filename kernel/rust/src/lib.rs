@@ -21,6 +21,7 @@ mod index;
 mod keys;
 mod labels;
 mod lookup;
+mod meter;
 mod ottl;
 mod outgoing;
 mod program;

@@ -12,6 +12,7 @@ use crate::facts::Facts;
 use crate::header::Memo;
 use crate::keys::Keys;
 use crate::lookup::Lookup;
+use crate::meter::{Measure, Meter, Noted};
 use crate::sample::Sample;
 use crate::scrub::{self, Scrub};
 use crate::spec::{listed, natural, only, shown, Outcome};
@@ -23,6 +24,7 @@ pub enum Stage {
     Scrub(Box<Scrub>),
     Filter(Filter),
     Sample(Sample),
+    Measure(Box<Measure>),
 }
 
 impl Stage {
@@ -32,7 +34,7 @@ impl Stage {
             Stage::Sample(_) => true,
             Stage::Filter(filter) => filter.on == Where::Span,
             Stage::Edit(edit) => edit.may_drop,
-            Stage::Scrub(_) => false,
+            Stage::Scrub(_) | Stage::Measure(_) => false,
         }
     }
 }
@@ -43,8 +45,9 @@ pub struct Program {
     pub facts: Facts,
     pub limits: Limits,
     pub notes: Notes,
-    /// How many stages may drop spans.
+    /// How many stages may drop spans, and how many measure them.
     pub drops: usize,
+    pub measures: usize,
     /// The stages that touch spans, by their place.
     pub span_stages: Vec<usize>,
     /// Whether headers depend on the values that come with a request.
@@ -67,6 +70,8 @@ pub struct Scratch {
     pub gone: bool,
     /// Spans of this request that were dropped, by stage that may do so.
     pub dropped: Vec<u64>,
+    /// For each stage that measures.
+    pub noted: Vec<Noted>,
     pub text: Vec<u8>,
     pub key: Vec<u8>,
     /// As `Program::counters`, of this request.
@@ -99,12 +104,12 @@ pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Program {
     /// Compiles a program from its data.
-    pub fn compile(spec: &Json, lookups: Vec<Arc<Lookup>>) -> Outcome<Program> {
+    pub fn compile(spec: &Json, lookups: Vec<Arc<Lookup>>, meters: Vec<Arc<Meter>>) -> Outcome<Program> {
         let spec = only(Some(spec), &["stages", "facts", "limits", "context"], "program")?;
         let contexts = natural(spec.get("context"), "context")?;
         let mut keys = Keys::default();
-        keys.lookups = lookups;
-        let (mut stages, mut rules) = (Vec::new(), 0);
+        (keys.lookups, keys.meters) = (lookups, meters);
+        let (mut stages, mut rules, mut measures) = (Vec::new(), 0, 0);
         for stage in listed(spec.get("stages"), "stages")? {
             stages.push(match stage.get("kind").and_then(Json::as_str) {
                 Some("edit") => Stage::Edit(Edit::compile(stage, contexts, &mut keys)?),
@@ -115,6 +120,10 @@ impl Program {
                 }
                 Some("filter") => Stage::Filter(Filter::compile(stage, &mut keys)?),
                 Some("sample") => Stage::Sample(Sample::compile(stage, &mut keys)?),
+                Some("measure") => {
+                    measures += 1;
+                    Stage::Measure(Box::new(Measure::compile(stage, measures - 1, &mut keys)?))
+                }
                 _ => return Err(format!("unknown stage {}", shown(stage.get("kind")))),
             });
         }
@@ -123,6 +132,7 @@ impl Program {
         Ok(Program {
             notes: notes(&stages),
             drops: stages.iter().filter(|stage| stage.drops()).count(),
+            measures,
             span_stages: span_stages(&stages),
             headers_use_context: stages
                 .iter()
@@ -150,6 +160,8 @@ impl Program {
         scratch.counts.resize(self.counters.len(), 0);
         scratch.dropped.clear();
         scratch.dropped.resize(self.drops, 0);
+        scratch.noted.iter_mut().for_each(Noted::clear);
+        scratch.noted.resize_with(self.measures, Noted::default);
         if scratch.scrub.len() != self.stages.len() {
             scratch.scrub = self
                 .stages
@@ -194,7 +206,7 @@ fn on_spans(stage: &Stage) -> bool {
     match stage {
         Stage::Edit(edit) => edit.on >= Where::Span,
         Stage::Scrub(scrub) => scrub.on_spans(),
-        Stage::Filter(_) | Stage::Sample(_) => true,
+        Stage::Filter(_) | Stage::Sample(_) | Stage::Measure(_) => true,
     }
 }
 

@@ -93,6 +93,7 @@ impl Kept {
             labels: Mutex::new(self.labels),
             book: Some(Arc::clone(book)),
             dropped: Vec::new(),
+            noted: Mutex::default(),
             origin: None,
         })
     }

@@ -47,7 +47,9 @@ class ScrubRule(TypedDict):
     pattern: str
     action: dict[str, Any]
     group: NotRequired[int]
-    check: NotRequired[str | None]
+    check: NotRequired[str | Mapping[str, Any] | None]
+    near: NotRequired[Mapping[str, Any] | None]
+    skip: NotRequired[str | None]
 
 
 class Scrub(TypedDict):

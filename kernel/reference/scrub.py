@@ -54,6 +54,7 @@ class Scrub:
         self.rules = self.first_form + len(self.forms)
         self._key_rule = lru_cache(4096)(self._find_key_rule)
         self._short = lru_cache(4096)(self._through_rules)
+        self.skipped = lru_cache(4096)(self.skipped_rules) if any(rule.skip for rule in self.values) else None
 
     def bind(self, context: object, counters: list[int], first: int) -> Callable[[View, Level], Level]:
         """Return the stage for one request; it counts replacements in `counters` from position `first` on."""
@@ -84,13 +85,19 @@ class Scrub:
     def _find_key_rule(self, key: bytes) -> int | None:
         return next((index for index, rule in enumerate(self.keys) if rule.pattern.search(key)), None)
 
-    def through_rules(self, content: bytes) -> tuple[bytes | None, Sequence[tuple[int, int]]]:
-        """Return the text after all `values` rules (None: dropped), and (rule, matches) of those that replaced."""
-        return self._short(content) if len(content) <= _CACHED else self._through_rules(content)
+    def skipped_rules(self, key: bytes) -> frozenset[int]:
+        """Return the indexes of the `values` rules that leave a top-level attribute with this key alone."""
+        return frozenset(index for index, rule in enumerate(self.values) if rule.is_skipped(key))
 
-    def _through_rules(self, content: bytes) -> tuple[bytes | None, Sequence[tuple[int, int]]]:
+    def through_rules(self, content: bytes, skipped: frozenset[int]) -> tuple[bytes | None, Sequence[tuple[int, int]]]:
+        """Return the text after the other `values` rules (None: dropped), and (rule, matches) of what they replaced."""
+        return (self._short if len(content) <= _CACHED else self._through_rules)(content, skipped)
+
+    def _through_rules(self, content: bytes, skipped: frozenset[int]) -> tuple[bytes | None, Sequence[tuple[int, int]]]:
         counted = []
         for index, rule in enumerate(self.values):
+            if index in skipped:
+                continue
             new, matches = rule.apply(content)
             if matches:
                 counted.append((index, matches))
@@ -111,6 +118,7 @@ class _Walk:
         self._scrub = scrub
         self._counters = counters
         self._first = first
+        self._skipped: frozenset[int] = frozenset()
 
     def level(self, level: Level) -> Level:
         """Return the resource, scope or span without what the rules find."""
@@ -155,7 +163,7 @@ class _Walk:
         return replaced(one, self._string(one.payload) or b"")
 
     def _string(self, content: bytes) -> bytes | None:
-        new, counted = self._scrub.through_rules(content)
+        new, counted = self._scrub.through_rules(content, self._skipped)
         for index, matches in counted:
             self._counters[self._first + self._scrub.first_key + len(self._scrub.keys) + index] += matches
         return new
@@ -178,7 +186,10 @@ class _Walk:
         if scrub.keep is not None and scrub.keep.search(scrub.text(pair_of(pair)[1]).encode()):
             tally.allowed.append(key)
             return pair
+        if scrub.skipped is not None:
+            self._skipped = scrub.skipped(key)
         new = self._pair(key, pair, self._any_type if scrub.types == "all" else self._any_value)
+        self._skipped = frozenset()
         if new is not None and scrub.key_rule(key) is None:
             new = self._formed(key, new, system)
         if new is None:

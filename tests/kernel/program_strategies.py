@@ -54,7 +54,16 @@ CHECKS = [
     "ipv6",
     "public_ipv6",
 ]
-CHECKS += ["basic_credentials"]
+CHECKS += ["basic_credentials", "github_token"]
+WITH_PARAMETERS = [
+    {"digits": "luhn", "drop": " -."},
+    {"digits": "verhoeff", "last": 3},
+    {"digits": "mod_11_10", "pad": 4, "replace": [["A", "1"]]},
+    {"digits": "sums", "alphabet": "ETSC01289", "sums": [{"weights": [3, 1], "mod": 3}]},
+    {"digits": "sums", "sums": [{"weights": [2, 1], "mod": 4, "map": "0E-2", "at": 1}]},
+    {"entropy": 150, "kinds": 1, "changes": 1},
+    {"entropy": 250},
+]
 RANK = {"resource": 0, "scope": 1, "span": 2, "event": 3}
 
 names = st.sampled_from(KEYS)
@@ -231,10 +240,14 @@ def scrubs(draw: Draw, valid: bool) -> dict[str, Any]:
     """Return a scrub stage."""
     key_rules = st.fixed_dictionaries({"pattern": patterns(valid), "action": replacements})
     grouped = st.sampled_from(GROUPED)
-    checks, group = st.sampled_from(CHECKS), st.integers(0, 1)
+    checks, group = st.sampled_from([*CHECKS, *WITH_PARAMETERS]), st.integers(0, 1)
+    near = st.fixed_dictionaries({"pattern": patterns(valid), "within": _naturals})
+    more = {"near": st.one_of(st.none(), near), "skip": st.one_of(st.none(), patterns(valid))}
     value_rules = st.one_of(
-        st.fixed_dictionaries({"pattern": patterns(valid), "action": replacements, "check": checks}),
-        st.fixed_dictionaries({"pattern": grouped, "action": replacements, "check": checks, "group": group}),
+        st.fixed_dictionaries({"pattern": patterns(valid), "action": replacements, "check": checks}, optional=more),
+        st.fixed_dictionaries(
+            {"pattern": grouped, "action": replacements, "check": checks, "group": group}, optional=more
+        ),
     )
     everywhere = st.just(EVERYWHERE)
     optional = st.fixed_dictionaries(

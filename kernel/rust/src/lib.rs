@@ -8,6 +8,7 @@ mod columns;
 mod compare;
 mod convert;
 mod digest;
+mod digits;
 mod drop;
 mod edit;
 mod env;

@@ -99,6 +99,8 @@ pub struct Cache {
     pub tally: Tally,
     /// The database that the message is about, where forms are wanted.
     pub system: Vec<u8>,
+    /// Of the attribute that is looked at, where rules ask for it.
+    pub key: Option<Vec<u8>>,
     seed: u64,
     short: Places,
     long: Places,
@@ -129,6 +131,7 @@ impl Cache {
             matcher: matcher.cache(),
             tally: Tally::default(),
             system: Vec::new(),
+            key: None,
             seed: RandomState::default().hash_one(0),
             short: Places::new(4096, SHORT),
             long: Places::new(1024, LONG),

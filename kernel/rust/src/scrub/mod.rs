@@ -5,6 +5,7 @@ mod cache;
 mod coarse;
 mod form;
 mod matcher;
+mod near;
 mod pass;
 mod rule;
 mod sets;
@@ -25,7 +26,7 @@ use crate::wire::{fields, Range, Reader};
 use crate::work::{State, Work, KIND, TOP};
 pub use cache::Cache;
 use form::{Form, Known};
-use matcher::Matcher;
+use matcher::{Matcher, Sought};
 use pass::Pass;
 use rule::{KeyRule, ValueRule};
 use tally::Summary;
@@ -76,6 +77,8 @@ pub struct Scrub {
     forms: Vec<Form>,
     /// Where there are forms.
     known: Option<Known>,
+    /// Whether some of `values` leave attributes alone by their keys.
+    skips: bool,
     /// Finds out whether any of `values` finds anything.
     matcher: Matcher,
     /// The number of the stage's first rule of `keys` among the program's; that of `allow` stands before it.
@@ -113,8 +116,9 @@ impl Scrub {
         let keys = listed(stage.get("keys"), "keys")?.iter().map(KeyRule::compile).collect::<Outcome<_>>()?;
         let values = listed(stage.get("values"), "values")?.iter();
         let values = values.map(ValueRule::compile).collect::<Outcome<Vec<_>>>()?;
-        let patterns = listed(stage.get("values"), "values")?.iter().filter_map(|rule| rule.get("pattern")?.as_str());
-        let matcher = Matcher::new(patterns.zip(values.iter().map(ValueRule::group)));
+        let skips = values.iter().any(ValueRule::has_skip);
+        let sought = listed(stage.get("values"), "values")?.iter().zip(&values).filter_map(Sought::of);
+        let matcher = Matcher::new(sought);
         let forms = given(stage, "forms").map_or(Ok(&[][..]), |forms| listed(Some(forms), "forms"))?;
         let forms = forms.iter().map(Form::compile).collect::<Outcome<Vec<_>>>()?;
         let known = if forms.is_empty() { None } else { Some(Known::new(known)?) };
@@ -131,6 +135,7 @@ impl Scrub {
             values,
             forms,
             known,
+            skips,
             matcher,
             first,
         })

@@ -81,9 +81,13 @@ impl Pass<'_> {
         if self.is_clean(content) {
             return Change::Same;
         }
-        let mut now: Option<Vec<u8>> = None;
+        let (mut now, mut left): (Option<Vec<u8>>, bool) = (None, false);
         for (index, rule) in self.scrub.values.iter().enumerate() {
             if !self.cache.matcher.has(index) {
+                continue;
+            }
+            if self.cache.key.as_ref().is_some_and(|key| rule.is_skipped(key)) {
+                left = true;
                 continue;
             }
             let mut new = Vec::new();
@@ -103,7 +107,9 @@ impl Pass<'_> {
         }
         match now {
             None => {
-                self.cache.remember_clean(self.cache.hash(content), content);
+                if !left {
+                    self.cache.remember_clean(self.cache.hash(content), content);
+                }
                 Change::Same
             }
             Some(new) if new != content => {
@@ -167,7 +173,9 @@ impl Pass<'_> {
             return Change::Same;
         }
         let start = out.len();
+        self.cache.key = self.scrub.skips.then(|| key.to_vec());
         let mut change = self.pair(verdict, pair, self.scrub.types == Types::All, out);
+        self.cache.key = None;
         if verdict.form && verdict.rule.is_none() && change != Change::Drop {
             let now = if change == Change::New { out.split_off(start) } else { pair.to_vec() };
             let new = self.formed(key, now);

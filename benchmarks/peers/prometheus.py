@@ -1,4 +1,4 @@
-"""Prometheus and promtool, built from the public Go module without the discovery of clouds and without the web pages."""
+"""Prometheus and promtool, built from the public Go module without discovery of clouds and without the web pages."""
 
 from __future__ import annotations
 

@@ -16,7 +16,6 @@ from kube_cluster import Cluster
 from kube_node import Container, Node
 
 HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -64,14 +63,19 @@ Helm = Callable[..., str]
 @pytest.fixture(scope="session")
 def helm(cluster: Cluster) -> Helm:
     """Real helm on the cluster."""
+    if tools.helm() is None:
+        tools.build_helm()
     program = tools.helm()
-    assert program, "there is no helm: `make chart` builds it"
+    assert program
     return lambda *arguments: cluster.command(program, *arguments)
 
 
 @pytest.fixture(scope="module")
-def release(helm: Helm, node: Node, upstream: Upstream, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
-    """Install the chart and run its DaemonSet's pod: (name, values) -> its container."""
+def release(
+    helm: Helm, node: Node, upstream: Upstream, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[..., Container]]:
+    """Install the chart and run its DaemonSet's pod: (name, values) -> its container. All of them end well."""
+    running: list[Container] = []
 
     def install(name: str, values: dict[str, Any]) -> Container:
         ports = {key: free_port() for key in ("grpc", "http", "metrics", "health")}
@@ -80,9 +84,11 @@ def release(helm: Helm, node: Node, upstream: Upstream, tmp_path_factory: pytest
         file.write_text(yaml.safe_dump(merged), encoding="utf-8")
         helm("install", name, str(render.CHART), "-n", name, "--create-namespace", "-f", str(file))
         pod = node.pod(name, f"app.kubernetes.io/instance={name},app.kubernetes.io/component=daemonset")
-        return node.run(node.start(pod, "127.0.0.9"), ports)
+        running.append(node.run(node.start(pod, "127.0.0.9"), ports))
+        return running[-1]
 
-    return install
+    yield install
+    assert [container.stop() for container in running] == [0 for _ in running]
 
 
 def _listening(ports: dict[str, int], upstream: int) -> dict[str, Any]:

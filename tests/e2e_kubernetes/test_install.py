@@ -19,7 +19,7 @@ CHART = str(render.CHART)
 
 @pytest.fixture(scope="module", autouse=True)
 def operator(cluster: Cluster) -> None:
-    """The definitions of the Prometheus operator, which monitors and rules are of, and a namespace of a set of values."""
+    """The Prometheus operator's definitions, which monitors and rules are of, and a namespace of a set of values."""
     cluster.kubectl("create", "namespace", "tracing")
     tools.fetch_operator()
     for kind in ("podmonitors", "servicemonitors", "prometheusrules"):

@@ -14,6 +14,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -117,6 +118,7 @@ class Container:
     folder: Path
     volumes: dict[str, Volume] = field(default_factory=dict)
     tailgate: Tailgate | None = None
+    started: float = field(default_factory=time.monotonic)
     over: threading.Event = field(default_factory=threading.Event)
     failure: str = ""
 
@@ -150,6 +152,12 @@ class Container:
         code = self.tailgate.stop() if self.tailgate.process.poll() is None else self.tailgate.process.returncode
         assert not self.failure, self.failure
         return code
+
+    def renew_tokens(self) -> None:
+        """Mount new tokens, as the kubelet does before the old ones end."""
+        for one in self.pod["spec"]["volumes"]:
+            if one["name"] in self.volumes and "serviceAccountToken" in str(one):
+                self.volumes[one["name"]].update(self._files(one))
 
     def _ready(self) -> bool:
         assert self.tailgate is not None

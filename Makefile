@@ -9,7 +9,7 @@ RUST := $(shell find kernel/rust -name '*.rs' -o -name 'Cargo.*' | grep -v /targ
 .PHONY: help install demo docs test lint types unit clippy bench bench-peers flamegraph peers e2e-collector fuzz clean image-lint e2e-image soak-reload manifest chart
 
 help: ## show this
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
 $(STAMP): pyproject.toml $(RUST)
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -67,6 +67,11 @@ peers: $(STAMP) ## build the proxies to compare with, outside of this folder (Go
 e2e-collector: $(STAMP) ## compare with a real OpenTelemetry Collector, span by span (builds it first; Go)
 	@collector=$$($(BIN)/python -m benchmarks.peers --only collector | tail -n 1) && \
 	  $(BIN)/python tests/e2e_collector/compare.py "$$collector"
+
+.PHONY: e2e-kubernetes
+e2e-kubernetes: $(STAMP) ## the chart and k8s_attributes on a real Kubernetes API server (builds it first; Go; root or user namespaces)
+	@$(BIN)/python -m benchmarks.peers --only kubernetes
+	@$(BIN)/python -m pytest -m kubernetes tests/e2e_kubernetes
 
 fuzz: $(STAMP) ## compare the kernels under a fuzzer (needs the extra package atheris)
 	@$(BIN)/python -m pip install -q atheris

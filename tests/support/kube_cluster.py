@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import signal
 import socket
 import ssl
 import subprocess
@@ -158,7 +160,7 @@ class Cluster:
             try:
                 process.wait(30)
             except subprocess.TimeoutExpired:
-                process.kill()
+                os.killpg(process.pid, signal.SIGKILL)  # `timeout` has made it a group of its own
                 process.wait()
 
     def kubectl(self, *arguments: str, given: str | None = None) -> str:
@@ -174,14 +176,14 @@ class Cluster:
         assert "warning" not in done.stderr.lower(), f"{' '.join(command)}: {done.stderr}"
         return done.stdout
 
-    def audited(self, user: str) -> list[dict[str, Any]]:
-        """What the audit log says of a user's requests."""
+    def audited(self, user: str | None) -> list[dict[str, Any]]:
+        """What the audit log says of a user's requests; None: of those whose user is not known."""
         lines = (self.folder / "audit.log").read_text(encoding="utf-8").splitlines()
         events: list[dict[str, Any]] = []
         for line in lines:
             with contextlib.suppress(json.JSONDecodeError):  # the last one may not be written to its end yet
                 events.append(json.loads(line))
-        return [event for event in events if event["user"]["username"] == user]
+        return [event for event in events if event["user"].get("username") == user]
 
     def _ready(self) -> bool:
         process = self.processes["api"]

@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 RUST := $(shell find kernel/rust -name '*.rs' -o -name 'Cargo.*' | grep -v /target/)
 .DEFAULT_GOAL := help
 
-.PHONY: help install demo docs test lint types unit clippy bench bench-peers flamegraph peers e2e-collector fuzz clean image-lint e2e-image soak-reload manifest chart
+.PHONY: help install demo docs test lint types unit clippy bench bench-peers flamegraph peers e2e-collector e2e-prometheus fuzz clean image-lint e2e-image soak-reload manifest chart
 
 help: ## show this
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -67,6 +67,10 @@ peers: $(STAMP) ## build the proxies to compare with, outside of this folder (Go
 e2e-collector: $(STAMP) ## compare with a real OpenTelemetry Collector, span by span (builds it first; Go)
 	@collector=$$($(BIN)/python -m benchmarks.peers --only collector | tail -n 1) && \
 	  $(BIN)/python tests/e2e_collector/compare.py "$$collector"
+
+e2e-prometheus: $(STAMP) ## a real Prometheus: promtool, every panel, every alert (builds it first; Go; WRITE=1: docs/prometheus.md)
+	@tools=$$($(BIN)/python -m benchmarks.peers --only prometheus | tail -n 1) && \
+	  $(BIN)/python tests/e2e_prometheus/check.py "$$tools" $(if $(WRITE),--write)
 
 fuzz: $(STAMP) ## compare the kernels under a fuzzer (needs the extra package atheris)
 	@$(BIN)/python -m pip install -q atheris

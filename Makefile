@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 RUST := $(shell find kernel/rust -name '*.rs' -o -name 'Cargo.*' | grep -v /target/)
 .DEFAULT_GOAL := help
 
-.PHONY: help install demo docs test lint types unit clippy bench bench-peers flamegraph peers e2e-collector fuzz clean image-lint e2e-image soak-reload manifest chart
+.PHONY: help install demo docs test lint types unit clippy bench bench-peers flamegraph peers e2e-collector e2e-prometheus fuzz clean image-lint e2e-image e2e-kubernetes soak-reload manifest chart
 
 help: ## show this
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -68,10 +68,13 @@ e2e-collector: $(STAMP) ## compare with a real OpenTelemetry Collector, span by 
 	@collector=$$($(BIN)/python -m benchmarks.peers --only collector | tail -n 1) && \
 	  $(BIN)/python tests/e2e_collector/compare.py "$$collector"
 
-.PHONY: e2e-kubernetes
 e2e-kubernetes: $(STAMP) ## the chart and k8s_attributes on a real Kubernetes API server (builds it first; Go; root or user namespaces)
 	@$(BIN)/python -m benchmarks.peers --only kubernetes
 	@$(BIN)/python -m pytest -m kubernetes tests/e2e_kubernetes
+
+e2e-prometheus: $(STAMP) ## a real Prometheus: promtool, every panel, every alert (builds it first; Go; WRITE=1: docs/prometheus.md)
+	@tools=$$($(BIN)/python -m benchmarks.peers --only prometheus | tail -n 1) && \
+	  $(BIN)/python tests/e2e_prometheus/check.py "$$tools" $(if $(WRITE),--write)
 
 fuzz: $(STAMP) ## compare the kernels under a fuzzer (needs the extra package atheris)
 	@$(BIN)/python -m pip install -q atheris

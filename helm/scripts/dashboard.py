@@ -21,6 +21,17 @@ def rate(metric: str, by: str, extra: str = "") -> str:
     return f"sum by ({by}) (rate({metric}{{{W}{extra}}}[{I}]))"
 
 
+def effective() -> str:
+    """Return how many instances run which configuration, by the beginning of its hash."""
+    short = f'label_replace(tailgate_config_info{{{W}}}, "short", "$1", "hash", "(.{{8}}).*")'
+    return f"count by (short) ({short})"
+
+
+def some(query: str) -> str:
+    """Return a query without the series that are 0: of very many only those that matter are drawn."""
+    return f"{query} > 0"
+
+
 def quantile(share: float, metric: str) -> str:
     """Return a quantile of a histogram over all instances."""
     return f"histogram_quantile({share}, {rate(metric, 'le')})"
@@ -44,6 +55,8 @@ ROWS: dict[str, list[Panel]] = {
                 )
             ],
         ),
+        ("Lost", "cps", "stat", [(f"sum(rate(otelcol_processor_dropped_spans{{{W}}}[{I}]))", "spans")]),
+        ("Held traces", "short", "stat", [(f"sum(tailgate_pipeline_held_traces{{{W}}})", "now")]),
         (
             "CPU per span",
             "s",
@@ -72,7 +85,7 @@ ROWS: dict[str, list[Panel]] = {
             "timeseries",
             [
                 (
-                    rate("otelcol_processor_tail_sampling_count_traces_sampled_total", "policy, decision"),
+                    some(rate("otelcol_processor_tail_sampling_count_traces_sampled_total", "policy, decision")),
                     "{{policy}}: {{decision}}",
                 )
             ],
@@ -149,7 +162,12 @@ ROWS: dict[str, list[Panel]] = {
         ),
     ],
     "Scrubbing, retention, cost": [
-        ("Values scrubbed, by rule", "cps", "timeseries", [(rate("tailgate_scrubbed_total", "rule"), "{{rule}}")]),
+        (
+            "Values scrubbed, by rule",
+            "cps",
+            "timeseries",
+            [(some(rate("tailgate_scrubbed_total", "rule")), "{{rule}}")],
+        ),
         (
             "Kept traces by retention",
             "cps",
@@ -168,6 +186,12 @@ ROWS: dict[str, list[Panel]] = {
             "currencyUSD",
             "timeseries",
             [(f"sum by (instance) (tailgate_budget_left{{{W}}})", "{{instance}}")],
+        ),
+        (
+            "Rows looked up: pods, prices, tables",
+            "cps",
+            "timeseries",
+            [(rate("tailgate_lookups_total", "table, result"), "{{table}}: {{result}}")],
         ),
     ],
     "Receivers and exporters": [
@@ -207,7 +231,7 @@ ROWS: dict[str, list[Panel]] = {
     ],
     "Process": [
         (
-            "CPU",
+            "CPU (cores)",
             "short",
             "timeseries",
             [(f"sum by (instance) (rate(process_cpu_seconds_total{{{W}}}[{I}]))", "{{instance}}")],
@@ -231,7 +255,7 @@ ROWS: dict[str, list[Panel]] = {
             "Configurations in effect",
             "short",
             "timeseries",
-            [(f"count by (hash) (tailgate_config_info{{{W}}})", "{{hash}}")],
+            [(effective(), "{{short}}")],
         ),
         (
             "Last reload worked",
@@ -269,7 +293,7 @@ def _panels() -> list[dict[str, Any]]:
         panels.append(
             {"id": len(panels) + 1, "type": "row", "title": title, "gridPos": {"h": 1, "w": 24, "x": 0, "y": top}}
         )
-        wide, high = (6, 4) if row[0][2] == "stat" else (8, 8)
+        wide, high = (24 // len(row), 4) if row[0][2] == "stat" else (8, 8)
         for at, panel in enumerate(row):
             place = {"h": high, "w": wide, "x": at * wide % 24, "y": top + 1 + at * wide // 24 * high}
             panels.append(_panel(panel, len(panels) + 1, place))

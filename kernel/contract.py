@@ -395,7 +395,4 @@ class Kernel(Protocol):
         dropped_decisions: int,
         early: Sequence[Early] = (),
     ) -> Table:
-        """A table for records of `program`; the two numbers bound the decision cache (0: none).
-
-        ValueError when an early condition names a bit that masks do not have, or a number that is out of range.
-        """
+        """A table for records of `program`; two numbers bound the decision cache. ValueError for a wrong `early`."""

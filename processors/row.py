@@ -47,6 +47,8 @@ class Entry:
     """The walk that they have done."""
     passed: Passed = field(default_factory=Passed)
     """What was lost before that."""
+    walked: list[Records] = field(default_factory=list)
+    """What earlier walks have noted, to be counted once the request is taken."""
     spans: int = field(init=False)
     """How many it came with, those that were dropped on the first walk included."""
 
@@ -118,6 +120,8 @@ class Row:
 
     def accept(self, now: int, entry: Entry) -> Passed:
         """Take what has come in to wherever it stays or leaves."""
+        for records in entry.walked:
+            records.measure(now)
         self._end_segment(now, entry.segment, entry.records, entry.passed, False, entry.context)
         return entry.passed
 
@@ -125,6 +129,8 @@ class Row:
         """Lead a request through the gates that it stands before; returns the parcel that had no answer."""
         while (gate := self.segments[entry.segment].remote) and gate.on_error == "refuse":
             self._count_filtered(entry.segment, entry.records, entry.passed)
+            if self.segments[entry.segment].measures:
+                entry.walked.append(entry.records)
             parcel = Parcel(entry.records.request(), entry.records.spans, entry.records.traces, entry.context)
             await gate.ask(parcel)
             answered = self._answered(entry.segment, parcel, entry.passed)
@@ -239,6 +245,8 @@ class Row:
     ) -> None:
         segment = self.segments[index]
         self._count_filtered(index, records, passed)
+        if segment.measures:
+            records.measure(now)
         if segment.remote:
             self._hand_over(index, records, late, context)
             return

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from ..kernel.contract import FactsSpec, Kernel, Limits, Program, ProgramSpec, Stage
+from ..kernel.meters import Meter
 from .base import Decider, Deciding, Fused, Holding, NamedLookup, Part, Sampler
 from .remote import Remote, RemoteStage
 from .upgrade import Scrubbed, missing, scrubbing
@@ -53,6 +54,8 @@ class Segment:
     """What those spans still need."""
     lookups: Sequence[NamedLookup] = ()
     """The pipeline's tables, as `program.lookups` counts them."""
+    measures: bool = False
+    """Whether the walk notes what is to be counted once its records are taken."""
 
     def prepare(self, before: Segment, kernel: Kernel) -> None:
         """Compile what spans need that are held under the rules of `before`."""
@@ -105,10 +108,11 @@ class _Draft:
         self.counters.extend(part.counters)
         self.reasons.extend(part.reasons)
 
-    def segment(self, kernel: Kernel, context: int, lookups: Sequence[NamedLookup]) -> Segment:
-        program = _compile(kernel, self.stages, self.facts, context, lookups)
+    def segment(self, kernel: Kernel, context: int, lookups: Sequence[NamedLookup], meters: Sequence[Meter]) -> Segment:
+        program = _compile(kernel, self.stages, self.facts, context, lookups, meters=meters)
         segment = Segment(program, self.counters, self.reasons, ids=self.ids, facts=self.facts, lookups=lookups)
         segment.decider = self.decider
+        segment.measures = any(stage["kind"] == "measure" for stage in self.stages)
         if isinstance(self.end, Holding):
             segment.sampler = self.end.start(program)
         elif isinstance(self.end, Deciding):
@@ -119,10 +123,16 @@ class _Draft:
 
 
 def _compile(
-    kernel: Kernel, stages: Sequence[Stage], facts: FactsSpec, context: int, lookups: Sequence[NamedLookup] = ()
+    kernel: Kernel,
+    stages: Sequence[Stage],
+    facts: FactsSpec,
+    context: int,
+    lookups: Sequence[NamedLookup] = (),
+    *,
+    meters: Sequence[Meter] = (),
 ) -> Program:
     spec: ProgramSpec = {"stages": list(stages), "facts": facts, "limits": LIMITS, "context": context}
-    return kernel.compile(spec, [named.lookup for named in lookups])
+    return kernel.compile(spec, [named.lookup for named in lookups], meters)
 
 
 def _drafts(parts: Iterable[tuple[str, Part]]) -> list[_Draft]:
@@ -188,13 +198,18 @@ def _check_refusing(component: str, part: Remote, drafts: Sequence[_Draft]) -> N
 
 
 def build_segments(
-    parts: Sequence[tuple[str, Part]], kernel: Kernel, context: Sequence[str], lookups: Sequence[NamedLookup] = ()
+    parts: Sequence[tuple[str, Part]],
+    kernel: Kernel,
+    context: Sequence[str],
+    lookups: Sequence[NamedLookup] = (),
+    *,
+    meters: Sequence[Meter] = (),
 ) -> list[Segment]:
     """Compile (component id, part) pairs into segments. Raises `RowError` or `BadProgram`."""
     drafts = _drafts(parts)
     if len(drafts) > 1 and not drafts[-1].stages and not isinstance(drafts[-2].end, Remote):
         drafts.pop()
-    segments = [draft.segment(kernel, len(context), lookups) for draft in drafts]
+    segments = [draft.segment(kernel, len(context), lookups, meters) for draft in drafts]
     for at, segment in enumerate(segments):
         walked = drafts[: at + 1]
         stages, counters = [s for d in walked for s in d.stages], [c for d in walked for c in d.counters]

@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 RULES = yaml.safe_load((render.CHART / "files" / "alerts.yaml").read_text(encoding="utf-8"))
 ALERTS: dict[str, Any] = {rule["alert"]: rule for group in RULES["groups"] for rule in group["rules"]}
 DOCS = ROOT / "docs"
-NOT_OURS = re.compile(r"up|process_\w+|traces_spanmetrics_\w+")
+NOT_OURS = re.compile(r"up|process_\w+")
 
 
 @pytest.mark.parametrize("path", generate.sources(), ids=lambda path: path.name)

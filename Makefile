@@ -6,7 +6,8 @@ STAMP := $(VENV)/.installed
 RUST := $(shell find kernel/rust -name '*.rs' -o -name 'Cargo.*' | grep -v /target/)
 .DEFAULT_GOAL := help
 
-.PHONY: help install demo docs test lint types unit clippy bench bench-peers flamegraph peers e2e-collector fuzz clean image-lint e2e-image soak-reload manifest chart
+.PHONY: help install demo docs test lint types unit clippy bench bench-peers flamegraph peers e2e-collector scrub-evidence scrub-recording fuzz \
+  clean image-lint e2e-image soak-reload manifest chart
 
 help: ## show this
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -67,6 +68,13 @@ peers: $(STAMP) ## build the proxies to compare with, outside of this folder (Go
 e2e-collector: $(STAMP) ## compare with a real OpenTelemetry Collector, span by span (builds it first; Go)
 	@collector=$$($(BIN)/python -m benchmarks.peers --only collector | tail -n 1) && \
 	  $(BIN)/python tests/e2e_collector/compare.py "$$collector"
+
+scrub-evidence: $(STAMP) ## precision and recall of scrubbing on the labelled corpus: docs/scrubbing-evidence.md
+	@$(BIN)/python tests/scrub/evidence.py
+
+scrub-recording: $(STAMP) ## record again what the corpus knows to be clean (builds a collector first; Go, PyPI)
+	@collector=$$($(BIN)/python -m benchmarks.peers --only collector | tail -n 1) && \
+	  $(BIN)/python tests/scrub/recording/record.py "$$collector"
 
 fuzz: $(STAMP) ## compare the kernels under a fuzzer (needs the extra package atheris)
 	@$(BIN)/python -m pip install -q atheris

@@ -52,6 +52,15 @@ class ScrubRule(TypedDict):
     skip: NotRequired[str | None]
 
 
+class ScrubLimits(TypedDict):
+    """What a scrub stage takes through its rules at most; what is beyond becomes the text, or the span goes as well."""
+
+    size: int
+    depth: int
+    do: Literal["redact", "drop"]
+    text: str
+
+
 class Scrub(TypedDict):
     """A stage that replaces personal data and secrets."""
 
@@ -63,9 +72,12 @@ class Scrub(TypedDict):
     values: list[ScrubRule]
     allow: NotRequired[str | None]
     keep: NotRequired[str | None]
-    types: NotRequired[Literal["strings", "all"] | None]
+    types: NotRequired[Literal["strings", "numbers", "all"] | None]
     summary: NotRequired[str | None]
     forms: NotRequired[list[dict[str, Any]]]
+    forms_first: NotRequired[bool]
+    tag: NotRequired[str | None]
+    limits: NotRequired[ScrubLimits | None]
 
 
 class Filter(TypedDict):
@@ -256,7 +268,7 @@ class Records(Protocol):
 
     @property
     def dropped(self) -> list[int]:
-        """Spans that each `filter` on spans and each `sample` dropped on this walk, in the order of the stages."""
+        """Spans that each stage dropped on this walk, in their order (`scrub`: by its rules, its limits)."""
 
     def measure(self, now: int) -> None:
         """Count in its meters what the walk has noted, stage by stage; a second call does nothing. `now` in ns."""
@@ -363,6 +375,9 @@ class Program(Protocol):
 
     def counters(self) -> list[int]:
         """Replacements since the start by scrub rule: stage by stage, `keys` before `values`."""
+
+    def places(self) -> list[tuple[int, str, int]]:
+        """Where that was: (place in `counters`, position, count), without those that are 0."""
 
     def lookups(self) -> list[tuple[int, int]]:
         """Since the start, for each lookup: how often actions found a row in it, and how often not."""

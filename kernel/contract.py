@@ -41,45 +41,6 @@ class Edit(TypedDict):
     actions: list[dict[str, Any]]
 
 
-class ScrubRule(TypedDict):
-    """A pattern and what becomes of what it finds."""
-
-    pattern: str
-    action: dict[str, Any]
-    group: NotRequired[int]
-    check: NotRequired[str | Mapping[str, Any] | None]
-    near: NotRequired[Mapping[str, Any] | None]
-    skip: NotRequired[str | None]
-
-
-class ScrubLimits(TypedDict):
-    """What a scrub stage takes through its rules at most; what is beyond becomes the text, or the span goes as well."""
-
-    size: int
-    depth: int
-    do: Literal["redact", "drop"]
-    text: str
-
-
-class Scrub(TypedDict):
-    """A stage that replaces personal data and secrets."""
-
-    kind: Literal["scrub"]
-    positions: list[str]
-    skip: str | None
-    only: NotRequired[str | None]
-    keys: list[ScrubRule]
-    values: list[ScrubRule]
-    allow: NotRequired[str | None]
-    keep: NotRequired[str | None]
-    types: NotRequired[Literal["strings", "numbers", "all"] | None]
-    summary: NotRequired[str | None]
-    forms: NotRequired[list[dict[str, Any]]]
-    forms_first: NotRequired[bool]
-    tag: NotRequired[str | None]
-    limits: NotRequired[ScrubLimits | None]
-
-
 class Filter(TypedDict):
     """A stage that drops the spans or events for which its condition is true."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ...kernel.contract import Scrub, ScrubRule
+from ...kernel.stages import Scrub, ScrubRule
 from ..base import BuildContext, Failure, Fused
 from .actions import KernelAction, redact
 from .config import ATTRIBUTE_KEY, POSITIONS, DetectorConfig, PatternConfig, ScrubConfig

@@ -8,7 +8,7 @@ from typing import Any
 import re2
 from pydantic import Field
 
-from ...kernel.contract import ScrubRule
+from ...kernel.stages import ScrubRule
 from ...rules.patterns import exactly
 from .actions import Strict, redact
 from .names import NAMES, key_pattern

@@ -41,33 +41,6 @@ class Edit(TypedDict):
     actions: list[dict[str, Any]]
 
 
-class ScrubRule(TypedDict):
-    """A pattern and what becomes of what it finds."""
-
-    pattern: str
-    action: dict[str, Any]
-    group: NotRequired[int]
-    check: NotRequired[str | Mapping[str, Any] | None]
-    near: NotRequired[Mapping[str, Any] | None]
-    skip: NotRequired[str | None]
-
-
-class Scrub(TypedDict):
-    """A stage that replaces personal data and secrets."""
-
-    kind: Literal["scrub"]
-    positions: list[str]
-    skip: str | None
-    only: NotRequired[str | None]
-    keys: list[ScrubRule]
-    values: list[ScrubRule]
-    allow: NotRequired[str | None]
-    keep: NotRequired[str | None]
-    types: NotRequired[Literal["strings", "all"] | None]
-    summary: NotRequired[str | None]
-    forms: NotRequired[list[dict[str, Any]]]
-
-
 class Filter(TypedDict):
     """A stage that drops the spans or events for which its condition is true."""
 
@@ -256,7 +229,7 @@ class Records(Protocol):
 
     @property
     def dropped(self) -> list[int]:
-        """Spans that each `filter` on spans and each `sample` dropped on this walk, in the order of the stages."""
+        """Spans that each stage dropped on this walk, in their order (`scrub`: by its rules, its limits)."""
 
     def measure(self, now: int) -> None:
         """Count in its meters what the walk has noted, stage by stage; a second call does nothing. `now` in ns."""
@@ -363,6 +336,9 @@ class Program(Protocol):
 
     def counters(self) -> list[int]:
         """Replacements since the start by scrub rule: stage by stage, `keys` before `values`."""
+
+    def places(self) -> list[tuple[int, str, int]]:
+        """Where that was: (place in `counters`, position, count), without those that are 0."""
 
     def lookups(self) -> list[tuple[int, int]]:
         """Since the start, for each lookup: how often actions found a row in it, and how often not."""

@@ -149,13 +149,19 @@ class BuildContext:
         return self.context.index(name)
 
 
+class Failure(str):
+    """Among what scrub rules are counted as: a reason why something could not be scrubbed as it should be."""
+
+    __slots__ = ()
+
+
 @dataclass
 class Fused:
     """A stateless part: stages that join the walk of their segment."""
 
     stages: list[Stage]
     counters: list[tuple[str, str]] = field(default_factory=list)
-    """For each scrub rule, in the order the kernel counts them: (processor id, rule name)."""
+    """For each scrub rule, in the order the kernel counts them: (processor id, rule name); or a `Failure`."""
     reasons: list[str] = field(default_factory=list)
     """For each stage that may drop spans, in order: why it does, as the ledger names it."""
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from ..kernel.contract import Kernel, Malformed, Program, Records
 from ..telemetry.samples import Sample
-from .base import NamedLookup, Outcome
+from .base import Failure, NamedLookup, Outcome
 from .remote import Parcel
 from .segments import RowError, Segment, build_segments
 
@@ -237,8 +237,19 @@ class Row:
 
     def _scrubbed(self, program: Program, counters: Sequence[tuple[str, str]]) -> Iterable[Sample]:
         for (processor, rule), count in zip(counters, program.counters(), strict=True):
-            labels = {"pipeline": self.pipeline, "processor": processor, "rule": rule}
-            yield Sample("tailgate_scrubbed", "counter", "Values replaced, by scrub rule", count, labels)
+            labels = {"pipeline": self.pipeline, "processor": processor}
+            if isinstance(rule, Failure):
+                text = "What could not be scrubbed and did not pass, by reason"
+                yield Sample("tailgate_scrub_failures", "counter", text, count, {**labels, "reason": rule})
+                continue
+            text = "Values replaced, by scrub rule"
+            yield Sample("tailgate_scrubbed", "counter", text, count, {**labels, "rule": rule})
+        for number, position, count in program.places():
+            processor, rule = counters[number]
+            if not isinstance(rule, Failure):
+                labels = {"pipeline": self.pipeline, "processor": processor, "rule": rule, "position": position}
+                text = "Values replaced, by scrub rule and by where they stood"
+                yield Sample("tailgate_scrubbed_positions", "counter", text, count, labels)
 
     def _end_segment(
         self, now: int, index: int, records: Records, passed: Passed, late: bool, context: Sequence[str | None] = ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -22,7 +23,7 @@ from .lookup import compiling
 from .measure import Measure
 from .meter import ReferenceMeter
 from .records import ReferenceRecords
-from .scrub import Scrub
+from .scrub import POSITIONS, Scrub
 from .spec import listed, natural, only
 from .walk import Versions, Walk
 from .wire import split
@@ -45,6 +46,7 @@ class ReferenceProgram:
         self.facts = FactsProgram(spec.get("facts"))
         self.limits = Limits(spec.get("limits"))
         self._counters = [0] * self.counted
+        self._places: Counter[tuple[int, str]] = Counter()
         self._lock = threading.Lock()
 
     def digest(self, request: bytes, context: Sequence[str | None] = ()) -> ReferenceRecords:
@@ -83,13 +85,19 @@ class ReferenceProgram:
         return ReferenceRecords(self, rows, walk.entries, records.book, None, walk.dropped, walk.noted)
 
     def drop_index(self, number: int) -> int:
-        """Return which of the stages that drop spans stage `number` is."""
+        """Return the first of a stage's places among the reasons for which spans are dropped."""
         return sum(stage.drops for stage in self.stages[:number])
 
     def counters(self) -> list[int]:
         """Replacements since the start by scrub rule: stage by stage, `keys` before `values`."""
         with self._lock:
             return self._counters[: self.rules]
+
+    def places(self) -> list[tuple[int, str, int]]:
+        """Return where that was: (number of the counter, position, count), without those that are 0."""
+        with self._lock:
+            found = [(number, position, count) for (number, position), count in self._places.items() if count]
+        return sorted(found, key=lambda one: (one[0], POSITIONS.index(one[1])))
 
     def lookups(self) -> list[tuple[int, int]]:
         """Since the start, for each lookup: how often actions found a row in it, and how often not."""
@@ -105,6 +113,7 @@ class ReferenceProgram:
     def _count(self, walk: Walk) -> None:
         with self._lock:
             self._counters = [mine + its for mine, its in zip(self._counters, walk.counters, strict=True)]
+            self._places.update(walk.counters.places)
 
 
 def _own(meter: Meter) -> ReferenceMeter:

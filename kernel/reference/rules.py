@@ -28,6 +28,10 @@ class Rule:
     group: int
     check: Callable[[str], bool] | None
     replace: Replace | None
+    tag: str | None = None
+    """What it is called in the attribute that says what was found, where it only says so."""
+    dooms: bool = False
+    """The span goes in which it finds something."""
     near: Near | None = None
     skip: Pattern | None = None
 
@@ -39,9 +43,12 @@ class Rule:
         """Return whether the rule leaves a top-level attribute with this key alone."""
         return self.skip is not None and self.skip.search(key) is not None
 
-    def apply(self, content: bytes) -> tuple[bytes | None, int]:
-        """Return the text (UTF-8) after the rule, None when it is dropped, and how many matches it replaced."""
-        out, copied, position, count = [], 0, 0, 0
+    def apply(self, content: bytes) -> tuple[bytes | None, int, bool]:
+        """Return the text (UTF-8) after the rule, None when it is dropped, and how many matches it replaced.
+
+        And whether one of them was replaced although nobody checked it any more.
+        """
+        out, copied, position, count, tired = [], 0, 0, 0, False
         patience = 8 * len(content) + 4096
         is_near = None if self.near is None else self.near.of(content)
         while position <= len(content) and (match := self.pattern.search(content, position)):
@@ -57,17 +64,18 @@ class Rule:
                 position = max(after, last) if empty and patience <= 0 else after
                 continue
             count += 1
+            tired = tired or (self.check is not None and patience <= 0)
             if self.replace is None:
-                return None, count
+                return None, count, tired
             out += [content[copied:start], self.replace(content[start:end].decode()).encode()]
             copied, position = end, match.span()[1]
-        return (b"".join([*out, content[copied:]]) if count else content), count
+        return (b"".join([*out, content[copied:]]) if count else content), count, tired
 
 
 def compile_key_rule(spec: Any) -> Rule:
     """Return a rule of `keys`. Raises `BadProgram`."""
     only(spec, {"pattern", "action"}, "key rule")
-    return Rule(compile_pattern(spec.get("pattern")), 0, None, _action(spec.get("action")))
+    return Rule(compile_pattern(spec.get("pattern")), 0, None, *_deed(spec.get("action")))
 
 
 def compile_value_rule(spec: Any) -> Rule:
@@ -79,7 +87,19 @@ def compile_value_rule(spec: Any) -> Rule:
     check = None if spec.get("check") is None else compiled(spec["check"])
     near = None if spec.get("near") is None else compile_near(spec["near"])
     skip = None if spec.get("skip") is None else compile_pattern(spec["skip"], "skip")
-    return Rule(pattern, group, check, _action(spec.get("action")), near, skip)
+    return Rule(pattern, group, check, *_deed(spec.get("action")), near, skip)
+
+
+def _deed(spec: Any) -> tuple[Replace | None, str | None, bool]:
+    """Return what a rule puts in the place of a match, what it is called as a tag, and whether the span goes."""
+    do = spec.get("do") if isinstance(spec, dict) else None
+    if do == "tag":
+        only(spec, {"do", "as"}, "tag")
+        return (lambda found: found), text(spec.get("as"), "tag: as"), False
+    if do == "drop_span":
+        only(spec, {"do"}, "drop_span")
+        return (lambda found: ""), None, True
+    return _action(spec), None, False
 
 
 def _action(spec: Any) -> Replace | None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from .facts import Facts
 from .levels import RESOURCE, SCOPE, SPAN, Level, View
+from .marks import Counters
 from .measure import Measure
 from .meter import Noted
 from .operands import TRACE_ID
@@ -24,7 +25,7 @@ class Walk:
     """Applies the stages, collects entries and facts, counts replacements."""
 
     def __init__(self, program: ReferenceProgram, context: Sequence[str | None]) -> None:
-        self.counters = [0] * program.counted
+        self.counters = Counters(program.counted)
         self.dropped = [0] * program.drops
         self.entries: list[Entry] = []
         self._program = program
@@ -99,7 +100,7 @@ class Walk:
         for number, stage in enumerate(self._stages):
             new = stage(View(resources[number], scopes[number], level), level)
             if new is None:
-                self.dropped[self._program.drop_index(number)] += 1
+                self.dropped[self._program.drop_index(number) + getattr(stage, "why", 0)] += 1
                 return None
             level = new
         span = join(level.fields)

@@ -232,7 +232,24 @@ replacements = st.one_of(
         lambda bits: {"do": "network", "v4": bits[0], "v6": bits[1]}
     ),
     st.just({"do": "drop"}),
+    st.just({"do": "drop_span"}),
+    st.sampled_from(["t", "a,b", ""]).map(lambda name: {"do": "tag", "as": name}),
 )
+_uris = st.fixed_dictionaries(
+    {"path": st.booleans(), "text": st.sampled_from(["R", ""])},
+    optional={"allow": patterns(True), "deny": patterns(True)},
+)
+_plain_forms = st.sampled_from(["url", "sql", "redis", "memcached", "json", "statement"])
+
+
+def forms(valid: bool) -> st.SearchStrategy[Any]:
+    more = {"systems": st.sampled_from([None, ["", "x"]]), "name": st.booleans()}
+    return st.one_of(
+        st.fixed_dictionaries({"as": _plain_forms, "key": patterns(valid)}, optional=more),
+        st.fixed_dictionaries(
+            {"as": st.sampled_from(["uri", "query"]), "key": patterns(valid), "uri": _uris}, optional=more
+        ),
+    )
 
 
 @st.composite
@@ -255,21 +272,27 @@ def scrubs(draw: Draw, valid: bool) -> dict[str, Any]:
         optional={
             "allow": patterns(valid),
             "keep": patterns(valid),
-            "types": st.sampled_from([None, "strings", "all", "all"]),
-            "summary": st.sampled_from([None, "counts", "keys", "keys"]),
-            "forms": st.lists(
-                st.fixed_dictionaries(
-                    {"as": st.sampled_from(["url", "sql", "redis", "memcached", "json"]), "key": patterns(valid)},
-                    optional={"systems": st.sampled_from([None, ["", "x"]]), "name": st.booleans()},
-                ),
-                max_size=2,
+            "types": st.sampled_from([None, "strings", "numbers", "numbers", "all", "all"]),
+            "limits": st.fixed_dictionaries(
+                {
+                    "size": st.sampled_from([0, 3, 8, 1000]),
+                    "depth": st.sampled_from([0, 1, 2, 20]),
+                    "do": st.sampled_from(["redact", "redact", "drop"]),
+                    "text": st.sampled_from(["L", ""]),
+                }
             ),
+            "summary": st.sampled_from([None, "counts", "keys", "keys"]),
+            "forms": st.lists(forms(valid), max_size=2),
+            "forms_first": st.booleans(),
         },
     )
     return {
         **draw(st.one_of(st.just({}), optional)),
+        **draw(st.sampled_from([{"tag": "k"}] * 9 + [{"tag": "found"}] * (19 if valid else 18) + [{}] * (not valid))),
         "kind": "scrub",
-        "positions": draw(st.one_of(everywhere, everywhere, st.lists(st.sampled_from(EVERYWHERE), unique=True))),
+        "positions": draw(
+            st.one_of(everywhere, everywhere, st.lists(st.sampled_from([*EVERYWHERE, "attribute_key"]), unique=True))
+        ),
         "skip": draw(st.one_of(st.none(), patterns(valid))),
         "only": draw(st.one_of(st.none(), st.none(), patterns(valid))),
         "keys": draw(st.lists(key_rules, max_size=2)),

@@ -78,11 +78,11 @@ def test_digest(kernels, spec, data, bound, rows, measured):
             continue
         records = outcome(program.digest, data, ["one", None, "drei"])
         if isinstance(records, str):
-            results.append((records, program.counters()))
+            results.append((records, program.counters(), program.places()))
         else:
             records.measure(2)
             seen = [(meter.series(), meter.stats()) for meter in counted]
-            results.append((records.request(), records_of(records, bound), program.counters(), seen))
+            results.append((records.request(), records_of(records, bound), program.counters(), program.places(), seen))
             assert (records.request() == data) is (records.request() is data)
             lookups[0].update(rows[2])
             results.append((program.digest(data, ["one"]).request(), program.lookups(), len(lookups[0])))
@@ -179,7 +179,7 @@ class Life:
     def state(self) -> Any:
         """Return what the table says of itself."""
         programs_ = (self.program, self.later, *self.editions)
-        counters = [(program.counters(), program.lookups()) for program in programs_]
+        counters = [(program.counters(), program.places(), program.lookups()) for program in programs_]
         measured = [(meter.series(), meter.stats()) for meter in self.meters]
         return tuple(self.table.stats()), self.table.held_bytes, self.table.next_due(), counters, measured
 

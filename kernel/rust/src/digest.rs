@@ -202,7 +202,7 @@ impl<'a> Walk<'a> {
             }
         };
         self.scratch.key = key;
-        header.count(&mut self.scratch.counts);
+        header.count(self.scratch);
         self.out.is_changed |= header.changed;
         Ok(header)
     }
@@ -298,7 +298,13 @@ pub fn one_span(
                     edit.apply(&mut scratch.work, base, &mut fields, &around, &mut scratch.text);
                 }
             }
-            Some(Stage::Scrub(scrub)) => scrub.span(base, &mut fields, (index, &program.keys), scratch),
+            Some(Stage::Scrub(scrub)) => {
+                scrub.span(base, &mut fields, (index, &program.keys), scratch);
+                if scrub.drops() > 0 && crate::drop::is_doomed(program, (index, scrub), place, scratch) {
+                    scratch.gone = true;
+                    break;
+                }
+            }
             Some(Stage::Measure(measure)) => {
                 let (resource, scope) = (place.resource.level(index), place.scope.level(index));
                 let span = Some(SpanView { work: &scratch.work, base, fields: &fields });

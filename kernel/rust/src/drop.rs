@@ -8,6 +8,7 @@ use crate::env::{Env, Side, SpanFields, SpanView, Where};
 use crate::expr::Expr;
 use crate::keys::Keys;
 use crate::program::{Program, Scratch, Stage};
+use crate::scrub::Scrub;
 use crate::spec::{only, shown, Outcome};
 use crate::work::{State, Work};
 
@@ -85,12 +86,27 @@ pub fn passes(
         Stage::Scrub(_) | Stage::Measure(_) => true,
     };
     if !kept {
-        let before = program.stages.iter().take(index).filter(|stage| stage.drops()).count();
+        let before = program.stages.iter().take(index).map(Stage::drops).sum::<usize>();
         if let Some(count) = scratch.dropped.get_mut(before) {
             *count += 1;
         }
     }
     kept
+}
+
+/// Whether a span goes for what a scrub stage found in it, or above it; if so it is counted.
+#[inline(never)]
+pub fn is_doomed(program: &Program, (index, scrub): (usize, &Scrub), place: Place<'_>, scratch: &mut Scratch) -> bool {
+    let own = scratch.scrub.get_mut(index).map_or(0, |cache| std::mem::take(&mut cache.marks.doom));
+    let doom = own | place.resource.doom(index) | place.scope.doom(index);
+    if doom == 0 {
+        return false;
+    }
+    let before = program.stages.iter().take(index).map(Stage::drops).sum::<usize>();
+    if let Some(count) = scratch.dropped.get_mut(before + scrub.reason(doom)) {
+        *count += 1;
+    }
+    true
 }
 
 /// Applies an edit to each event of a span; false when the span is dropped.

@@ -14,7 +14,7 @@ use crate::keys::Keys;
 use crate::lookup::Lookup;
 use crate::meter::{Measure, Meter, Noted};
 use crate::sample::Sample;
-use crate::scrub::{self, Scrub};
+use crate::scrub::{self, Scrub, POSITIONS};
 use crate::spec::{listed, natural, only, shown, Outcome};
 use crate::walk::{Limits, Notes};
 use crate::work::Work;
@@ -28,13 +28,14 @@ pub enum Stage {
 }
 
 impl Stage {
-    /// Whether it may drop spans.
-    pub fn drops(&self) -> bool {
+    /// For how many reasons it may drop spans.
+    pub fn drops(&self) -> usize {
         match self {
-            Stage::Sample(_) => true,
-            Stage::Filter(filter) => filter.on == Where::Span,
-            Stage::Edit(edit) => edit.may_drop,
-            Stage::Scrub(_) | Stage::Measure(_) => false,
+            Stage::Sample(_) => 1,
+            Stage::Filter(filter) => usize::from(filter.on == Where::Span),
+            Stage::Edit(edit) => usize::from(edit.may_drop),
+            Stage::Scrub(scrub) => scrub.drops(),
+            Stage::Measure(_) => 0,
         }
     }
 }
@@ -45,7 +46,7 @@ pub struct Program {
     pub facts: Facts,
     pub limits: Limits,
     pub notes: Notes,
-    /// How many stages may drop spans, and how many measure them.
+    /// For how many reasons spans may be dropped, and how many stages measure them.
     pub drops: usize,
     pub measures: usize,
     /// The stages that touch spans, by their place.
@@ -56,6 +57,8 @@ pub struct Program {
     pub rules: usize,
     /// Since the start: replacements by scrub rule, then what was found and not found in each lookup.
     pub counters: Vec<AtomicU64>,
+    /// Of the scrub rules, for each in each of the positions.
+    pub places: Vec<AtomicU64>,
     memo: Mutex<Memo>,
     pool: Mutex<Vec<Scratch>>,
 }
@@ -76,6 +79,8 @@ pub struct Scratch {
     pub key: Vec<u8>,
     /// As `Program::counters`, of this request.
     pub counts: Vec<u64>,
+    /// As `Program::places`, of this request; empty as long as nothing was replaced.
+    pub places: Vec<u64>,
     /// Items of a span that a stage must look at more closely.
     pub todo: Vec<usize>,
     /// For each stage; empty where a stage is no scrub.
@@ -131,13 +136,14 @@ impl Program {
         let limits = limits(spec.get("limits"))?;
         Ok(Program {
             notes: notes(&stages),
-            drops: stages.iter().filter(|stage| stage.drops()).count(),
+            drops: stages.iter().map(Stage::drops).sum(),
             measures,
             span_stages: span_stages(&stages),
             headers_use_context: stages
                 .iter()
                 .any(|stage| matches!(stage, Stage::Edit(edit) if edit.uses_context && edit.on < Where::Span)),
             counters: (0..rules + 2 * keys.lookups.len()).map(|_| AtomicU64::new(0)).collect(),
+            places: (0..rules * POSITIONS.len()).map(|_| AtomicU64::new(0)).collect(),
             memo: Mutex::default(),
             pool: Mutex::default(),
             rules,
@@ -158,6 +164,7 @@ impl Program {
         let mut scratch = pooled.unwrap_or_default();
         scratch.counts.clear();
         scratch.counts.resize(self.counters.len(), 0);
+        scratch.places.clear();
         scratch.dropped.clear();
         scratch.dropped.resize(self.drops, 0);
         scratch.noted.iter_mut().for_each(Noted::clear);
@@ -178,7 +185,8 @@ impl Program {
     /// Takes a scratch back and, if the request was accepted, counts what was replaced in it.
     pub fn done(&self, scratch: Scratch, accepted: bool) {
         if accepted {
-            for (counter, count) in self.counters.iter().zip(&scratch.counts) {
+            let here = self.places.iter().zip(&scratch.places);
+            for (counter, count) in self.counters.iter().zip(&scratch.counts).chain(here) {
                 if *count > 0 {
                     counter.fetch_add(*count, Ordering::Relaxed);
                 }

@@ -228,6 +228,6 @@ fn refined_header(program: &Program, base: &[u8], resource: Option<&Header>, scr
     let known = program.memo().get(&key);
     let header = known.unwrap_or_else(|| compute(program, base, resource, &[], scratch, &key));
     scratch.key = key;
-    header.count(&mut scratch.counts);
+    header.count(scratch);
     header
 }

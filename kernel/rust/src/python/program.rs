@@ -16,6 +16,7 @@ use crate::lookup::Lookup;
 use crate::meter::Meter;
 use crate::program::Program;
 use crate::records::Records;
+use crate::scrub::POSITIONS;
 
 /// See `contract.Program`.
 #[pyclass(frozen, name = "Program", module = "tailgate.kernel.rust._native")]
@@ -63,6 +64,13 @@ impl PyProgram {
     fn counters(&self) -> Vec<u64> {
         let rules = self.program.counters.iter().take(self.program.rules);
         rules.map(|counter| counter.load(Ordering::Relaxed)).collect()
+    }
+
+    /// Where that was: (number of the counter, position, count), without those that are 0.
+    fn places(&self) -> Vec<(usize, &'static str, u64)> {
+        let numbers = self.program.places.iter().map(|count| count.load(Ordering::Relaxed)).enumerate();
+        let name = |at: usize| POSITIONS.get(at % POSITIONS.len()).copied().unwrap_or("");
+        numbers.filter(|(_, count)| *count > 0).map(|(at, count)| (at / POSITIONS.len(), name(at), count)).collect()
     }
 
     /// Since the start, for each lookup: how often actions found a row in it, and how often not.

@@ -19,9 +19,18 @@ pub struct ValueRule {
     pattern: Pattern,
     group: usize,
     check: Option<Check>,
-    action: Action,
+    pub action: Action,
     near: Option<Near>,
     skip: Option<Pattern>,
+}
+
+/// What came of a rule's way through a text.
+pub struct Applied {
+    /// Matches that were replaced.
+    pub count: u64,
+    pub dropped: bool,
+    /// A match was replaced although nobody checked it any more.
+    pub tired: bool,
 }
 
 impl KeyRule {
@@ -58,13 +67,12 @@ impl ValueRule {
         self.skip.as_ref().is_some_and(|skip| skip.is_match(key))
     }
 
-    /// Takes a text through the rule: how many matches were replaced, and whether the text is to be dropped. The new text
-    /// is written to `out` if there were any.
-    pub fn apply(&self, content: &[u8], out: &mut Vec<u8>) -> (u64, bool) {
-        let (mut copied, mut position, mut count) = (0, 0, 0);
+    /// Takes a text through the rule. The new text is written to `out` if any match was replaced.
+    pub fn apply(&self, content: &[u8], out: &mut Vec<u8>) -> Applied {
+        let (mut copied, mut position, mut count, mut tired) = (0, 0, 0, false);
         let near = self.near.as_ref().map(|near| near.places(content));
         if near.as_ref().is_some_and(Places::is_empty) {
-            return (0, false);
+            return Applied { count: 0, dropped: false, tired };
         }
         let mut patience = content.len().saturating_mul(8).saturating_add(4096);
         while position <= content.len() {
@@ -87,9 +95,10 @@ impl ValueRule {
                 continue;
             };
             count += 1;
+            tired |= patience == 0 && self.check.is_some();
             out.extend_from_slice(content.get(copied..start).unwrap_or(&[]));
             if !self.action.replace(part, out) {
-                return (count, true);
+                return Applied { count, dropped: true, tired };
             }
             copied = end;
             position = found.end;
@@ -97,6 +106,6 @@ impl ValueRule {
         if count > 0 {
             out.extend_from_slice(content.get(copied..).unwrap_or(&[]));
         }
-        (count, false)
+        Applied { count, dropped: false, tired }
     }
 }

@@ -1,7 +1,10 @@
 # The wheel is built in one stage, with the Rust kernel required; the final stage is Python and the wheel.
-FROM rust:1.90-slim-bookworm AS rust
+ARG RUST_IMAGE=rust:1.90-slim-bookworm
+ARG PYTHON_IMAGE=python:3.13-slim-bookworm
 
-FROM python:3.13-slim-bookworm AS build
+FROM ${RUST_IMAGE} AS rust
+
+FROM ${PYTHON_IMAGE} AS build
 COPY --from=rust /usr/local/cargo /usr/local/cargo
 COPY --from=rust /usr/local/rustup /usr/local/rustup
 ENV PATH=/usr/local/cargo/bin:$PATH CARGO_HOME=/usr/local/cargo RUSTUP_HOME=/usr/local/rustup \
@@ -16,7 +19,7 @@ RUN python -m venv /opt/tailgate \
     && /opt/tailgate/bin/tailgate version \
     && /opt/tailgate/bin/pip uninstall -y pip
 
-FROM python:3.13-slim-bookworm
+FROM ${PYTHON_IMAGE}
 LABEL org.opencontainers.image.title="Tailgate" \
       org.opencontainers.image.description="A streaming OpenTelemetry proxy" \
       org.opencontainers.image.licenses="Apache-2.0"

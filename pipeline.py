@@ -28,7 +28,7 @@ from .processors.row import Entry, Passed, Row, RowError
 from .receivers.base import Receiver, Refused
 from .telemetry.carried import Carried
 from .telemetry.clock import Clock
-from .telemetry.histogram import MILLISECONDS, Histogram
+from .telemetry.histogram import SPLIT_SECONDS, Histogram
 from .telemetry.ledger import ledger_samples
 from .telemetry.logs import RateLimited, get_logger
 from .telemetry.samples import Sample
@@ -54,7 +54,7 @@ class Pipeline:
         self.max_spans, self.max_bytes = MAX_REQUEST_SPANS, MAX_REQUEST_BYTES
         self.accepted = self.created = self.out = self.looked = 0
         self.resting, self.dropped = False, Counter[str]()
-        self.ticks, self.carried = Histogram(MILLISECONDS), Carried()
+        self.ticks, self.carried = Histogram(SPLIT_SECONDS), Carried()
 
     def become(self, other: Pipeline) -> None:
         """Go on as another one that was built for the same traces; what is held and counted stays."""
@@ -117,8 +117,8 @@ class Pipeline:
         label = {"pipeline": self.name}
         yield from ledger_samples(label, (self.accepted, self.created, self.out), self.dropped, self.row.held())
         if self.row.holds:
-            name, text = "otelcol_processor_tail_sampling_sampling_decision_timer_latency", "How long a tick took"
-            yield self.ticks.sample(f"{name}_milliseconds", text, label)
+            text = "How long judging what was due took, a tick, in seconds"
+            yield self.ticks.sample("tailgate_decision_tick_seconds", text, label)
         yield from self.row.samples()
         yield from self.carried.samples()
 
@@ -355,7 +355,7 @@ class Service:
             busy += self.clock() - now
             await asyncio.sleep(0)
         if busy:
-            pipeline.ticks.observe(busy / 1e6)
+            pipeline.ticks.observe(busy / 1e9)
 
     async def _relieve(self, pipeline: Pipeline) -> None:
         """When memory is short, judge the heaviest and oldest traces before they are due."""

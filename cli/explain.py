@@ -219,7 +219,7 @@ def _out(one: Explanation, paint: Paint) -> list[str]:
         said = "nothing goes on" + (f": {one.dropped}" if one.dropped else "")
         return [paint("red", said)]
     goes = "goes" if len(one.out) == 1 else "go"
-    said = f"{count(len(one.out), 'span')} {goes} on to {', '.join(one.pipeline.exporters)}"
+    said = f"{count(len(one.out), 'span')} {goes} on to {', '.join(one.pipeline.exporters) or 'its connectors'}"
     lines = [paint("green", said)]
     if one.written:
         rows = [(key, json.dumps(value, ensure_ascii=False, default=str)) for key, value in one.written.items()]

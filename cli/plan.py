@@ -51,7 +51,8 @@ def run(args: argparse.Namespace) -> int:
 def sentences(config: Configuration) -> Iterator[str]:
     """Yield what each pipeline does, a sentence a line, indented by what it belongs to; a pipeline begins a line."""
     for pipeline in config.pipelines.values():
-        yield f"{pipeline.id}: from {_and(pipeline.receivers)} to {_and(pipeline.exporters)}"
+        ends = (*pipeline.exporters, *pipeline.connectors)
+        yield f"{pipeline.id}: from {_and(pipeline.receivers)} to {_and(ends)}"
         yield from _steps(config, pipeline)
 
 
@@ -63,6 +64,10 @@ def _steps(config: Configuration, pipeline: PipelineConfig) -> Iterator[str]:
         yield f"  {number}. {id_}" + (f" {lines[0]}" if lines else "")
         for line in lines[1:]:
             yield f"     {line}"
+    for id_ in pipeline.connectors:
+        connector = config.connectors[id_]
+        for line in connector.spec.plan(connector.config) if connector.spec.plan is not None else ():
+            yield f"  {id_} {line}"
 
 
 def _of(component: Component[ProcessorSpec]) -> Iterable[str]:

@@ -105,7 +105,7 @@ async def serve(
         yield from service.samples()
         yield from reloader.samples()
 
-    page = MetricsPage(samples, reloader, kernel.name)
+    page = MetricsPage(samples, reloader, kernel.name, families=service.backgrounds.families)
     telemetry = TelemetryServer(config.metrics, config.health, page.render, lambda: service.ready)
     stop, hangup = asyncio.Event(), asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hangup.set)

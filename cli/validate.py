@@ -75,5 +75,5 @@ def summary(configuration: Configuration) -> list[str]:
 
 
 def _row(pipeline: PipelineConfig) -> str:
-    ends = [", ".join(pipeline.receivers), *pipeline.processors, ", ".join(pipeline.exporters)]
+    ends = [", ".join(pipeline.receivers), *pipeline.processors, ", ".join((*pipeline.exporters, *pipeline.connectors))]
     return f"  {pipeline.id}: {' -> '.join(ends)}"

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel
 
+from ..connectors.base import ConnectorSpec
 from ..exporters.base import ExporterSpec
 from ..processors.base import ProcessorSpec
 from ..receivers.base import ReceiverSpec
@@ -32,6 +33,7 @@ class Components:
     receivers: Mapping[str, Component[ReceiverSpec]]
     processors: Mapping[str, Component[ProcessorSpec]]
     exporters: Mapping[str, Component[ExporterSpec]]
+    connectors: Mapping[str, Component[ConnectorSpec]]
     defined: Mapping[str, Mapping[str, Node]]
     unreadable: frozenset[str] = frozenset()
     """Sections that are no mapping, which is reported where the shape of the whole is checked."""
@@ -42,6 +44,7 @@ class Components:
         self.receivers = _enabled(self.receivers, {id_ for row in rows for id_ in row.receivers})
         self.processors = _enabled(self.processors, {id_ for row in rows for id_ in row.processors})
         self.exporters = _enabled(self.exporters, {id_ for row in rows for id_ in row.exporters})
+        self.connectors = _enabled(self.connectors, {id_ for row in rows for id_ in row.connectors})
 
 
 def check_components(root: Node, tables: Tables, problems: list[Problem]) -> Components:
@@ -49,12 +52,11 @@ def check_components(root: Node, tables: Tables, problems: list[Problem]) -> Com
     sections = ("receivers", "processors", "exporters", "connectors", "extensions")
     written = {name: section for name in sections if (section := root.child(name)) is not None}
     defined = {name: section.entries for name, section in written.items()}
-    for id_, node in defined.get("connectors", {}).items():
-        component_type(id_, node, "connectors", (), problems)
     return Components(
         receivers=_section("receivers", defined.get("receivers", {}), tables.receivers, problems),
         processors=_section("processors", defined.get("processors", {}), tables.processors, problems),
         exporters=_section("exporters", defined.get("exporters", {}), tables.exporters, problems),
+        connectors=_section("connectors", defined.get("connectors", {}), tables.connectors, problems),
         defined=defined,
         unreadable=frozenset(
             name for name, section in written.items() if not isinstance(section.value, (dict, type(None)))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from .check import check
 from .components import Components, component_type
+from .connecting import connection_problems
 from .errors import Problem, did_you_mean, one_of
 from .lenient import SIGNALS
 from .model import HealthConfig, LogsConfig, MetricsConfig, PipelineConfig
@@ -42,6 +43,7 @@ def check_service(root: Node, components: Components, problems: list[Problem], c
     pipelines = _entries(root, "service", "pipelines")
     for id_, node in pipelines.items():
         _check_pipeline(id_, node, components, problems, complete)
+    problems.extend(connection_problems(pipelines, components))
     _warn(root, components, pipelines, problems)
     if document is None:
         return None
@@ -52,7 +54,8 @@ def check_service(root: Node, components: Components, problems: list[Problem], c
                 "traces",
                 receivers=tuple(dict.fromkeys(row.receivers)),
                 processors=tuple(dict.fromkeys(row.processors)),
-                exporters=tuple(dict.fromkeys(row.exporters)),
+                exporters=tuple(id_ for id_ in dict.fromkeys(row.exporters) if id_ not in components.connectors),
+                connectors=tuple(id_ for id_ in dict.fromkeys(row.exporters) if id_ in components.connectors),
                 places=_places(pipelines[id_].child("processors")),
             )
             for id_, row in document.service.pipelines.items()
@@ -153,8 +156,8 @@ def _warn(root: Node, components: Components, pipelines: Mapping[str, Node], pro
     problems.extend(n.head.warning("metrics are not pushed: this has no effect") for n in pushing if n is not None)
     if any(problem.severity == "error" for problem in problems):
         return  # what is unused may be so only for a mistake that has been named
-    for role in (*_ROLES, "extensions"):
-        lists = [row.child(role) for row in pipelines.values()]
+    for role in (*_ROLES, "connectors", "extensions"):
+        lists = [row.child("exporters" if role == "connectors" else role) for row in pipelines.values()]
         lists.append(_find(root, "service", role))
         used = {name for names in lists for name in _names(names)}
         for id_, node in components.defined.get(role, {}).items():

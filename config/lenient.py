@@ -26,11 +26,12 @@ def known_types(tables: Tables) -> Mapping[str, frozenset[str]]:
         "receivers": tables.receivers,
         "processors": tables.processors,
         "exporters": tables.exporters,
+        "connectors": tables.connectors,
     }
     return {
         section: frozenset(name for spec in listed for name in (spec.name, *getattr(spec, "aliases", ())))
         for section, listed in specs.items()
-    } | {"connectors": frozenset(), "extensions": frozenset({"health_check"})}
+    } | {"extensions": frozenset({"health_check"})}
 
 
 def unknown_type(section: str, type_: str, known: Iterable[str]) -> str:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from .components import check_components
+from .connecting import connected
 from .document import check_service
 from .environment import expand
 from .errors import ConfigErrors, Problem
@@ -42,7 +43,7 @@ def load(paths: Sequence[Path | str], tables: Tables, env: Mapping[str, str], le
     sources = Sources(problems)
     root, complete = _merged(paths, sources, env)
     root = expand(root, env, problems)
-    root = sources.with_rules(root, tables, env)
+    root = connected(sources.with_rules(root, tables, env), tables, problems)
     if lenient:
         root, whole = without_missing(root, tables, problems)
         complete = complete and whole
@@ -57,6 +58,7 @@ def load(paths: Sequence[Path | str], tables: Tables, env: Mapping[str, str], le
         processors=components.processors,
         exporters=components.exporters,
         pipelines=service.pipelines,
+        connectors=components.connectors,
         metrics=service.metrics,
         logs=service.logs,
         health=service.health,

@@ -8,6 +8,7 @@ from typing import Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel
 
+from ..connectors.base import ConnectorSpec
 from ..exporters.base import ExporterSpec
 from ..processors.base import ProcessorSpec
 from ..receivers.base import ReceiverSpec
@@ -15,7 +16,7 @@ from .errors import Problem
 from .files import named_files
 from .tree import Node, Place
 
-Spec = ReceiverSpec | ProcessorSpec | ExporterSpec
+Spec = ReceiverSpec | ProcessorSpec | ExporterSpec | ConnectorSpec
 S = TypeVar("S", bound=Spec, covariant=True)
 
 DEFAULT_GRACE = 25_000_000_000
@@ -29,6 +30,7 @@ class Tables:
     receivers: Sequence[ReceiverSpec]
     processors: Sequence[ProcessorSpec]
     exporters: Sequence[ExporterSpec]
+    connectors: Sequence[ConnectorSpec] = ()
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,8 @@ class PipelineConfig:
     receivers: tuple[str, ...]
     processors: tuple[str, ...]
     exporters: tuple[str, ...]
+    connectors: tuple[str, ...] = ()
+    """Those of its exporters that are connectors; they are not among `exporters`."""
     places: Mapping[str, Place] = field(default_factory=dict, compare=False, repr=False)
     """Where the pipeline names each processor, for errors that show only when it is built."""
 
@@ -100,6 +104,7 @@ class Configuration:
     processors: Mapping[str, Component[ProcessorSpec]]
     exporters: Mapping[str, Component[ExporterSpec]]
     pipelines: Mapping[str, PipelineConfig]
+    connectors: Mapping[str, Component[ConnectorSpec]] = field(default_factory=dict)
     metrics: MetricsConfig = field(default_factory=MetricsConfig)
     logs: LogsConfig = field(default_factory=LogsConfig)
     health: HealthConfig | None = None

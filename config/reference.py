@@ -28,7 +28,7 @@ _INTRO = {
     "tracing": "## Dialect: tracing",
     "preservation_rules": "## Dialect: preservation_rules",
 }
-_SECTIONS = ("receivers", "processors", "exporters", "extensions")
+_SECTIONS = ("receivers", "processors", "exporters", "connectors", "extensions")
 _TYPES = {"string": "text", "integer": "whole number", "number": "number", "boolean": "true, false", "null": ""}
 _BOUNDS = {
     "minimum": "at least",

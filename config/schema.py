@@ -59,7 +59,7 @@ def json_schema(tables: Tables) -> dict[str, Any]:
         "processors": _names(tables.processors),
         "exporters": _names(tables.exporters),
         "extensions": [(("health_check",), HealthCheck)],
-        "connectors": [],
+        "connectors": _names(tables.connectors),
     }
     references, definitions = _generate([Document, *(model for names in sections.values() for _, model in names)])
     document = dict(definitions.pop("Document"))

@@ -180,7 +180,7 @@ class Document(Shape):
     exporters: dict[str, Any] = {}
     """Components by id."""
     connectors: dict[str, Any] = {}
-    """There are none yet."""
+    """Components by id; pipelines name them among their exporters."""
     extensions: dict[str, Any] = {}
     """Components by id."""
     service: Service

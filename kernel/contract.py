@@ -6,6 +6,7 @@ from array import array
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple, NotRequired, Protocol, TypedDict
 
+from .meters import Meter
 from .tallies import Early as Early
 from .tallies import TableStats as TableStats
 from .tallies import Tally as Tally
@@ -46,31 +47,6 @@ class Edit(TypedDict):
     actions: list[dict[str, Any]]
 
 
-class ScrubRule(TypedDict):
-    """A pattern and what becomes of what it finds."""
-
-    pattern: str
-    action: dict[str, Any]
-    group: NotRequired[int]
-    check: NotRequired[str | None]
-
-
-class Scrub(TypedDict):
-    """A stage that replaces personal data and secrets."""
-
-    kind: Literal["scrub"]
-    positions: list[str]
-    skip: str | None
-    only: NotRequired[str | None]
-    keys: list[ScrubRule]
-    values: list[ScrubRule]
-    allow: NotRequired[str | None]
-    keep: NotRequired[str | None]
-    types: NotRequired[Literal["strings", "all"] | None]
-    summary: NotRequired[str | None]
-    forms: NotRequired[list[dict[str, Any]]]
-
-
 class Filter(TypedDict):
     """A stage that drops what its condition is true for."""
 
@@ -91,7 +67,7 @@ class Sample(TypedDict):
 
 
 Stage = Mapping[str, Any]
-"""An `Edit`, `Scrub`, `Filter` or `Sample` (conditions stand under the key `if`)."""
+"""An `Edit`, `Scrub`, `Filter`, `Sample` or `meters.Measure` (conditions stand under the key `if`)."""
 
 
 class FactsSpec(TypedDict):
@@ -229,7 +205,10 @@ class Records(Protocol):
 
     @property
     def dropped(self) -> list[int]:
-        """What each stage that may drop dropped on this walk, in the order of the stages, counted as `spans` is."""
+        """What each stage dropped on this walk, in their order (`scrub`: by rules, by limits), as `spans` counts."""
+
+    def measure(self, now: int) -> None:
+        """Count in its meters what the walk has noted, stage by stage; a second call does nothing. `now` in ns."""
 
     def request(self) -> _Bytes:
         """Of `digest`: the whole request after the stages; the very object that came in if nothing changed."""
@@ -255,6 +234,8 @@ class Filed(NamedTuple):
     late_kept: Records | None
     late: dict[int, int]
     """Spans of traces decided before, by verdict label, kept and dropped ones."""
+    late_ages: dict[int, int]
+    """Those traces, by the whole seconds (rounded up) since they were settled."""
 
 
 class Followed(NamedTuple):
@@ -296,8 +277,11 @@ class Table(Protocol):
     def early(self, limit: int) -> Columns:
         """What satisfies an early condition, in the order in which it came to; it stays until settled."""
 
-    def settle(self, columns: Columns, verdicts: array[int], thresholds: array[int] | None) -> Settled:
-        """`verdicts` typecode I, `thresholds` typecode Q (None: 0). ValueError when lengths or labels are wrong."""
+    def settle(self, columns: Columns, verdicts: array[int], thresholds: array[int] | None, now: int = 0) -> Settled:
+        """`verdicts` typecode I, `thresholds` typecode Q (None: 0). ValueError when lengths or labels are wrong.
+
+        `now`, in ns as in `file`, is remembered for the ages of late spans.
+        """
 
     def remember(self, records: Records) -> None:
         """Replace the labels remembered for these traces by those they have now."""
@@ -354,6 +338,9 @@ class Program(Protocol):
     def counters(self) -> list[int]:
         """Replacements since the start by scrub rule: stage by stage, `keys` before `values`."""
 
+    def places(self) -> list[tuple[int, str, int]]:
+        """Where that was: (place in `counters`, position, count), without those that are 0."""
+
     def lookups(self) -> list[tuple[int, int]]:
         """Since the start, for each lookup: how often actions found a row in it, and how often not."""
 
@@ -365,11 +352,14 @@ class Kernel(Protocol):
     def name(self) -> str:
         """`reference` or `rust`."""
 
-    def compile(self, spec: ProgramSpec, lookups: Sequence[Lookup] = ()) -> Program:
-        """A program that looks up in these tables, by their place. Raises `BadProgram`."""
+    def compile(self, spec: ProgramSpec, lookups: Sequence[Lookup] = (), meters: Sequence[Meter] = ()) -> Program:
+        """A program that looks up in these tables and counts in these meters, by place. Raises `BadProgram`."""
 
     def lookup(self) -> Lookup:
         """Return a new, empty table to look up in."""
+
+    def meter(self, spec: Mapping[str, Any]) -> Meter:
+        """Return a new meter without series. Raises `BadProgram`."""
 
     def labels(self) -> LabelBook:
         """Return a new, empty book."""
@@ -382,7 +372,4 @@ class Kernel(Protocol):
         dropped_decisions: int,
         early: Sequence[Early] = (),
     ) -> Table:
-        """A table for records of `program`; the two numbers bound the decision cache (0: none).
-
-        ValueError when an early condition names a bit that masks do not have, or a number that is out of range.
-        """
+        """A table for records of `program`; two numbers bound the decision cache. ValueError for a wrong `early`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Hashable, Iterable, Iterator
 
+from ..telemetry.families import Exposing, Family
 from ..telemetry.samples import Sample
 from .base import Background, BuildContext
 
@@ -40,6 +41,12 @@ class Backgrounds:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    def families(self) -> Iterator[Family]:
+        """Yield the families of series that some have."""
+        for background in self.running.values():
+            if isinstance(background, Exposing):
+                yield from background.families()
 
     def samples(self) -> Iterator[Sample]:
         """Yield the metrics of all."""

@@ -13,6 +13,7 @@ from typing import Any, Literal, Protocol
 from pydantic import BaseModel
 
 from ..kernel.contract import FactsSpec, Kernel, LabelBook, LabelSpec, Lookup, Program, Records, Stage
+from ..kernel.meters import Meter
 from ..telemetry.samples import Sample
 from .remote import Remote
 
@@ -102,6 +103,8 @@ class BuildContext:
     """Names of request values that the pipeline's programs use; grows by `context_index`."""
     lookups: list[NamedLookup] = field(default_factory=list)
     """Tables that the pipeline's programs look up in; grows by `lookup_index`."""
+    meters: list[Meter] = field(default_factory=list)
+    """What the pipeline's programs count in, by position."""
     backgrounds: dict[Hashable, Background] = field(default_factory=dict)
     """What the pipelines need to have running; grows by `background`."""
     running: Mapping[Hashable, Background] = field(default_factory=dict)
@@ -116,7 +119,7 @@ class BuildContext:
 
     def anew(self) -> BuildContext:
         """Return a context for the same pipeline under new rules: labels keep their numbers and their meaning."""
-        return replace(self, id="", context=[], lookups=[], backgrounds={}, running=self.backgrounds)
+        return replace(self, id="", context=[], lookups=[], meters=[], backgrounds={}, running=self.backgrounds)
 
     def label(self, owner: Hashable, label: LabelSpec) -> int:
         """Return the number of an owner's label; one that it has had before, under earlier rules too, is not made anew.
@@ -146,13 +149,19 @@ class BuildContext:
         return self.context.index(name)
 
 
+class Failure(str):
+    """Among what scrub rules are counted as: a reason why something could not be scrubbed as it should be."""
+
+    __slots__ = ()
+
+
 @dataclass
 class Fused:
     """A stateless part: stages that join the walk of their segment."""
 
     stages: list[Stage]
     counters: list[tuple[str, str]] = field(default_factory=list)
-    """For each scrub rule, in the order the kernel counts them: (processor id, rule name)."""
+    """For each scrub rule, in the order the kernel counts them: (processor id, rule name); or a `Failure`."""
     reasons: list[str] = field(default_factory=list)
     """For each stage that may drop spans, in order: why it does, as the ledger names it."""
 
@@ -227,6 +236,9 @@ class Decider(Protocol):
     """Decides on the facts of kept traces (retention)."""
 
     facts: FactsSpec
+
+    def borrow(self, facts: FactsSpec) -> bool:
+        """Decide on these facts, those of the stage before, from now on; False when they lack some of its own."""
 
     def decide(self, records: Records) -> None:
         """Set the label of every trace that has none in the decider's slot."""

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping
+from functools import partial
 
 from ..config.errors import BuildError
 from ..config.model import Component, Configuration, PipelineConfig
+from ..connectors.base import Connector, ConnectorSpec
 from ..kernel.contract import Kernel
+from ..telemetry.clock import Clock
 from .base import Background, Batching, BuildContext, Limiting, Part, ProcessorSpec, Witness
+from .measuring import Metered, measured
 from .memory_limiter import default_limits
 from .row import Row, RowError, build_segments
 
@@ -36,8 +40,26 @@ def build_all(
     for key, pipeline in config.pipelines.items():
         context = before[key].anew() if before else BuildContext("", key, kernel, kernel.labels(), context=[])
         context.backgrounds = backgrounds  # one for all pipelines
-        built[key] = build_parts(pipeline, config, context), context
+        parts = build_parts(pipeline, config, context)
+        built[key] = measured(parts, _connected(pipeline, config, context)), context
     return built
+
+
+def _connected(pipeline: PipelineConfig, config: Configuration, context: BuildContext) -> list[Metered]:
+    """Return the connectors that a pipeline sends to; each is one for all pipelines, and goes on over reloads."""
+    found = []
+    for component in (config.connectors[key] for key in pipeline.connectors):
+        key = ("connector", component.id, component.config.model_dump_json())
+        connector = context.background(key, partial(_connector, component, context.kernel))
+        if not isinstance(connector, Connector):
+            raise TypeError(f"{component.id} is no connector")
+        context.meters.append(connector.meter)
+        found.append(Metered(connector.meter, connector.exemplars))
+    return found
+
+
+def _connector(component: Component[ConnectorSpec], kernel: Kernel) -> Connector:
+    return component.spec.build(component.config, component.id, kernel, Clock())
 
 
 def batch_sizes(built: Built) -> tuple[int, int, float] | None:
@@ -55,7 +77,7 @@ def strictest(pipelines: Iterable[Built]) -> Limiting:
 def join_row(pipeline: PipelineConfig, parts: Parts, context: BuildContext) -> Row:
     """Compile the parts into a row. Raises `BuildError` when they cannot stand in this order."""
     try:
-        segments = build_segments(parts, context.kernel, context.context, context.lookups)
+        segments = build_segments(parts, context.kernel, context.context, context.lookups, meters=context.meters)
         return Row(segments, pipeline.id, len(context.context))
     except RowError as error:
         raise _placed(pipeline, error.component, f"cannot stand here: {error.why}") from None

@@ -13,10 +13,10 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, field_validator, model_validator
 
-from ..kernel.contract import RETENTION, VERDICT, Records, Stage
+from ..kernel.contract import RETENTION, VERDICT, FactsSpec, Records, Stage
 from ..rules.conditions import TraceCondition, trace_condition
 from ..rules.durations import Duration, format_duration
-from ..rules.facts import FactsBuilder, compile_test
+from ..rules.facts import Borrowed, FactsBuilder, compile_test
 from ..rules.implication import implies, never
 from ..rules.values import encoded_value, key_value
 from ..telemetry.samples import Sample
@@ -101,14 +101,14 @@ class RetentionDecider:
     def __init__(self, config: Config, context: BuildContext) -> None:
         """Register the labels of the configured classes."""
         builder = FactsBuilder()
-        tests = [trace_condition(policy.when, builder) for policy in config.policies]
+        self._conditions = [trace_condition(policy.when, builder) for policy in config.policies]
         self.facts = builder.spec()
         self._config = config
         self._label = context.label
         self._said = context.retentions
         # Taken now: the context is the pipeline's, and its id is another's once this is built.
         self._origin = {"pipeline": context.pipeline, "processor": context.id}
-        self._tests = [compile_test(test, builder) for test in tests]
+        self._tests = [compile_test(test, builder) for test in self._conditions]
         self._of_policy = [self._register(policy) for policy in config.policies]
         self._of_default = self._register(config.default) if config.default else 0
         self._class_of: dict[int, str] = {}
@@ -119,6 +119,16 @@ class RetentionDecider:
             self._class_of[self._of_default] = config.default.name
         self._counts = {name: _Count() for name in self._class_of.values()}
         self._best = lru_cache(maxsize=4096)(self._find)
+
+    def borrow(self, facts: FactsSpec) -> bool:
+        """Read the facts of the stage before from now on; False when they do not have all of its own."""
+        try:
+            borrowed = Borrowed(self.facts, facts)
+        except ValueError:
+            return False
+        self._tests = [compile_test(test, borrowed) for test in self._conditions]
+        self.facts = facts
+        return True
 
     def decide(self, records: Records) -> None:
         """Set the label of every trace that has none yet."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from ..kernel.contract import Kernel, Malformed, Program, Records
 from ..telemetry.samples import Sample
-from .base import NamedLookup, Outcome
+from .base import Failure, NamedLookup, Outcome
 from .remote import Parcel
 from .segments import RowError, Segment, build_segments
 
@@ -47,6 +47,8 @@ class Entry:
     """The walk that they have done."""
     passed: Passed = field(default_factory=Passed)
     """What was lost before that."""
+    walked: list[Records] = field(default_factory=list)
+    """What earlier walks have noted, to be counted once the request is taken."""
     spans: int = field(init=False)
     """How many it came with, those that were dropped on the first walk included."""
 
@@ -86,24 +88,27 @@ class Row:
         """
         mine = self._by_id()
         for id_, segment in before._by_id().items():
-            if segment.sampler and (id_ not in mine or not mine[id_].sampler):
+            if segment.sampler and id_ == segment.ids[0] and (id_ not in mine or not mine[id_].sampler):
                 raise RowError(id_, f"it holds traces and is no longer in {self.pipeline}")
             if segment.remote and (id_ not in mine or not mine[id_].remote):
                 raise RowError(id_, f"it works on spans and is no longer in {self.pipeline}")
-        for id_, segment in mine.items():
-            if id_ in before._by_id():
-                segment.prepare(before._by_id()[id_], kernel)
+        for segment, old in self._successions(before):
+            segment.prepare(old, kernel)
 
     def take_over(self, before: Row) -> None:
         """Go on with what that row holds and knows; does not fail once this is prepared."""
-        old = before._by_id()
-        for id_, segment in self._by_id().items():
-            if id_ in old:
-                segment.take_over(old[id_])
+        for segment, old in self._successions(before):
+            segment.take_over(old)
         self._list_remotes()
 
     def _by_id(self) -> dict[str, Segment]:
-        return {segment.id: segment for segment in self.segments if segment.id}
+        return {id_: segment for segment in self.segments for id_ in segment.ids}
+
+    def _successions(self, before: Row) -> Iterable[tuple[Segment, Segment]]:
+        """Yield the segments that end with a component with which one of `before` did, each pair once."""
+        theirs = before._by_id()
+        pairs = ((segment, theirs[id_]) for id_, segment in self._by_id().items() if id_ in theirs)
+        return {(id(segment), id(old)): (segment, old) for segment, old in pairs}.values()
 
     def digest(self, request: bytes, context: Sequence[str | None]) -> Records:
         """Walk the first segment. Raises `Malformed` or `OverLimit`."""
@@ -115,6 +120,8 @@ class Row:
 
     def accept(self, now: int, entry: Entry) -> Passed:
         """Take what has come in to wherever it stays or leaves."""
+        for records in entry.walked:
+            records.measure(now)
         self._end_segment(now, entry.segment, entry.records, entry.passed, False, entry.context)
         return entry.passed
 
@@ -122,6 +129,8 @@ class Row:
         """Lead a request through the gates that it stands before; returns the parcel that had no answer."""
         while (gate := self.segments[entry.segment].remote) and gate.on_error == "refuse":
             self._count_filtered(entry.segment, entry.records, entry.passed)
+            if self.segments[entry.segment].measures:
+                entry.walked.append(entry.records)
             parcel = Parcel(entry.records.request(), entry.records.spans, entry.records.traces, entry.context)
             await gate.ask(parcel)
             answered = self._answered(entry.segment, parcel, entry.passed)
@@ -137,7 +146,7 @@ class Row:
             for parcel in segment.remote.finished() if segment.remote else ():
                 records = self._answered(index, parcel, passed)
                 if records is None:
-                    passed.drop(f"{segment.id}:{parcel.outcome}", parcel.spans)
+                    passed.drop(f"{segment.ids[0]}:{parcel.outcome}", parcel.spans)
                 else:
                     self._end_segment(now, index + 1, records, passed, parcel.late, parcel.context)
         return passed
@@ -228,14 +237,27 @@ class Row:
 
     def _scrubbed(self, program: Program, counters: Sequence[tuple[str, str]]) -> Iterable[Sample]:
         for (processor, rule), count in zip(counters, program.counters(), strict=True):
-            labels = {"pipeline": self.pipeline, "processor": processor, "rule": rule}
-            yield Sample("tailgate_scrubbed", "counter", "Values replaced, by scrub rule", count, labels)
+            labels = {"pipeline": self.pipeline, "processor": processor}
+            if isinstance(rule, Failure):
+                text = "What could not be scrubbed and did not pass, by reason"
+                yield Sample("tailgate_scrub_failures", "counter", text, count, {**labels, "reason": rule})
+                continue
+            text = "Values replaced, by scrub rule"
+            yield Sample("tailgate_scrubbed", "counter", text, count, {**labels, "rule": rule})
+        for number, position, count in program.places():
+            processor, rule = counters[number]
+            if not isinstance(rule, Failure):
+                labels = {"pipeline": self.pipeline, "processor": processor, "rule": rule, "position": position}
+                text = "Values replaced, by scrub rule and by where they stood"
+                yield Sample("tailgate_scrubbed_positions", "counter", text, count, labels)
 
     def _end_segment(
         self, now: int, index: int, records: Records, passed: Passed, late: bool, context: Sequence[str | None] = ()
     ) -> None:
         segment = self.segments[index]
         self._count_filtered(index, records, passed)
+        if segment.measures:
+            records.measure(now)
         if segment.remote:
             self._hand_over(index, records, late, context)
             return
@@ -254,10 +276,12 @@ class Row:
         passed.more = passed.more or outcome.more
         for reason, spans in outcome.dropped.items():
             passed.drop(reason, spans)
-        if outcome.kept is not None:
-            self._next_segment(now, index, outcome.kept, passed, late=False)
-        if outcome.late is not None:
-            self._next_segment(now, index, outcome.late, passed, late=True)
+        decider = self.segments[index].decider
+        for records, late in ((outcome.kept, False), (outcome.late, True)):
+            if records is not None:
+                if decider:
+                    decider.decide(records)
+                self._next_segment(now, index, records, passed, late)
 
     def _next_segment(self, now: int, index: int, records: Records, passed: Passed, late: bool) -> None:
         if index + 1 < len(self.segments):

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from ..kernel.contract import FactsSpec, Kernel, Limits, Program, ProgramSpec, Stage
+from ..kernel.meters import Meter
 from .base import Decider, Deciding, Fused, Holding, NamedLookup, Part, Sampler
 from .remote import Remote, RemoteStage
 from .upgrade import Scrubbed, missing, scrubbing
@@ -42,8 +43,8 @@ class Segment:
     sampler: Sampler | None = None
     decider: Decider | None = None
     remote: RemoteStage | None = None
-    id: str = ""
-    """Of the component at its end."""
+    ids: tuple[str, ...] = ()
+    """Of the components at its end."""
     facts: FactsSpec = field(default_factory=lambda: NO_FACTS)
     scrubbed: list[Scrubbed] = field(default_factory=list)
     """The scrubbing that spans have been through when they come to its end."""
@@ -53,9 +54,13 @@ class Segment:
     """What those spans still need."""
     lookups: Sequence[NamedLookup] = ()
     """The pipeline's tables, as `program.lookups` counts them."""
+    measures: bool = False
+    """Whether the walk notes what is to be counted once its records are taken."""
 
     def prepare(self, before: Segment, kernel: Kernel) -> None:
         """Compile what spans need that are held under the rules of `before`."""
+        if self.sampler is None or before.sampler is None:
+            return
         made: dict[str, Upgrade] = {}
         for epoch, scrubbed in before.history.items():
             stages, counters = missing(scrubbed, self.scrubbed)
@@ -94,16 +99,20 @@ class _Draft:
     reasons: list[str] = field(default_factory=list)
     facts: FactsSpec = field(default_factory=lambda: NO_FACTS)
     end: Holding | Deciding | Remote | None = None
-    id: str = ""
+    ids: tuple[str, ...] = ()
+    decider: Decider | None = None
+    """Decides on the facts of what the stage at the end holds."""
 
     def add(self, part: Fused) -> None:
         self.stages.extend(part.stages)
         self.counters.extend(part.counters)
         self.reasons.extend(part.reasons)
 
-    def segment(self, kernel: Kernel, context: int, lookups: Sequence[NamedLookup]) -> Segment:
-        program = _compile(kernel, self.stages, self.facts, context, lookups)
-        segment = Segment(program, self.counters, self.reasons, id=self.id, facts=self.facts, lookups=lookups)
+    def segment(self, kernel: Kernel, context: int, lookups: Sequence[NamedLookup], meters: Sequence[Meter]) -> Segment:
+        program = _compile(kernel, self.stages, self.facts, context, lookups, meters=meters)
+        segment = Segment(program, self.counters, self.reasons, ids=self.ids, facts=self.facts, lookups=lookups)
+        segment.decider = self.decider
+        segment.measures = any(stage["kind"] == "measure" for stage in self.stages)
         if isinstance(self.end, Holding):
             segment.sampler = self.end.start(program)
         elif isinstance(self.end, Deciding):
@@ -114,10 +123,16 @@ class _Draft:
 
 
 def _compile(
-    kernel: Kernel, stages: Sequence[Stage], facts: FactsSpec, context: int, lookups: Sequence[NamedLookup] = ()
+    kernel: Kernel,
+    stages: Sequence[Stage],
+    facts: FactsSpec,
+    context: int,
+    lookups: Sequence[NamedLookup] = (),
+    *,
+    meters: Sequence[Meter] = (),
 ) -> Program:
     spec: ProgramSpec = {"stages": list(stages), "facts": facts, "limits": LIMITS, "context": context}
-    return kernel.compile(spec, [named.lookup for named in lookups])
+    return kernel.compile(spec, [named.lookup for named in lookups], meters)
 
 
 def _drafts(parts: Iterable[tuple[str, Part]]) -> list[_Draft]:
@@ -131,8 +146,9 @@ def _drafts(parts: Iterable[tuple[str, Part]]) -> list[_Draft]:
             _end(drafts, component, part)
         elif isinstance(part, Deciding) and held:
             _check_deciding(component, drafts)
-            drafts[-1].facts = part.decider.facts
-            _end(drafts, component, part)
+            if not _read_along(drafts, component, part):
+                drafts[-1].facts = part.decider.facts
+                _end(drafts, component, part)
         elif isinstance(part, Deciding):
             if part.alone is None:
                 raise RowError(component, part.why)
@@ -144,8 +160,19 @@ def _drafts(parts: Iterable[tuple[str, Part]]) -> list[_Draft]:
 
 
 def _end(drafts: list[_Draft], component: str, part: Holding | Deciding | Remote) -> None:
-    drafts[-1].end, drafts[-1].id = part, component
+    drafts[-1].end, drafts[-1].ids = part, (component,)
     drafts.append(_Draft())
+
+
+def _read_along(drafts: Sequence[_Draft], component: str, part: Deciding) -> bool:
+    """Let a part decide on the facts of the stage right before it, where they tell all: that saves it a walk."""
+    if len(drafts) < 2 or drafts[-1].stages or drafts[-2].decider or not isinstance(drafts[-2].end, Holding):
+        return False
+    if not part.decider.borrow(drafts[-2].facts):
+        return False
+    drafts[-2].decider = part.decider
+    drafts[-2].ids += (component,)
+    return True
 
 
 def _check_deciding(component: str, drafts: Sequence[_Draft]) -> None:
@@ -153,7 +180,9 @@ def _check_deciding(component: str, drafts: Sequence[_Draft]) -> None:
     last = max(at for at, draft in enumerate(drafts) if isinstance(draft.end, Holding))
     for draft in drafts[last:]:
         if isinstance(draft.end, Remote):
-            raise RowError(component, f"it decides about kept traces, which {draft.id} has then sent on: put it before")
+            raise RowError(
+                component, f"it decides about kept traces, which {draft.ids[0]} has then sent on: put it before"
+            )
 
 
 def _check_refusing(component: str, part: Remote, drafts: Sequence[_Draft]) -> None:
@@ -163,18 +192,24 @@ def _check_refusing(component: str, part: Remote, drafts: Sequence[_Draft]) -> N
     for draft in drafts:
         if isinstance(draft.end, Holding) or (isinstance(draft.end, Remote) and draft.end.stage.on_error != "refuse"):
             raise RowError(
-                component, f"on_error: refuse is possible only before {draft.id}, which takes what it is given for good"
+                component,
+                f"on_error: refuse is possible only before {draft.ids[0]}, which takes what it is given for good",
             )
 
 
 def build_segments(
-    parts: Sequence[tuple[str, Part]], kernel: Kernel, context: Sequence[str], lookups: Sequence[NamedLookup] = ()
+    parts: Sequence[tuple[str, Part]],
+    kernel: Kernel,
+    context: Sequence[str],
+    lookups: Sequence[NamedLookup] = (),
+    *,
+    meters: Sequence[Meter] = (),
 ) -> list[Segment]:
     """Compile (component id, part) pairs into segments. Raises `RowError` or `BadProgram`."""
     drafts = _drafts(parts)
     if len(drafts) > 1 and not drafts[-1].stages and not isinstance(drafts[-2].end, Remote):
         drafts.pop()
-    segments = [draft.segment(kernel, len(context), lookups) for draft in drafts]
+    segments = [draft.segment(kernel, len(context), lookups, meters) for draft in drafts]
     for at, segment in enumerate(segments):
         walked = drafts[: at + 1]
         stages, counters = [s for d in walked for s in d.stages], [c for d in walked for c in d.counters]

@@ -118,12 +118,36 @@ class FactsBuilder:
 
     def position(self, bit: Bit) -> int:
         """Return where a bit stands in the mask; valid once everything has been added."""
-        leaves = len(self._leaves.items)
-        base = {"any": 0, "all": leaves, "compare": 2 * leaves, "root": 2 * leaves + len(self._compare.items)}
-        return base[bit.of] + bit.index
+        return _base(self.spec())[bit.of] + bit.index
 
 
-def compile_test(test: Test, facts: FactsBuilder) -> Callable[[int], bool]:
+def _base(facts: FactsSpec) -> dict[str, int]:
+    leaves, comparisons = len(facts["leaves"]), len(facts["compare"])
+    return {"any": 0, "all": leaves, "compare": 2 * leaves, "root": 2 * leaves + comparisons}
+
+
+class Borrowed:
+    """Where the bits of one set of facts stand in the mask of another one that has them all."""
+
+    def __init__(self, own: FactsSpec, lender: FactsSpec) -> None:
+        """Raise `ValueError` when the lender lacks one of them."""
+        leaves = [lender["leaves"].index(leaf) for leaf in own["leaves"]]
+        numbers = [lender["numbers"].index(number) for number in own["numbers"]]
+        compare = [lender["compare"].index(_renumbered(one, numbers)) for one in own["compare"]]
+        self._base = _base(lender)
+        self._index = {"any": leaves, "all": leaves, "compare": compare, "root": [0]}
+
+    def position(self, bit: Bit) -> int:
+        """Return where the bit stands in the lender's mask."""
+        return self._base[bit.of] + self._index[bit.of][bit.index]
+
+
+def _renumbered(comparison: dict[str, Any], numbers: list[int]) -> dict[str, Any]:
+    subject, *of = comparison["of"]
+    return {**comparison, "of": [subject, *(numbers[index] for index in of)]}
+
+
+def compile_test(test: Test, facts: FactsBuilder | Borrowed) -> Callable[[int], bool]:
     """Return a function from a trace's mask to whether the test holds; call it once all facts are known."""
     if isinstance(test, Bit):
         wanted = 1 << facts.position(test)

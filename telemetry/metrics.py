@@ -12,10 +12,13 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 from .. import __version__
+from .derived import lost_samples, milliseconds_samples
+from .families import Family, exposition
 from .logs import RateLimited, get_logger
 from .samples import Sample
 
 _PLAIN = "text/plain"
+_END = b"# EOF\n"
 
 
 class _Legacy(Protocol):
@@ -36,13 +39,20 @@ class MetricsPage:
     """Renders what `sources` yields. Call `render` on the event loop: nothing else runs between two readings."""
 
     def __init__(
-        self, sources: Callable[[], Iterable[Sample]], config: _Described, kernel: str, *, process: bool = True
+        self,
+        sources: Callable[[], Iterable[Sample]],
+        config: _Described,
+        kernel: str,
+        *,
+        process: bool = True,
+        families: Callable[[], Iterable[Family]] = tuple,
     ) -> None:
         """`kernel` is the name of the one that runs; `process` adds the metrics `process_*`.
 
-        With `config.metrics.legacy_names` counters also stand under their name without `_total`.
+        `families` gives what is written without a sample for each line. With `config.metrics.legacy_names` counters
+        also stand under their name without `_total`, and a histogram in milliseconds as the collector has it.
         """
-        self._sources = sources
+        self._sources, self._families = sources, families
         self._legacy_names = config.metrics.legacy_names
         self._config, self._build = config, _build_info(kernel)
         self._registry = CollectorRegistry(auto_describe=False)
@@ -56,10 +66,16 @@ class MetricsPage:
         With legacy names it is always the plain text format: OpenMetrics has no room for both names of a counter.
         """
         encoder, content_type = choose_encoder(_PLAIN if self._legacy_names or accept is None else accept)
-        return encoder(self._registry), content_type
+        page, openmetrics = encoder(self._registry), "openmetrics" in content_type
+        more = exposition(self._families(), openmetrics).encode()
+        return (page.removesuffix(_END) + more + _END if openmetrics else page + more), content_type
 
     def _read(self) -> list[Sample]:
-        return [self._build, _config_info(self._config.hash), *self._sources()]
+        samples = [self._build, _config_info(self._config.hash), *self._sources()]
+        samples.extend(lost_samples(samples))
+        if self._legacy_names:
+            samples.extend(milliseconds_samples(samples))
+        return samples
 
 
 def _build_info(kernel: str) -> Sample:
@@ -122,7 +138,7 @@ def _by_labels(samples: list[Sample]) -> dict[tuple[tuple[str, str], ...], float
     values: dict[tuple[tuple[str, str], ...], float] = {}
     for sample in samples:
         labels = tuple(sorted(sample.labels.items()))
-        before = values.get(labels, 0.0) if sample.kind == "counter" else 0.0
+        before = values.get(labels, 0.0) if sample.kind in ("counter", "unknown") else 0.0
         values[labels] = before + sample.value
     return values
 

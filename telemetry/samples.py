@@ -13,7 +13,8 @@ class Sample:
 
     name: str
     """The full name as exposed, counters without `_total` (it is added)."""
-    kind: Literal["counter", "gauge", "histogram"]
+    kind: Literal["counter", "gauge", "histogram", "unknown"]
+    """`unknown`: a counter under a name that cannot end in `_total`."""
     help: str
     value: float
     """Of a histogram: the sum of all values."""

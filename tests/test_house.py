@@ -10,18 +10,30 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-LAYERS = ["kernel", "rules", "config", "telemetry", "receivers", "processors", "exporters", "pipeline", "cli"]
+LAYERS = [
+    "kernel",
+    "rules",
+    "config",
+    "telemetry",
+    "receivers",
+    "connectors",
+    "processors",
+    "exporters",
+    "pipeline",
+    "cli",
+]
 MAY_IMPORT = {
     "kernel": {"kernel"},
     "telemetry": {"telemetry", "kernel"},
     "rules": {"rules", "kernel"},
     "config": {"config", "rules", "telemetry", "kernel"},
     "receivers": {"receivers", "rules", "config", "telemetry", "kernel"},
-    "processors": {"processors", "rules", "config", "telemetry", "kernel"},
+    "connectors": {"connectors", "rules", "config", "telemetry", "kernel"},
+    "processors": {"processors", "connectors", "rules", "config", "telemetry", "kernel"},
     "exporters": {"exporters", "rules", "config", "telemetry", "kernel"},
     "pipeline": {"receivers", "processors", "exporters", "rules", "config", "telemetry", "kernel"},
 }
-BASES_FOR_CONFIG = {"receivers.base", "processors.base", "exporters.base"}
+BASES_FOR_CONFIG = {"receivers.base", "processors.base", "connectors.base", "exporters.base"}
 
 
 def packages() -> dict[str, Path]:

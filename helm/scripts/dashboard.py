@@ -11,13 +11,25 @@ Query = tuple[str, str]
 Panel = tuple[str, str, str, list[Query]]
 
 JUDGED = f"otelcol_processor_tail_sampling_global_count_traces_sampled_total{{{W}}}"
-LATENCY = "otelcol_processor_tail_sampling_sampling_decision_timer_latency_milliseconds_bucket"
+TICK = "tailgate_decision_tick_seconds_bucket"
+LATE = "otelcol_processor_tail_sampling_sampling_late_span_age_seconds_bucket"
 AGE = "otelcol_processor_tail_sampling_sampling_trace_removal_age_seconds_bucket"
 
 
 def rate(metric: str, by: str, extra: str = "") -> str:
     """Return the sum of a counter's rate by labels."""
     return f"sum by ({by}) (rate({metric}{{{W}{extra}}}[{I}]))"
+
+
+def effective() -> str:
+    """Return how many instances run which configuration, by the beginning of its hash."""
+    short = f'label_replace(tailgate_config_info{{{W}}}, "short", "$1", "hash", "(.{{8}}).*")'
+    return f"count by (short) ({short})"
+
+
+def some(query: str) -> str:
+    """Return a query without the series that are 0: of very many only those that matter are drawn."""
+    return f"{query} > 0"
 
 
 def quantile(share: float, metric: str) -> str:
@@ -43,6 +55,8 @@ ROWS: dict[str, list[Panel]] = {
                 )
             ],
         ),
+        ("Lost", "cps", "stat", [(f"sum(rate(otelcol_processor_dropped_spans{{{W}}}[{I}]))", "spans")]),
+        ("Held traces", "short", "stat", [(f"sum(tailgate_pipeline_held_traces{{{W}}})", "now")]),
         (
             "CPU per span",
             "s",
@@ -71,7 +85,7 @@ ROWS: dict[str, list[Panel]] = {
             "timeseries",
             [
                 (
-                    rate("otelcol_processor_tail_sampling_count_traces_sampled_total", "policy, decision"),
+                    some(rate("otelcol_processor_tail_sampling_count_traces_sampled_total", "policy, decision")),
                     "{{policy}}: {{decision}}",
                 )
             ],
@@ -121,15 +135,21 @@ ROWS: dict[str, list[Panel]] = {
         ),
         (
             "Judging what is due, a tick",
-            "ms",
+            "s",
             "timeseries",
-            [(quantile(0.5, LATENCY), "median"), (quantile(0.99, LATENCY), "99 %")],
+            [(quantile(0.5, TICK), "median"), (quantile(0.99, TICK), "99 %")],
         ),
         (
             "How long traces are held",
             "s",
             "timeseries",
             [(quantile(0.5, AGE), "median"), (quantile(0.99, AGE), "99 %")],
+        ),
+        (
+            "How late spans come after the decision",
+            "s",
+            "timeseries",
+            [(quantile(0.5, LATE), "median"), (quantile(0.99, LATE), "99 %")],
         ),
         (
             "Judged early, or without a root",
@@ -142,7 +162,12 @@ ROWS: dict[str, list[Panel]] = {
         ),
     ],
     "Scrubbing, retention, cost": [
-        ("Values scrubbed, by rule", "cps", "timeseries", [(rate("tailgate_scrubbed_total", "rule"), "{{rule}}")]),
+        (
+            "Values scrubbed, by rule",
+            "cps",
+            "timeseries",
+            [(some(rate("tailgate_scrubbed_total", "rule")), "{{rule}}")],
+        ),
         (
             "Kept traces by retention",
             "cps",
@@ -161,6 +186,12 @@ ROWS: dict[str, list[Panel]] = {
             "currencyUSD",
             "timeseries",
             [(f"sum by (instance) (tailgate_budget_left{{{W}}})", "{{instance}}")],
+        ),
+        (
+            "Rows looked up: pods, prices, tables",
+            "cps",
+            "timeseries",
+            [(rate("tailgate_lookups_total", "table, result"), "{{table}}: {{result}}")],
         ),
     ],
     "Receivers and exporters": [
@@ -200,7 +231,7 @@ ROWS: dict[str, list[Panel]] = {
     ],
     "Process": [
         (
-            "CPU",
+            "CPU (cores)",
             "short",
             "timeseries",
             [(f"sum by (instance) (rate(process_cpu_seconds_total{{{W}}}[{I}]))", "{{instance}}")],
@@ -224,7 +255,7 @@ ROWS: dict[str, list[Panel]] = {
             "Configurations in effect",
             "short",
             "timeseries",
-            [(f"count by (hash) (tailgate_config_info{{{W}}})", "{{hash}}")],
+            [(effective(), "{{short}}")],
         ),
         (
             "Last reload worked",
@@ -262,7 +293,7 @@ def _panels() -> list[dict[str, Any]]:
         panels.append(
             {"id": len(panels) + 1, "type": "row", "title": title, "gridPos": {"h": 1, "w": 24, "x": 0, "y": top}}
         )
-        wide, high = (6, 4) if row[0][2] == "stat" else (8, 8)
+        wide, high = (24 // len(row), 4) if row[0][2] == "stat" else (8, 8)
         for at, panel in enumerate(row):
             place = {"h": high, "w": wide, "x": at * wide % 24, "y": top + 1 + at * wide // 24 * high}
             panels.append(_panel(panel, len(panels) + 1, place))

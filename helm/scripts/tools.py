@@ -53,15 +53,19 @@ def _run(*command: str | Path, **environment: str) -> str:
     return done.stdout
 
 
-def _build_helm() -> None:
+def build_helm() -> None:
+    """Build Helm unless it is there."""
     if (home() / "bin" / "helm").exists():
         return
+    home().mkdir(parents=True, exist_ok=True)
     _run("go", "install", f"helm.sh/helm/v3/cmd/helm@{HELM}", GOBIN=str(home() / "bin"), CGO_ENABLED="0")
 
 
-def _fetch_operator() -> None:
-    if (home() / "operator").exists():
+def fetch_operator() -> None:
+    """Fetch the operator's module unless it is there."""
+    if (home() / "operator").exists() and operator().exists():
         return
+    home().mkdir(parents=True, exist_ok=True)
     found = json.loads(_run("go", "mod", "download", "-json", OPERATOR))
     (home() / "operator").write_text(found["Dir"], encoding="utf-8")
 
@@ -80,8 +84,8 @@ def install() -> None:
     if helm() is None and shutil.which("go") is None:
         raise SystemExit("the checks of the chart need `helm`, or the Go toolchain to build it")
     home().mkdir(parents=True, exist_ok=True)
-    _build_helm()
-    _fetch_operator()
+    build_helm()
+    fetch_operator()
     _install_packages()
 
 

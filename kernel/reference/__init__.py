@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from google.protobuf.internal import api_implementation
 
 from ..contract import Early, LabelBook, Lookup, Program, ProgramSpec
+from ..meters import Meter
 from .labels import ReferenceLabels
 from .lookup import ReferenceLookup
+from .meter import ReferenceMeter
 from .program import ReferenceProgram
 from .table import ReferenceTable
 
@@ -25,13 +28,19 @@ class ReferenceKernel:
         if api_implementation.Type() != "upb":
             raise RuntimeError(f"protobuf uses {api_implementation.Type()}, the kernel needs upb")
 
-    def compile(self, spec: ProgramSpec, lookups: Sequence[Lookup] = ()) -> ReferenceProgram:
-        """Return the compiled program, which looks up in these tables. Raises `BadProgram`."""
-        return ReferenceProgram(spec, lookups)
+    def compile(
+        self, spec: ProgramSpec, lookups: Sequence[Lookup] = (), meters: Sequence[Meter] = ()
+    ) -> ReferenceProgram:
+        """Return the compiled program, which looks up in these tables and counts in these meters."""
+        return ReferenceProgram(spec, lookups, meters)
 
     def lookup(self) -> ReferenceLookup:
         """Return a new, empty table to look up in."""
         return ReferenceLookup()
+
+    def meter(self, spec: Mapping[str, Any]) -> ReferenceMeter:
+        """Return a new meter without series. Raises `BadProgram`."""
+        return ReferenceMeter(spec)
 
     def labels(self) -> ReferenceLabels:
         """Return a new book of labels."""

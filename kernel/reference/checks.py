@@ -6,8 +6,12 @@ import base64
 import ipaddress
 import json
 import re
-from collections.abc import Callable
+import zlib
+from collections.abc import Callable, Mapping
 from typing import Any
+
+from .digits import compile_check
+from .spec import choice
 
 _IBAN = """AD24 AE23 AL28 AT20 AZ28 BA20 BE16 BG22 BH22 BI27 BR29 BY28 CH21 CR22 CY28 CZ24 DE22 DJ27 DK18 DO28 EE20 EG29
 ES24 FI18 FK18 FO18 FR27 GB22 GE22 GI23 GL18 GR27 GT28 HN28 HR21 HU28 IE22 IL23 IQ23 IS26 IT27 JO30 KW30 KZ20 LB28
@@ -162,6 +166,19 @@ def basic_credentials(text: str) -> bool:
     return decoded is not None and b":" in decoded
 
 
+def github_token(text: str) -> bool:
+    """Return whether the last six characters are the CRC-32 of the others behind the prefix, in base 62."""
+    head, _, body = text.rpartition("_")
+    value = zlib.crc32(body[:-6].encode())
+    digits = ""
+    for _ in range(6):
+        value, rest = divmod(value, 62)
+        digits = _BASE62[rest] + digits
+    return head != "" and len(body) > 6 and body[-6:] == digits
+
+
+_BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
 CHECKS: dict[str, Callable[[str], bool]] = {
     check.__name__: check
     for check in (
@@ -175,10 +192,11 @@ CHECKS: dict[str, Callable[[str], bool]] = {
         public_ipv6,
         jwt,
         basic_credentials,
+        github_token,
     )
 }
 
 
-def passes(name: str, text: bytes) -> bool:
-    """Return whether the text passes the check; text that is not ASCII passes none."""
-    return text.isascii() and CHECKS[name](text.decode("ascii"))
+def compiled(spec: Any) -> Callable[[str], bool]:
+    """Return the check of a rule: one of `CHECKS` by its name, or one with parameters. Raises `BadProgram`."""
+    return compile_check(spec) if isinstance(spec, Mapping) else CHECKS[choice(spec, CHECKS, "check")]

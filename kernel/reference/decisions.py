@@ -17,6 +17,8 @@ class Decision(NamedTuple):
 
     labels: tuple[int, int]
     threshold: int
+    at: int
+    """`now` of `settle`."""
 
 
 class Decisions:

@@ -10,6 +10,7 @@ from .levels import Level
 from .operands import KIND
 from .patterns import Pattern, compile_pattern
 from .spec import choice, listed, need, only, text
+from .uri import URIS, Uri, compile_uri
 from .values import decode
 from .wire import VARINT, last_integer
 
@@ -36,20 +37,22 @@ class Form:
     key: Pattern
     systems: list[str] | None
     name: bool
+    uri: Uri | None = None
 
     def rewritten(self, old: str, system: str) -> str | None:
         """Return the text as it is written; None when the form does not apply or changes nothing."""
         if self.systems is not None and system not in self.systems:
             return None
-        new = FORMS[self.kind](old, system)
+        new = FORMS[self.kind](old, system) if self.uri is None else self.uri.rewritten(old)
         return new if new != old else None
 
     def renamed(self, old: str, span: Level) -> str | None:
         """Return the name of a span, likewise."""
         kind = last_integer(span.fields, KIND, VARINT) % (1 << 32)
-        if kind not in ((_SERVER, _CLIENT) if self.kind == "url" else (_INTERNAL, _SERVER, _CLIENT)):
+        http = self.kind == "url" or self.uri is not None
+        if kind not in ((_SERVER, _CLIENT) if http else (_INTERNAL, _SERVER, _CLIENT)):
             return None
-        if self.kind != "url":
+        if not http:
             system = system_of(span)
             return (self.rewritten(old, system) or None) if system else None
         if "/" not in old and not any(key in span.attributes for key in _HTTP):
@@ -69,9 +72,12 @@ def system_of(level: Level) -> str:
 
 def compile_form(spec: Any) -> Form:
     """Return a form. Raises `BadProgram`."""
-    only(spec, {"as", "key", "systems", "name"}, "form")
+    only(spec, {"as", "key", "systems", "name", "uri"}, "form")
     systems, name = spec.get("systems"), spec.get("name")
     if systems is not None:
         systems = [text(one, "systems") for one in listed(systems, "systems")]
     need(name is None or isinstance(name, bool), f"name: {name!r}")
-    return Form(choice(spec.get("as"), FORMS, "as"), compile_pattern(spec.get("key"), "key"), systems, bool(name))
+    kind = choice(spec.get("as"), (*FORMS, *URIS), "as")
+    need((kind in URIS) == (spec.get("uri") is not None), f"uri: it belongs to {' and '.join(URIS)}")
+    uri = compile_uri(kind, spec["uri"]) if kind in URIS else None
+    return Form(kind, compile_pattern(spec.get("key"), "key"), systems, bool(name), uri)

@@ -30,11 +30,16 @@ _KEYLESS = {
 
 def url(text: str, system: str = "") -> str:
     """Return a URL, or a path, with `*` for each segment that reads like an identifier; without query and fragment."""
-    head = found[0] if (found := _AUTHORITY.match(text)) else ""
-    path = re.split("[?#]", text[len(head) :], maxsplit=1)[0]
-    scheme, slashes, authority = head.partition("://")
-    head = scheme + slashes + authority.rpartition("@")[2]
+    head, rest = split_url(text)
+    path = re.split("[?#]", rest, maxsplit=1)[0]
     return head + "/".join(segment if is_plain(segment) else "*" for segment in path.split("/"))
+
+
+def split_url(text: str) -> tuple[str, str]:
+    """Return scheme and authority without its user-info, `""` where there is no scheme, and what follows them."""
+    head = found[0] if (found := _AUTHORITY.match(text)) else ""
+    scheme, slashes, authority = head.partition("://")
+    return scheme + slashes + authority.rpartition("@")[2], text[len(head) :]
 
 
 def is_plain(segment: str) -> bool:
@@ -69,13 +74,18 @@ _VALUE = re.compile(f"{_STRING.pattern}|true|false|null|{_NUMBER}")
 
 def document(text: str, system: str = "") -> str:
     """Return JSON with `"?"` for every value that is no object or array; what is no JSON as it is."""
+    new = _document(text)
+    return text if new is None else new
+
+
+def _document(text: str) -> str | None:
     out, open_, position, expected = [], [], 0, "value"
     while True:
         space = _SPACE.match(text, position)
         position = space.end() if space else position
         out.append(space[0] if space else "")
         if position == len(text):
-            return "".join(out) if expected == "end" else text
+            return "".join(out) if expected == "end" else None
         one = text[position]
         if expected in ("value", "value or ]") and one in "{[":
             open_.append(one)
@@ -94,7 +104,7 @@ def document(text: str, system: str = "") -> str:
             open_.pop()
             token, expected = one, _after(open_)
         else:
-            return text
+            return None
         out.append(token)
         position += len(token)
 
@@ -103,10 +113,22 @@ def _after(open_: list[str]) -> str:
     return "more" if open_ else "end"
 
 
+def statement(text: str, system: str = "") -> str:
+    """Return what is said to a database, whichever it is, without the values in it."""
+    if system in _REDIS:
+        return redis(text)
+    if system == "memcached":
+        return memcached(text)
+    new = _document(text)
+    return sql(text, system) if new is None else new
+
+
+_REDIS = ("redis", "valkey")
 FORMS: dict[str, Callable[[str, str], str]] = {
     "url": url,
     "sql": sql,
     "redis": redis,
     "memcached": memcached,
     "json": document,
+    "statement": statement,
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -13,6 +14,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from ..contract import BadProgram, Lookup, Malformed, ProgramSpec, Records
+from ..meters import Meter
 from .diagnosis import diagnose
 from .drop import Filter, Sample
 from .edit import Edit
@@ -20,6 +22,9 @@ from .facts import FactsProgram
 from .levels import LEVELS, RESOURCE, SCOPE, Level
 from .limits import Limits
 from .lookup import compiling
+from .measure import Measure
+from .meter import ReferenceMeter
+from .positions import POSITIONS
 from .records import ReferenceRecords
 from .scrub import Scrub
 from .spec import choice, listed, natural, need, only
@@ -30,8 +35,9 @@ from .wire import split
 class ReferenceProgram:
     """See `contract.Program`. Raises `BadProgram`."""
 
-    def __init__(self, spec: ProgramSpec, lookups: Sequence[Lookup] = ()) -> None:
+    def __init__(self, spec: ProgramSpec, lookups: Sequence[Lookup] = (), meters: Sequence[Meter] = ()) -> None:
         self.tables = len(lookups)
+        self._meters = [_own(meter) for meter in meters]
         compiling(lookups, lambda: self._compile(spec))
 
     def _compile(self, spec: ProgramSpec) -> None:
@@ -39,12 +45,14 @@ class ReferenceProgram:
         contexts, given = natural(spec.get("context"), "context"), spec.get("signal")
         self.signal = "traces" if given is None else choice(given, _REQUESTS, "signal")
         self.child = LEVELS[self.signal][2]
-        self.stages = [_stage(stage, contexts, self.signal) for stage in listed(spec.get("stages"), "stages")]
+        stages = listed(spec.get("stages"), "stages")
+        self.stages = [_stage(stage, contexts, self._meters, self.signal) for stage in stages]
         self.rules = sum(stage.rules for stage in self.stages)
         self.drops = sum(stage.drops for stage in self.stages)
         self.facts = FactsProgram(_facts(spec.get("facts"), self.signal))
         self.limits = Limits(spec.get("limits"))
         self._counters = [0] * self.counted
+        self._places: Counter[tuple[int, str]] = Counter()
         self._lock = threading.Lock()
 
     def digest(self, request: bytes, context: Sequence[str | None] = ()) -> ReferenceRecords:
@@ -58,7 +66,7 @@ class ReferenceProgram:
         whole = walk.request(request)
         self._count(walk)
         return ReferenceRecords(
-            self, walk.traces(), walk.entries, None, request if whole == request else whole, walk.dropped
+            self, walk.traces(), walk.entries, None, request if whole == request else whole, walk.dropped, walk.noted
         )
 
     def refine(self, records: Records) -> ReferenceRecords:
@@ -83,16 +91,22 @@ class ReferenceProgram:
         self._count(walk)
         before = {row.trace_id: row for row in held}
         rows = [replace(before[trace.trace_id], facts=trace.facts) for trace in walk.traces()]
-        return ReferenceRecords(self, rows, walk.entries, records.book, None, walk.dropped)
+        return ReferenceRecords(self, rows, walk.entries, records.book, None, walk.dropped, walk.noted)
 
     def drop_index(self, number: int) -> int:
-        """Return which of the stages that drop spans stage `number` is."""
+        """Return the first of a stage's places among the reasons for which spans are dropped."""
         return sum(stage.drops for stage in self.stages[:number])
 
     def counters(self) -> list[int]:
         """Replacements since the start by scrub rule: stage by stage, `keys` before `values`."""
         with self._lock:
             return self._counters[: self.rules]
+
+    def places(self) -> list[tuple[int, str, int]]:
+        """Return where that was: (number of the counter, position, count), without those that are 0."""
+        with self._lock:
+            found = [(number, position, count) for (number, position), count in self._places.items() if count]
+        return sorted(found, key=lambda one: (one[0], POSITIONS.index(one[1])))
 
     def lookups(self) -> list[tuple[int, int]]:
         """Since the start, for each lookup: how often actions found a row in it, and how often not."""
@@ -108,6 +122,7 @@ class ReferenceProgram:
     def _count(self, walk: Walk) -> None:
         with self._lock:
             self._counters = [mine + its for mine, its in zip(self._counters, walk.counters, strict=True)]
+            self._places.update(walk.counters.places)
 
 
 _REQUESTS: dict[str, Any] = {
@@ -126,7 +141,15 @@ def _facts(spec: Any, signal: str) -> Any:
     return {"leaves": [], "numbers": [], "keys": [], "compare": []}
 
 
-def _stage(stage: Any, contexts: int, signal: str) -> Edit | Scrub | Filter | Sample:
+def _own(meter: Meter) -> ReferenceMeter:
+    if not isinstance(meter, ReferenceMeter):
+        raise TypeError(f"no meter of this kernel: {meter!r}")
+    return meter
+
+
+def _stage(
+    stage: Any, contexts: int, meters: Sequence[ReferenceMeter], signal: str
+) -> Edit | Scrub | Filter | Sample | Measure:
     kind = stage.get("kind") if isinstance(stage, dict) else None
     if kind == "edit":
         return Edit(stage, contexts, signal)
@@ -137,4 +160,7 @@ def _stage(stage: Any, contexts: int, signal: str) -> Edit | Scrub | Filter | Sa
     if kind == "sample":
         need(signal == "traces", f"sample is not there for {signal}")
         return Sample(stage)
+    if kind == "measure":
+        need(signal == "traces", f"measure is not there for {signal}")
+        return Measure(stage, meters)
     raise BadProgram(f"unknown stage {kind!r}")

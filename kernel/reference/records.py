@@ -13,6 +13,7 @@ from .facts import Facts
 from .grouping import Packed, pack
 from .labels import ReferenceLabels
 from .levels import RESOURCE, SCOPE, SPAN, Level
+from .meter import Noted
 from .wire import split
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ class ReferenceRecords:
         book: ReferenceLabels | None = None,
         whole: builtins.bytes | None = None,
         dropped: Sequence[int] = (),
+        noted: Sequence[Noted] = (),
     ) -> None:
         self.program = program
         self.rows = rows
@@ -69,6 +71,7 @@ class ReferenceRecords:
         self._whole = whole
         self.dropped = list(dropped)
         """Spans dropped, by stage that may drop them."""
+        self._noted = noted
         self._labels = [array("I", [row.labels[slot] for row in rows]) for slot in range(_SLOTS)]
 
     @property
@@ -85,6 +88,12 @@ class ReferenceRecords:
     def bytes(self) -> int:
         """Of span, log record or metric messages."""
         return sum(len(entry.span) for entry in self.entries)
+
+    def measure(self, now: int) -> None:
+        """Count in its meters what the walk has noted, stage by stage; a second call does nothing."""
+        noted, self._noted = self._noted, ()
+        for one in noted:
+            one.meter.count(one, now)
 
     def request(self) -> builtins.bytes:
         """The whole request after the stages; ValueError for records that did not come from `digest`."""

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..contract import BadProgram
-from .checks import CHECKS, passes
+from .checks import compiled
+from .near import Near, compile_near, next_code_point
 from .patterns import Pattern, compile_pattern
 from .spec import choice, natural, need, only, text
 
@@ -25,51 +26,80 @@ class Rule:
 
     pattern: Pattern
     group: int
-    check: str | None
+    check: Callable[[str], bool] | None
     replace: Replace | None
+    tag: str | None = None
+    """What it is called in the attribute that says what was found, where it only says so."""
+    dooms: bool = False
+    """The span goes in which it finds something."""
+    near: Near | None = None
+    skip: Pattern | None = None
 
-    def apply(self, content: bytes) -> tuple[bytes | None, int]:
-        """Return the text (UTF-8) after the rule, None when it is dropped, and how many matches it replaced."""
-        out, copied, position, count = [], 0, 0, 0
+    def passes(self, found: bytes) -> bool:
+        """Return whether the text passes the rule's check; text that is not ASCII passes none."""
+        return self.check is None or (found.isascii() and self.check(found.decode("ascii")))
+
+    def is_skipped(self, key: bytes) -> bool:
+        """Return whether the rule leaves a top-level attribute with this key alone."""
+        return self.skip is not None and self.skip.search(key) is not None
+
+    def apply(self, content: bytes) -> tuple[bytes | None, int, bool]:
+        """Return the text (UTF-8) after the rule, None when it is dropped, and how many matches it replaced.
+
+        And whether one of them was replaced although nobody checked it any more.
+        """
+        out, copied, position, count, tired = [], 0, 0, 0, False
         patience = 8 * len(content) + 4096
+        is_near = None if self.near is None else self.near.of(content)
         while position <= len(content) and (match := self.pattern.search(content, position)):
             start, end = match.span(self.group)
             first, last = match.span()
             empty = start >= end
-            if empty or (self.check and patience > 0 and not passes(self.check, content[start:end])):
+            if not empty and is_near is not None and not is_near(start, end):
+                position = max(next_code_point(content, first), last)
+                continue
+            if empty or (patience > 0 and not self.passes(content[start:end])):
                 patience -= last - first
-                after = _next_code_point(content, first)
+                after = next_code_point(content, first)
                 position = max(after, last) if empty and patience <= 0 else after
                 continue
             count += 1
+            tired = tired or (self.check is not None and patience <= 0)
             if self.replace is None:
-                return None, count
+                return None, count, tired
             out += [content[copied:start], self.replace(content[start:end].decode()).encode()]
             copied, position = end, match.span()[1]
-        return (b"".join([*out, content[copied:]]) if count else content), count
-
-
-def _next_code_point(content: bytes, position: int) -> int:
-    position += 1
-    while position < len(content) and content[position] & 0xC0 == 0x80:
-        position += 1
-    return position
+        return (b"".join([*out, content[copied:]]) if count else content), count, tired
 
 
 def compile_key_rule(spec: Any) -> Rule:
     """Return a rule of `keys`. Raises `BadProgram`."""
     only(spec, {"pattern", "action"}, "key rule")
-    return Rule(compile_pattern(spec.get("pattern")), 0, None, _action(spec.get("action")))
+    return Rule(compile_pattern(spec.get("pattern")), 0, None, *_deed(spec.get("action")))
 
 
 def compile_value_rule(spec: Any) -> Rule:
     """Return a rule of `values`. Raises `BadProgram`."""
-    only(spec, {"pattern", "action", "group", "check"}, "value rule")
-    pattern, check = compile_pattern(spec.get("pattern")), spec.get("check")
+    only(spec, {"pattern", "action", "group", "check", "near", "skip"}, "value rule")
+    pattern = compile_pattern(spec.get("pattern"))
     group = natural(spec.get("group", 0), "group")
     need(group <= pattern.groups, f"group {group}: the pattern has {pattern.groups}")
-    name = None if check is None else choice(check, CHECKS, "check")
-    return Rule(pattern, group, name, _action(spec.get("action")))
+    check = None if spec.get("check") is None else compiled(spec["check"])
+    near = None if spec.get("near") is None else compile_near(spec["near"])
+    skip = None if spec.get("skip") is None else compile_pattern(spec["skip"], "skip")
+    return Rule(pattern, group, check, *_deed(spec.get("action")), near, skip)
+
+
+def _deed(spec: Any) -> tuple[Replace | None, str | None, bool]:
+    """Return what a rule puts in the place of a match, what it is called as a tag, and whether the span goes."""
+    do = spec.get("do") if isinstance(spec, dict) else None
+    if do == "tag":
+        only(spec, {"do", "as"}, "tag")
+        return (lambda found: found), text(spec.get("as"), "tag: as"), False
+    if do == "drop_span":
+        only(spec, {"do"}, "drop_span")
+        return (lambda found: ""), None, True
+    return _action(spec), None, False
 
 
 def _action(spec: Any) -> Replace | None:

@@ -19,6 +19,7 @@ from .program import ReferenceProgram
 from .records import Entry, ReferenceRecords, Trace
 
 _SPAN_COST = 24
+_SECOND = 1_000_000_000
 
 
 @dataclass
@@ -78,7 +79,7 @@ class ReferenceTable:
                     self._upgrade(self._held[own.rows[row].trace_id])
             new = sum(self._hold(own.rows[row], now) for row in held)
             self._hold_entries(own, held)
-            return self._late(own, decisions, new)
+            return self._late(own, decisions, new, now)
 
     def _own(self, records: Records) -> ReferenceRecords:
         if not isinstance(records, ReferenceRecords) or records.program is not self._program:
@@ -107,8 +108,9 @@ class ReferenceTable:
                 self._held[records.rows[entry.trace].trace_id].entries.append(entry)
                 self._headers.update(_headers_of(entry))
 
-    def _late(self, records: ReferenceRecords, decisions: Sequence[Decision | None], new: int) -> Filed:
+    def _late(self, records: ReferenceRecords, decisions: Sequence[Decision | None], new: int, now: int) -> Filed:
         late: Counter[int] = Counter()
+        ages = Counter(max(0, -((decision.at - now) // _SECOND)) for decision in decisions if decision is not None)
         traces: list[Trace] = []
         new_rows: dict[int, int] = {}
         for row, decision in enumerate(decisions):
@@ -117,10 +119,10 @@ class ReferenceTable:
                 late[decision.labels[0]] += trace.facts.spans
                 if self._book.get(decision.labels[0]).keep:
                     new_rows[row] = len(traces)
-                    traces.append(Trace(trace.trace_id, trace.facts, *decision))
+                    traces.append(Trace(trace.trace_id, trace.facts, decision.labels, decision.threshold))
         entries = [entry._replace(trace=new_rows[entry.trace]) for entry in records.entries if entry.trace in new_rows]
         kept = ReferenceRecords(self._program, traces, entries, self._book) if traces else None
-        return Filed(len(records.entries) - late.total(), new, kept, dict(late))
+        return Filed(len(records.entries) - late.total(), new, kept, dict(late), dict(ages))
 
     def follow(self, records: Records, now: int, follower: int = 0) -> Followed:
         """Hold log records with their traces; those of traces decided before follow, those without a trace pass."""
@@ -201,7 +203,7 @@ class ReferenceTable:
             held.out = weakref.ref(columns)
         return columns
 
-    def settle(self, columns: Columns, verdicts: array[int], thresholds: array[int] | None) -> Settled:
+    def settle(self, columns: Columns, verdicts: array[int], thresholds: array[int] | None, now: int = 0) -> Settled:
         """Let go of the rows' traces; those whose label keeps come back, label 0 puts back."""
         with self._lock:
             rows = self._checked(columns, verdicts, thresholds)
@@ -214,11 +216,11 @@ class ReferenceTable:
                 if verdict:
                     facts, before = held.facts, tally.get(verdict, Tally(0, 0, 0))
                     tally[verdict] = Tally(before.traces + 1, before.spans + facts.spans, before.bytes + facts.bytes)
-                    decision = Decision((verdict, 0), 0 if thresholds is None else thresholds[index])
+                    decision = Decision((verdict, 0), 0 if thresholds is None else thresholds[index], now)
                     followed[verdict] += len(held.logs)
                     self._forget(held)
                     if self._decide(held, decision):
-                        kept.append((Trace(held.trace_id, facts, *decision), held.entries))
+                        kept.append((Trace(held.trace_id, facts, decision.labels, decision.threshold), held.entries))
                         logs.append((held.trace_id, held.logs))
             counts = {verdict: count for verdict, count in followed.items() if count}
             return Settled(self._records(kept), tally, self._following.by_follower(logs), counts)

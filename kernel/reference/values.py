@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import NamedTuple
 
-from .wire import I64, LEN, VARINT, field, is_len, signed, split, tagged, varint
+from .wire import I64, LEN, VARINT, Field, field, is_len, signed, split, tagged, varint
 
 STRING, BOOL, INT, DOUBLE, ARRAY, KVLIST, BYTES = range(1, 8)
 _WIRES = {STRING: LEN, BOOL: VARINT, INT: VARINT, DOUBLE: I64, ARRAY: LEN, KVLIST: LEN, BYTES: LEN}
@@ -148,3 +148,24 @@ def convert(payload: bytes, to: str) -> bytes:
         return payload if number is None else _of_double(number)
     text = None if isinstance(value, str) else text_of(value)
     return payload if text is None else of_string(text)
+
+
+def is_nested(member: Field) -> bool:
+    """Return whether a member of an `AnyValue` is an array or a map."""
+    return is_len(member, ARRAY) or is_len(member, KVLIST)
+
+
+def number_text(payload: bytes) -> bytes | None:
+    """Return the text of a number; None for other values."""
+    value = decode(payload)
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return (text_of(value) or "").encode() if is_number else None
+
+
+def is_text(content: bytes) -> bool:
+    """Return whether bytes are valid UTF-8."""
+    try:
+        content.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 
 from .facts import Facts
 from .levels import LOG, RESOURCE, SCOPE, SPAN, Level, View
+from .marks import Counters
+from .measure import Measure
+from .meter import Noted
 from .operands import TRACE_ID
 from .points import records_in
 from .records import Entry, Trace
@@ -26,7 +29,7 @@ class Walk:
     """Applies the stages, collects entries and facts, counts replacements."""
 
     def __init__(self, program: ReferenceProgram, context: Sequence[str | None]) -> None:
-        self.counters = [0] * program.counted
+        self.counters = Counters(program.counted)
         self.dropped = [0] * program.drops
         self.entries: list[Entry] = []
         self._program = program
@@ -35,8 +38,14 @@ class Walk:
         self._stages: list[Callable[[View, Level], Level | None]] = []
         self._seen = 0
         first = 0
+        self.noted: list[Noted] = []
+        """For each stage that measures."""
         for stage in program.stages:
-            self._stages.append(stage.bind(context, self.counters, first))
+            if isinstance(stage, Measure):
+                self.noted.append(Noted(stage.meter))
+                self._stages.append(stage.noting(self.noted[-1]))
+            else:
+                self._stages.append(stage.bind(context, self.counters, first))
             first += stage.rules
 
     def request(self, request: bytes) -> bytes:
@@ -100,7 +109,7 @@ class Walk:
             new = stage(View(resources[number], scopes[number]).on(level), level)
             gone = before - (0 if new is None else records_in(new))
             if gone:
-                self.dropped[self._program.drop_index(number)] += gone
+                self.dropped[self._program.drop_index(number) + getattr(stage, "why", 0)] += gone
             if new is None:
                 return None
             level = new

@@ -6,10 +6,11 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ..base import BuildContext, Fused, Lint, ProcessorSpec
+from ..base import BuildContext, Fused, ProcessorSpec
+from . import containers
 from .cache import Cache
 from .client import MISSING, available, connect
-from .config import ADDRESS, NOT_WRITTEN, K8sAttributesConfig
+from .config import ADDRESS, K8sAttributesConfig
 from .identity import HOST_NAME, associations, kernel_sources, peer_decides, uses_host_name, uses_peer
 from .watcher import Watcher
 
@@ -47,6 +48,10 @@ def build(config: K8sAttributesConfig, context: BuildContext) -> Fused:
         stage["actions"] = [
             {**action, "in": index} if action["do"] == "lookup" else action for action in stage["actions"]
         ]
+    if containers.wanted(config.extract):
+        index = context.lookup_index(cache.containers, "containers")
+        mark = _stage(None, {"do": "delete", "key": containers.POD})
+        stages = [mark, *stages, _stage(None, *containers.actions(index, config.extract))]
     return Fused([*stages, *_around(watcher, context)])
 
 
@@ -94,8 +99,8 @@ def _around(watcher: Watcher, context: BuildContext) -> list[dict[str, Any]]:
     return stages
 
 
-def _stage(condition: Any, action: dict[str, Any]) -> dict[str, Any]:
-    return {"kind": "edit", "on": "resource", "if": condition, "actions": [action]}
+def _stage(condition: Any, *actions: dict[str, Any]) -> dict[str, Any]:
+    return {"kind": "edit", "on": "resource", "if": condition, "actions": list(actions)}
 
 
 def plan(config: K8sAttributesConfig) -> Iterator[str]:
@@ -110,17 +115,4 @@ def plan(config: K8sAttributesConfig) -> Iterator[str]:
     )
 
 
-def lint(config: K8sAttributesConfig) -> Iterator[Lint]:
-    """Yield what a collector would write and Tailgate does not."""
-    for index, name in enumerate(config.extract.metadata):
-        if name in NOT_WRITTEN:
-            yield (
-                ("extract", "metadata", index),
-                f"{name} is not written: containers and deployments are not known here",
-            )
-    if not config.extract.deployment_name_from_replicaset:
-        text = "without effect: a deployment's name is always that of its replica set without the hash"
-        yield ("extract", "deployment_name_from_replicaset"), text
-
-
-SPEC = ProcessorSpec("k8s_attributes", K8sAttributesConfig, build, aliases=("k8sattributes",), lint=lint, plan=plan)
+SPEC = ProcessorSpec("k8s_attributes", K8sAttributesConfig, build, aliases=("k8sattributes",), plan=plan)

@@ -9,10 +9,12 @@ import re2
 
 from ...kernel.contract import Kernel, Lookup, Row
 from ...rules.values import any_value
+from . import containers
 from .config import Association, K8sAttributesConfig
 from .identity import associations, identifiers
 from .metadata import Attributes, of_namespace, of_node, of_pod
-from .objects import Pod, Thing
+from .objects import Owner, Pod, Thing
+from .owners import Owners, wanted_kinds
 
 _SYSTEM = "kube-system"
 """The namespace whose uid stands for the cluster's."""
@@ -36,23 +38,28 @@ class Known:
 
 @dataclass
 class Cache:
-    """Takes objects as they come and keeps three lookups of the kernel up to date."""
+    """Takes objects as they come and keeps the lookups of the kernel up to date."""
 
     config: K8sAttributesConfig
     pods: Lookup
     namespaces: Lookup
     nodes: Lookup
+    containers: Lookup
+    owners: Owners
     overflow: int = 0
     """Times that a pod was not taken because there were too many."""
     _known: dict[str, Known] = field(default_factory=dict)
     _holders: dict[str, set[str]] = field(default_factory=dict)
     """From what pods are found by to their uids."""
+    _rows: dict[str, Row | None] = field(default_factory=dict)
+    """Of containers, on their way to the kernel."""
     _things: dict[str, dict[str, Thing]] = field(default_factory=lambda: {"namespace": {}, "node": {}})
 
     @classmethod
     def of(cls, config: K8sAttributesConfig, kernel: Kernel) -> Cache:
         """Return an empty cache."""
-        return cls(config, kernel.lookup(), kernel.lookup(), kernel.lookup())
+        owners = Owners(wanted_kinds(config.extract))
+        return cls(config, kernel.lookup(), kernel.lookup(), kernel.lookup(), kernel.lookup(), owners)
 
     def __len__(self) -> int:
         return len(self._known)
@@ -86,6 +93,15 @@ class Cache:
         changed: set[str] = set()
         for uid in [uid for uid, known in self._known.items() if known.gone_at is not None and known.gone_at <= last]:
             changed |= self._forget(uid)
+        self.owners.expire()
+        self._publish(changed)
+
+    def settle(self, uid: str, parent: Owner | None) -> None:
+        """Take the answer to one of `owners.pending()`: who owns that owner of pods, None for nobody."""
+        changed: set[str] = set()
+        for pod in self.owners.settle(uid, parent):
+            known = self._known[pod]
+            changed |= self._take_anew(known.pod, known.gone_at)
         self._publish(changed)
 
     def set_things(self, kind: str, things: Iterable[Thing]) -> None:
@@ -126,9 +142,14 @@ class Cache:
         if before is None and len(self._known) >= self.config.max_pods:
             self.overflow += 1
             return set()
+        return self._take_anew(pod, None)
+
+    def _take_anew(self, pod: Pod, gone_at: int | None) -> set[str]:
         changed = self._forget(pod.uid)
-        own = of_pod(pod, self.config.extract)
-        known = self._known[pod.uid] = Known(pod, own, tuple(identifiers(pod, own, self.ways)))
+        self.owners.note(pod)
+        own = of_pod(pod, self.config.extract, self.owners)
+        known = self._known[pod.uid] = Known(pod, own, tuple(identifiers(pod, own, self.ways)), gone_at)
+        self._publish_containers(pod, own)
         for text in known.found_by:
             self._holders.setdefault(text, set()).add(pod.uid)
         return changed | set(known.found_by)
@@ -144,15 +165,26 @@ class Cache:
         known = self._known.pop(uid, None)
         if known is None:
             return set()
+        self.owners.drop(known.pod)
+        self._publish_containers(known.pod, None)
         for text in known.found_by:
             self._holders[text].discard(uid)
         return set(known.found_by)
+
+    def _publish_containers(self, pod: Pod, own: Attributes | None) -> None:
+        """Note the rows of a pod's containers for `_publish`, or that they go."""
+        if self._of_containers:
+            rows = containers.rows(pod, own or {}, self.config.extract)
+            self._rows |= {text: None if own is None else _row(values) for text, values in rows}
 
     def _excluded(self, pod: Pod) -> bool:
         return any(re2.search(one.name, pod.name) is not None for one in self.config.exclude.pods)
 
     def _publish(self, texts: Iterable[str]) -> None:
-        """Give the kernel the rows of these texts as they are now."""
+        """Give the kernel the rows of these texts as they are now, and those of containers."""
+        if self._rows:
+            self.containers.update(self._rows)
+            self._rows = {}
         rows: dict[str, Row | None] = {}
         for text in texts:
             holders = self._holders.get(text)
@@ -165,10 +197,15 @@ class Cache:
         if rows:
             self.pods.update(rows)
 
+    @property
+    def _of_containers(self) -> bool:
+        return containers.wanted(self.config.extract)
+
     def _attributes(self, known: Known) -> Attributes:
         """Return what a pod gives, and what its namespace and node give to it."""
         around = self._of_thing("node", known.pod.node) | self._of_thing("namespace", known.pod.namespace)
-        return around | known.own
+        own = known.own | {containers.POD: known.pod.uid} if self._of_containers else known.own
+        return around | own
 
     def _of_thing(self, kind: str, name: str) -> Attributes:
         thing = self._things[kind].get(name)
@@ -182,5 +219,5 @@ class Cache:
         return out
 
 
-def _row(attributes: Mapping[str, str]) -> Row:
+def _row(attributes: Mapping[str, str | list[str]]) -> Row:
     return [(key, any_value(value).SerializeToString()) for key, value in attributes.items()]

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from .config import Filter, K8sAttributesConfig
+from .objects import Owner, controller_of
+from .owners import Wanted
 from .watch import CHUNK, Expired
 
-_GONE = 410
+_GONE, _NOT_FOUND = 410, 404
 _EVENTS = ("ADDED", "MODIFIED", "DELETED")
 MISSING = "it needs the package lightkube: install tailgate[kubernetes]"
 
@@ -76,15 +78,32 @@ class Objects:
                     if event in _EVENTS:
                         yield event, item
         except Exception as error:
-            if _is_gone(error):
+            if _says(error, _GONE):
                 raise Expired from None
             raise
 
 
-def _is_gone(error: Exception) -> bool:
-    """Return whether an error is 410 Gone: as an event of a watch, or as the answer to it."""
+async def controller(client: Any, wanted: Wanted) -> Owner | None:
+    """Return who controls an owner of pods, None for nobody. Raises LookupError where there is no such owner."""
+    from lightkube.resources.apps_v1 import ReplicaSet
+    from lightkube.resources.batch_v1 import Job
+
+    kinds = {"ReplicaSet": ReplicaSet, "Job": Job}
+    try:
+        found = await client.get(kinds[wanted.kind], wanted.name, namespace=wanted.namespace)
+    except Exception as error:
+        if _says(error, _NOT_FOUND):
+            raise LookupError(wanted.name) from None
+        raise
+    if found.metadata.uid != wanted.uid:
+        raise LookupError(wanted.name)
+    return controller_of(found)
+
+
+def _says(error: Exception, code: int) -> bool:
+    """Return whether an error is of that status: as an event of a watch, or as the answer to a request."""
     event, answer = getattr(error, "status", None), getattr(error, "response", None)
-    return _GONE in (getattr(event, "code", None), getattr(answer, "status_code", None))
+    return code in (getattr(event, "code", None), getattr(answer, "status_code", None))
 
 
 def _operator(one: Filter) -> Any:

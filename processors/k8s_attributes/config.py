@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
@@ -31,11 +31,17 @@ Metadata = Literal[
     "k8s.cronjob.name",
     "k8s.cluster.uid",
     "k8s.deployment.uid",
+    "k8s.cronjob.uid",
     "k8s.container.name",
     "container.id",
     "container.image.name",
     "container.image.tag",
+    "container.image.tags",
     "container.image.repo_digests",
+    "service.namespace",
+    "service.name",
+    "service.version",
+    "service.instance.id",
 ]
 DEFAULTS: tuple[Metadata, ...] = (
     "k8s.namespace.name",
@@ -45,8 +51,19 @@ DEFAULTS: tuple[Metadata, ...] = (
     "k8s.deployment.name",
     "k8s.node.name",
 )
-NOT_WRITTEN = frozenset(get_args(Metadata)[get_args(Metadata).index("k8s.deployment.uid") :])
-"""Accepted, since collectors write them: what is not known here."""
+CONTAINER_METADATA: frozenset[Metadata] = frozenset(
+    {
+        "k8s.container.name",
+        "container.id",
+        "container.image.name",
+        "container.image.tag",
+        "container.image.tags",
+        "container.image.repo_digests",
+        "service.version",
+        "service.instance.id",
+    }
+)
+"""What one of the pod's containers gives."""
 Name = Annotated[str, StringConstraints(min_length=1)]
 _SECOND = 1_000_000_000
 
@@ -83,7 +100,8 @@ class Extract(Model):
     otel_annotations: bool = False
     """Annotations `resource.opentelemetry.io/<key>` become `<key>`."""
     deployment_name_from_replicaset: bool = True
-    """A deployment's name is that of the replica set without its hash; there is no other way here."""
+    """A deployment's name is that of the replica set without its hash; false: as the replica set says, which is asked
+    for."""
 
 
 class Filter(Model):

@@ -10,6 +10,7 @@ from typing import Any
 from ...kernel.contract import Expr
 from ...rules.values import any_value
 from .config import ADDRESS, DEFAULT_ASSOCIATIONS, Association, K8sAttributesConfig, Source
+from .containers import ids
 from .metadata import Attributes
 from .objects import Pod
 
@@ -32,6 +33,8 @@ def identifiers(pod: Pod, attributes: Attributes, ways: Sequence[Association]) -
 
 
 def _values(pod: Pod, attributes: Attributes, source: Source) -> list[str]:
+    if source.name == "container.id":
+        return ids(pod)
     if source.from_ == "connection" or source.name in ("k8s.pod.ip", "ip", HOST_NAME):
         return [] if pod.host_network else list(pod.ips)
     own = {"k8s.namespace.name": pod.namespace, "k8s.pod.name": pod.name, "k8s.pod.uid": pod.uid}

@@ -8,10 +8,12 @@ from collections.abc import Iterator, Mapping, Sequence
 import re2
 
 from .config import Extract, FieldExtract
-from .objects import Pod, Thing
+from .objects import Owner, Pod, Thing
+from .owners import Owners
 
 _OTEL = "resource.opentelemetry.io/"
-_HASHED = re.compile(r"(.+)-[0-9a-zA-Z]+")
+_HASH = "pod-template-hash"
+"""The label of a deployment's pods with what its replica set's name ends in."""
 _SCHEDULED = re.compile(r"(.+)-\d{8,10}")
 """A cron job's jobs end in the minute (before Kubernetes 1.21: the second) for which they were scheduled."""
 _REFERENCE = re.compile(r"\$(?:(\w+)|\{(\w+)\}|(\$))")
@@ -20,10 +22,10 @@ _OWNERS = {"ReplicaSet": "replicaset", "StatefulSet": "statefulset", "DaemonSet"
 Attributes = dict[str, str]
 
 
-def of_pod(pod: Pod, extract: Extract) -> Attributes:
-    """Return the attributes that a pod itself gives."""
+def of_pod(pod: Pod, extract: Extract, owners: Owners) -> Attributes:
+    """Return the attributes that a pod itself gives; of several that `_metadata` has for a key the last counts."""
     wanted: set[str] = set(extract.metadata)
-    out: Attributes = {key: value for key, value in _metadata(pod) if key in wanted and value}
+    out: Attributes = {key: value for key, value in _metadata(pod, owners) if key in wanted and value}
     out |= _fields(pod.labels, extract.labels, "pod", "labels")
     out |= _fields(pod.annotations, extract.annotations, "pod", "annotations")
     if extract.otel_annotations:
@@ -32,7 +34,7 @@ def of_pod(pod: Pod, extract: Extract) -> Attributes:
     return out
 
 
-def _metadata(pod: Pod) -> Iterator[tuple[str, str]]:
+def _metadata(pod: Pod, owners: Owners) -> Iterator[tuple[str, str]]:
     yield "k8s.namespace.name", pod.namespace
     yield "k8s.pod.name", pod.name
     yield "k8s.pod.uid", pod.uid
@@ -40,16 +42,41 @@ def _metadata(pod: Pod) -> Iterator[tuple[str, str]]:
     yield "k8s.pod.hostname", pod.hostname
     yield "k8s.pod.start_time", pod.start_time
     yield "k8s.node.name", pod.node
+    yield "service.namespace", pod.namespace
+    yield "service.name", pod.name
     for owner in pod.owners:
-        kind = _OWNERS.get(owner.kind)
-        if kind is None:
-            continue
-        yield f"k8s.{kind}.name", owner.name
-        yield f"k8s.{kind}.uid", owner.uid
-        if kind == "replicaset" and (found := _HASHED.fullmatch(owner.name)):
-            yield "k8s.deployment.name", found[1]
-        elif kind == "job" and (found := _SCHEDULED.fullmatch(owner.name)):
-            yield "k8s.cronjob.name", found[1]
+        yield from _of_owner(pod, owner, owners)
+    for label in ("app.kubernetes.io/name", "app.kubernetes.io/instance"):
+        yield "service.name", pod.labels.get(label, "")
+    yield "service.version", pod.labels.get("app.kubernetes.io/version", "")
+
+
+def _of_owner(pod: Pod, owner: Owner, owners: Owners) -> Iterator[tuple[str, str]]:
+    kind = _OWNERS.get(owner.kind)
+    if kind is None:
+        return
+    yield f"k8s.{kind}.name", owner.name
+    yield f"k8s.{kind}.uid", owner.uid
+    yield "service.name", owner.name
+    above = {"replicaset": "deployment", "job": "cronjob"}.get(kind)
+    if above is not None:
+        name, uid = _above(pod, owner, owners)
+        yield f"k8s.{above}.name", name
+        yield f"k8s.{above}.uid", uid
+        yield "service.name", name
+
+
+def _above(pod: Pod, owner: Owner, owners: Owners) -> tuple[str, str]:
+    """Return name and uid of an owner's owner; before it was asked for, and where it is not, the name is guessed."""
+    if owners.knows(owner.uid):
+        parent = owners.of(owner.uid)
+        fitting = parent is not None and parent.kind in ("Deployment", "CronJob")
+        return (parent.name, parent.uid) if parent is not None and fitting else ("", "")
+    if owner.kind == "Job":
+        found = _SCHEDULED.fullmatch(owner.name)
+        return (found[1] if found else ""), ""
+    ending = f"-{pod.labels.get(_HASH, '')}"
+    return (owner.name.removesuffix(ending) if len(ending) > 1 and owner.name.endswith(ending) else ""), ""
 
 
 def of_namespace(namespace: Thing, extract: Extract) -> Attributes:

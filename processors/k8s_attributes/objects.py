@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +14,18 @@ class Owner:
     kind: str
     name: str
     uid: str
+
+
+@dataclass(frozen=True)
+class Container:
+    """A container of a pod (or an init container), in its last run."""
+
+    name: str
+    image: str = ""
+    id: str = ""
+    """Of this run, without the name of the runtime."""
+    image_id: str = ""
+    restarts: int = 0
 
 
 @dataclass(frozen=True)
@@ -34,6 +46,7 @@ class Pod:
     labels: Mapping[str, str] = field(default_factory=dict)
     annotations: Mapping[str, str] = field(default_factory=dict)
     owners: tuple[Owner, ...] = ()
+    containers: tuple[Container, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -52,7 +65,6 @@ def pod_of(item: Any) -> Pod:
     ips = [one.ip for one in (getattr(status, "podIPs", None) or ()) if one.ip]
     main = getattr(status, "podIP", None)
     start = meta.creationTimestamp or getattr(status, "startTime", None)
-    owners = (Owner(one.kind or "", one.name or "", one.uid or "") for one in meta.ownerReferences or ())
     return Pod(
         name=meta.name or "",
         namespace=meta.namespace or "",
@@ -65,8 +77,34 @@ def pod_of(item: Any) -> Pod:
         finished=getattr(status, "phase", None) in ("Succeeded", "Failed"),
         labels=dict(meta.labels or {}),
         annotations=dict(meta.annotations or {}),
-        owners=tuple(owners),
+        owners=_owners(meta),
+        containers=tuple(_containers(spec, status)),
     )
+
+
+def controller_of(item: Any) -> Owner | None:
+    """Return the owner that controls an object of the client library, None where there is none."""
+    owners = item.metadata.ownerReferences or ()
+    return next((Owner(one.kind or "", one.name or "", one.uid or "") for one in owners if one.controller), None)
+
+
+def _owners(meta: Any) -> tuple[Owner, ...]:
+    return tuple(Owner(one.kind or "", one.name or "", one.uid or "") for one in meta.ownerReferences or ())
+
+
+def _containers(spec: Any, status: Any) -> Iterator[Container]:
+    kinds = (("containers", "containerStatuses"), ("initContainers", "initContainerStatuses"))
+    for declared, running in kinds:
+        statuses = {one.name: one for one in getattr(status, running, None) or ()}
+        for one in getattr(spec, declared, None) or ():
+            run = statuses.get(one.name)
+            yield Container(
+                name=one.name,
+                image=one.image or "",
+                id=(getattr(run, "containerID", None) or "").rpartition("://")[2],
+                image_id=getattr(run, "imageID", None) or "",
+                restarts=getattr(run, "restartCount", None) or 0,
+            )
 
 
 def thing_of(item: Any) -> Thing:

@@ -47,6 +47,27 @@ class Counts:
     expired: int = 0
 
 
+class Pauses:
+    """Waits after failures, each time longer."""
+
+    def __init__(self, kind: str, counts: Counts, pause: Callable[[float], Any] = asyncio.sleep) -> None:
+        """`kind`: of objects, for the log; `counts`: gets the failures."""
+        self.in_a_row = 0
+        self._kind, self._counts, self._pause = kind, counts, pause
+
+    async def failed(self, error: Exception) -> None:
+        """Count and log a failure, and wait."""
+        self._counts.failures += 1
+        self.in_a_row += 1
+        log.warning("kubernetes_api_failed", kind=self._kind, error=f"{type(error).__name__}: {error}")
+        await self.wait()
+
+    async def wait(self) -> None:
+        """Wait as long as so many failures in a row ask for."""
+        seconds = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(self.in_a_row, 10))
+        await self._pause(seconds * random.uniform(0.5, 1))  # noqa: S311 - so that nodes do not come back all at once
+
+
 class Feed:
     """Follows one kind of objects for ever."""
 
@@ -60,8 +81,8 @@ class Feed:
     ) -> None:
         """`sync_period`: seconds after which everything is listed anew at the latest."""
         self.kind, self.counts, self.synced = kind, Counts(), asyncio.Event()
-        self._on_list, self._on_event, self._sync_period, self._pause = on_list, on_event, sync_period, pause
-        self._failed_in_a_row = 0
+        self._on_list, self._on_event, self._sync_period = on_list, on_event, sync_period
+        self._pauses = Pauses(kind, self.counts, pause)
 
     async def follow(self, api: Api) -> None:
         """List, watch, list again; what fails is tried again. Ends only when cancelled."""
@@ -70,14 +91,11 @@ class Feed:
                 await self._round(api)
             except Expired:
                 self.counts.expired += 1
-                if self._failed_in_a_row:  # it has no version that could be watched: do not ask in a loop
-                    await self._wait()
-                self._failed_in_a_row += 1
+                if self._pauses.in_a_row:  # it has no version that could be watched: do not ask in a loop
+                    await self._pauses.wait()
+                self._pauses.in_a_row += 1
             except Exception as error:
-                self.counts.failures += 1
-                self._failed_in_a_row += 1
-                log.warning("kubernetes_api_failed", kind=self.kind, error=f"{type(error).__name__}: {error}")
-                await self._wait()
+                await self._pauses.failed(error)
 
     async def _round(self, api: Api) -> None:
         async with asyncio.timeout(self._sync_period):
@@ -91,10 +109,6 @@ class Feed:
                 async for event, item in events:
                     self._on_event(event, item)
                     self.counts.events += 1
-                    self._failed_in_a_row = 0
+                    self._pauses.in_a_row = 0
         except TimeoutError:
-            self._failed_in_a_row = 0  # the watch has lasted: it is only time to list anew
-
-    async def _wait(self) -> None:
-        pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(self._failed_in_a_row, 10))
-        await self._pause(pause * random.uniform(0.5, 1))  # noqa: S311 - so that nodes do not come back all at once
+            self._pauses.in_a_row = 0  # the watch has lasted: it is only time to list anew

@@ -11,11 +11,12 @@ from typing import Any
 from ...telemetry.logs import get_logger
 from ...telemetry.samples import Sample
 from .cache import Cache
-from .client import Objects
+from .client import Objects, controller
 from .config import K8sAttributesConfig
 from .metadata import needs
 from .objects import Pod, Thing, pod_of, thing_of
-from .watch import Feed
+from .owners import Wanted
+from .watch import Counts, Feed, Pauses
 
 EXPIRE_SECONDS = 1.0
 
@@ -38,12 +39,15 @@ class Watcher:
         for kind in ("namespace", "node"):
             if needs(config.extract, kind):
                 self.feeds.append(Feed(kind, self._listed(kind), self._happened(kind), period))
+        self.asked, self._new_pods = Counts(), asyncio.Event()
 
     async def run(self) -> None:
         """Follow everything until cancelled."""
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._keep_expiring())
+                if self.cache.owners.kinds:
+                    group.create_task(self._keep_asking())
                 for feed in self.feeds:
                     group.create_task(feed.follow(Objects(self._connected, feed.kind, self.config, self._node)))
         finally:
@@ -76,6 +80,11 @@ class Watcher:
             yield Sample("tailgate_kubernetes_failures", "counter", text, counts.failures, kind)
             text = "Watches that could not go on (410 Gone): everything was listed anew"
             yield Sample("tailgate_kubernetes_expired", "counter", text, counts.expired, kind)
+        if self.cache.owners.kinds:
+            kind = {**mine, "kind": "owner"}
+            yield Sample("tailgate_kubernetes_events", "counter", "Changes that were taken", self.asked.events, kind)
+            text = "Failures of the API; it is asked again"
+            yield Sample("tailgate_kubernetes_failures", "counter", text, self.asked.failures, kind)
 
     def _connected(self) -> Any:
         if self._client is None:
@@ -87,8 +96,31 @@ class Watcher:
             await asyncio.sleep(EXPIRE_SECONDS)
             self.cache.expire(self._clock())
 
+    async def _keep_asking(self) -> None:
+        """Ask for the owners of pods' owners, one after the other; what fails is tried again."""
+        pauses = Pauses("owner", self.asked)
+        while True:
+            await self._new_pods.wait()
+            self._new_pods.clear()
+            while pending := self.cache.owners.pending():
+                try:
+                    await self._ask(pending[0])
+                    pauses.in_a_row = 0
+                except Exception as error:
+                    await pauses.failed(error)
+
+    async def _ask(self, wanted: Wanted) -> None:
+        try:
+            parent = await controller(self._connected(), wanted)
+        except LookupError:
+            self.cache.owners.give_up(wanted.uid)
+        else:
+            self.cache.settle(wanted.uid, parent)
+            self.asked.events += 1
+
     def _pods(self, items: list[Any]) -> None:
         self.cache.set_pods((pod_of(item) for item in items), self._clock())
+        self._new_pods.set()
 
     def _pod(self, event: str, item: Any) -> None:
         pod: Pod = pod_of(item)
@@ -96,6 +128,7 @@ class Watcher:
             self.cache.remove_pod(pod, self._clock())
         else:
             self.cache.set_pod(pod)
+            self._new_pods.set()
 
     def _listed(self, kind: str) -> Callable[[list[Any]], None]:
         return lambda items: self.cache.set_things(kind, (thing_of(item) for item in items))

@@ -21,6 +21,8 @@ _FIELDS = {
     "token": (),
     "truncate": ("keep",),
     "network": ("ipv4_prefix", "ipv6_prefix"),
+    "tag": (),
+    "drop_span": (),
 }
 
 
@@ -98,12 +100,13 @@ def _long_enough(key: bytes, where: str) -> bytes:
     return key
 
 
+ActionName = Literal["redact", "mask", "hmac", "token", "truncate", "network", "drop", "drop_span", "tag"]
+
+
 class ActionFields(Strict):
     """The keys that say what a rule does; a rule without any of them does what it does by default."""
 
-    action: Literal["redact", "mask", "hmac", "token", "truncate", "network", "drop"] | None = Field(
-        None, description="What becomes of a match."
-    )
+    action: ActionName | None = Field(None, description="What becomes of a match.")
     text: str | None = Field(None, description="redact: the replacement.")
     keep_last: Annotated[int, Field(ge=0)] | None = Field(None, description="mask: characters kept at the end.")
     keep_first: Annotated[int, Field(ge=0)] | None = Field(None, description="mask: those kept at the start.")
@@ -146,9 +149,14 @@ class ActionFields(Strict):
         names = [name for fields in _FIELDS.values() for name in fields]
         return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
 
-    def kernel_action(self, hmac: KernelAction | None) -> KernelAction:
-        """Return the kernel's action: the keys given, over the default; `hmac` is that action with its key."""
+    def kernel_action(self, hmac: KernelAction | None, rule: str) -> KernelAction:
+        """Return the kernel's action: the keys given, over the default; `hmac` is that action with its key.
+
+        `rule`: what the rule is called where it only says what it has found.
+        """
         default, name, given = self.default(), self.does(), self._given()
+        if name == "tag":
+            return {"do": "tag", "as": rule}
         if name == "network":
             return {"do": "network", "v4": given.get("ipv4_prefix", 24), "v6": given.get("ipv6_prefix", 48)}
         if name == "truncate":
@@ -158,5 +166,5 @@ class ActionFields(Strict):
         if name == "hmac":
             base = default if default["do"] == "hmac" else hmac or {}
             return {**base, **given, "prefix": given.get("prefix", "") + base.get("prefix", "")}
-        fresh = {"redact": redact(self.marker()), "mask": mask(), "drop": {"do": "drop"}}
-        return {**(default if name == default["do"] else fresh[name]), **given}
+        fresh = {"redact": redact(self.marker()), "mask": mask()}
+        return {**(default if name == default["do"] else fresh.get(name, {"do": name})), **given}

@@ -3,39 +3,82 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
-from ...kernel.contract import Scrub, ScrubRule, Stage
-from ..base import BuildContext, Fused
+from ...kernel.stages import Scrub, ScrubRule
+from ..base import BuildContext, Failure, Fused
 from .actions import KernelAction, redact
-from .config import POSITIONS, DetectorConfig, PatternConfig, ScrubConfig
+from .config import ATTRIBUTE_KEY, POSITIONS, DetectorConfig, PatternConfig, ScrubConfig
 from .detector import Detector
 from .detectors import DETECTORS
 from .names import NAMES, key_pattern
+from .texts import Form, forms, globs, parameters, statements_of, urls_of
 
 Named = tuple[str, ScrubRule]
 """What a rule is counted as, and the rule."""
+FAILURES = (Failure("value_too_large"), Failure("too_deep"), Failure("unchecked"))
+"""As the kernel counts them behind the rules of a stage with `limits`."""
+UNSCRUBBED = "[NOT_SCRUBBED]"
+"""What stands for what could not be scrubbed."""
+OWN = ("redaction.*", "tailgate.scrub.*")
+"""What it writes itself passes an allow-list."""
 
 
 def build(config: ScrubConfig, ctx: BuildContext) -> Fused:
-    """Return the stage. Raises ValueError when the key of `hmac` cannot be read."""
+    """Return the stages. Raises ValueError when the key of `hmac` cannot be read."""
     hmac = _hmac(config)
     keys, groups = list(_keys(config, hmac)), _grouped(config, hmac)
-    if not keys and not any(groups.values()):
-        return Fused([])
-    stages: list[Stage] = []
-    names = []
+    texts = dict(_forms(config))
+    fused = Fused([])
+    if not keys and not texts and config.allow_keys is None and not any(groups.values()):
+        return fused
     for skipped, values in groups.items():
-        rules = [] if stages else keys
-        stage: Scrub = {
-            "kind": "scrub",
-            "positions": list(config.positions),
-            "skip": any_of([*config.skip_keys, *skipped]),
-            "keys": [rule for _, rule in rules],
-            "values": [rule for _, rule in values],
-        }
-        stages.append(stage)
-        names += [(ctx.id, name) for name, _ in (*rules, *values)]
-    return Fused(stages, names)
+        first = not fused.stages
+        stage = _stage(config, [*config.skip_keys, *skipped], keys if first else [], values)
+        if first:
+            stage |= _once(config, list(texts.values()))  # type: ignore[typeddict-item]
+        fused.stages.append(stage)
+        names = ["not_allowed"] if stage.get("allow") is not None else []
+        names += [name for name, _ in (*(keys if first else ()), *values)] + (list(texts) if first else [])
+        fused.counters += [(ctx.id, name) for name in (*names, *FAILURES)]
+        if any(rule["action"]["do"] == "drop_span" for rule in (*stage["keys"], *stage["values"])):
+            fused.reasons.append(f"{ctx.id}:drop_span")
+        if config.on_error == "drop":
+            fused.reasons.append(f"{ctx.id}:on_error")
+    return fused
+
+
+def _stage(config: ScrubConfig, skip: list[str], keys: list[Named], values: list[Named]) -> Scrub:
+    return {
+        "kind": "scrub",
+        "positions": list(config.positions),
+        "skip": any_of(skip),
+        "keys": [rule for _, rule in keys],
+        "values": [rule for _, rule in values],
+        "types": "numbers" if config.numbers else None,
+        "tag": config.tag_key,
+        "limits": {
+            "size": config.limits.value_bytes,
+            "depth": config.limits.depth,
+            "do": config.on_error,
+            "text": UNSCRUBBED,
+        },
+    }
+
+
+def _once(config: ScrubConfig, texts: list[Form]) -> dict[str, Any]:
+    """Return what only the first of the stages does: the rules about keys, the known texts, the summary."""
+    once: dict[str, Any] = {"summary": config.summary}
+    if config.allow_keys is not None:
+        once["allow"] = globs([*config.allow_keys, *OWN, config.tag_key])
+    if texts:
+        # Before the detectors: what one of them takes out may be a quote, and what follows would not be a string then.
+        once |= {"forms": texts, "forms_first": True}
+    return once
+
+
+def _forms(config: ScrubConfig) -> Iterator[tuple[str, Form]]:
+    yield from forms(statements_of(config.statements), urls_of(config.urls), "span_name" in config.positions)
 
 
 def _grouped(config: ScrubConfig, hmac: KernelAction | None) -> dict[tuple[str, ...], list[Named]]:
@@ -49,8 +92,9 @@ def _grouped(config: ScrubConfig, hmac: KernelAction | None) -> dict[tuple[str, 
 
 def plan(config: ScrubConfig) -> Iterator[str]:
     """Yield what it does in sentences."""
-    everywhere = set(config.positions) == set(POSITIONS)
+    everywhere = set(config.positions) >= set(POSITIONS)
     where = "in every string" if everywhere else f"in {', '.join(config.positions)}"
+    where += " and in the keys of attributes" if everywhere and ATTRIBUTE_KEY in config.positions else ""
     yield f"replaces personal data and secrets {where}:"
     if config.packs:
         yield f"  what the detectors of {', '.join(config.packs)} find"
@@ -71,6 +115,22 @@ def plan(config: ScrubConfig) -> Iterator[str]:
         yield "  whole values whose key says that they are secret (password, token, ...)"
     for pattern in config.skip_keys:
         yield f"  attributes whose key matches {pattern} are left alone"
+    yield from _plan_more(config)
+
+
+def _plan_more(config: ScrubConfig) -> Iterator[str]:
+    if config.allow_keys is not None:
+        yield f"  attributes are removed whose key is not one of {', '.join(config.allow_keys)}"
+    if statements_of(config.statements):
+        yield "  values in statements to databases"
+    if urls := urls_of(config.urls):
+        path = ", identifiers in their paths" if urls.path else ""
+        yield f"  in URLs user-info, values of parameters{path}"
+    if config.numbers:
+        yield "  numbers are looked at as well"
+    size = f"{config.limits.value_bytes} bytes or {config.limits.depth} levels"
+    what = "the whole span is dropped" if config.on_error == "drop" else f"the value becomes {UNSCRUBBED}"
+    yield f"  what is larger than {size} cannot be scrubbed: {what}"
 
 
 def any_of(patterns: list[str]) -> str | None:
@@ -93,15 +153,17 @@ def _hmac(config: ScrubConfig) -> KernelAction | None:
 
 
 def _keys(config: ScrubConfig, hmac: KernelAction | None) -> Iterator[Named]:
+    yield from parameters(statements_of(config.statements))
     for one in config.keys:
-        yield f"key:{one.name or one.pattern}", {"pattern": one.pattern, "action": one.kernel_action(hmac)}
-    for name in NAMES if config.default_keys else ():
-        yield f"key:{name.kind}", {"pattern": key_pattern(name), "action": redact(f"[{name.kind.upper()}]")}
+        name = f"key:{one.name or one.pattern}"
+        yield name, {"pattern": one.pattern, "action": one.kernel_action(hmac, name)}
+    for secret in NAMES if config.default_keys else ():
+        yield f"key:{secret.kind}", {"pattern": key_pattern(secret), "action": redact(f"[{secret.kind.upper()}]")}
 
 
 def _values(config: ScrubConfig, hmac: KernelAction | None) -> Iterator[Named]:
     for own in config.patterns:
-        action = own.kernel_action(hmac)
+        action = own.kernel_action(hmac, own.name)
         yield own.name, {"pattern": own.pattern, "group": own.group, "check": own.check, "action": action}
     tuned = {one.name: one for one in config.detectors}
     for detector in DETECTORS:
@@ -109,7 +171,7 @@ def _values(config: ScrubConfig, hmac: KernelAction | None) -> Iterator[Named]:
         if one is None and detector.pack in config.packs:
             yield from _rules(detector, detector.action)
         elif one is not None and one.enabled:
-            yield from _rules(detector, one.kernel_action(hmac))
+            yield from _rules(detector, one.kernel_action(hmac, one.name))
 
 
 def _rules(detector: Detector, action: KernelAction) -> Iterator[Named]:

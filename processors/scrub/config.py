@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, GetJsonSchemaHandler, WithJsonSchema, model_validator
 from pydantic.json_schema import JsonSchemaValue
@@ -13,6 +13,7 @@ from ...rules.patterns import Pattern, group_names
 from ...rules.suggest import did_you_mean
 from .actions import ActionFields, HmacConfig, KernelAction, Strict
 from .detectors import BY_NAME, PACKS
+from .texts import Statements, Urls
 
 POSITIONS = (
     "resource",
@@ -27,7 +28,11 @@ POSITIONS = (
     "scope_name",
     "schema_url",
 )
-"""Every string position of a trace, as `docs/kernel.md` names them."""
+"""Every string position of a trace, as `docs/kernel.md` names them, but for the keys of attributes."""
+ATTRIBUTES = POSITIONS[:5]
+"""Those that are attributes."""
+ATTRIBUTE_KEY = "attribute_key"
+TAG_KEY = "tailgate.scrub.found"
 
 CHECKS = (
     "payment_card",
@@ -59,7 +64,7 @@ def one_of(kind: str, names: Iterable[str]) -> tuple[Any, Any]:
 
 DetectorName = Annotated[str, *one_of("detector", BY_NAME)]
 PackName = Annotated[str, *one_of("pack", PACKS)]
-PositionName = Annotated[str, *one_of("position", POSITIONS)]
+PositionName = Annotated[str, *one_of("position", (*POSITIONS, ATTRIBUTE_KEY))]
 CheckName = Annotated[str, *one_of("check", CHECKS)]
 
 
@@ -121,6 +126,13 @@ class KeyConfig(ActionFields):
     pattern: Pattern = Field(description="RE2; found anywhere in the key of an attribute or of a nested map.")
 
 
+class LimitsConfig(Strict):
+    """`limits`: what is taken through the rules at most."""
+
+    value_bytes: Annotated[int, Field(ge=1)] = Field(1 << 20, description="Of one string.")
+    depth: Annotated[int, Field(ge=0)] = Field(24, description="Arrays and maps inside one another.")
+
+
 class ScrubConfig(Strict):
     """Replace personal data and secrets in every string of a span, its scope and its resource."""
 
@@ -135,8 +147,26 @@ class ScrubConfig(Strict):
     skip_keys: list[Pattern] = Field(
         default_factory=list, description="Attributes whose key matches are left alone, with all that is in them."
     )
+    allow_keys: list[Annotated[str, Field(min_length=1)]] | None = Field(
+        None, description="Attributes with other keys are removed; `*` stands for any characters."
+    )
     positions: list[PositionName] = Field(
-        default_factory=lambda: list(POSITIONS), min_length=1, description="Where to look; default: everywhere."
+        default_factory=lambda: list(POSITIONS),
+        min_length=1,
+        description="Where to look; default: everywhere but `attribute_key`.",
+    )
+    numbers: bool = Field(False, description="Whether the detectors also look at numbers, which then become strings.")
+    statements: Statements | bool = Field(False, description="Statements to databases without the values in them.")
+    urls: Urls | bool = Field(False, description="URLs without user-info, values of parameters, identifiers in paths.")
+    on_error: Literal["redact", "drop"] = Field(
+        "redact", description="What cannot be scrubbed: that value goes, or the whole span."
+    )
+    limits: LimitsConfig = Field(default_factory=LimitsConfig, description="What is larger cannot be scrubbed.")
+    tag_key: Annotated[str, Field(min_length=1)] = Field(
+        TAG_KEY, description="The attribute that names what rules with the action tag have found."
+    )
+    summary: Literal["counts", "keys"] | None = Field(
+        None, description="Attributes that count what was done to attributes (`redaction.masked.count`), or name it."
     )
     hmac: HmacConfig | None = Field(None, description="The key of the actions hmac and token.")
 
@@ -148,6 +178,8 @@ class ScrubConfig(Strict):
         for one in self.patterns:
             if one.name in BY_NAME:
                 raise ValueError(f"pattern {one.name!r} has the name of a shipped detector")
+        if ATTRIBUTE_KEY in self.positions and not set(ATTRIBUTES) & set(self.positions):
+            raise ValueError(f"{ATTRIBUTE_KEY} says nothing alone: expected one of {', '.join(ATTRIBUTES)} beside it")
         for rule in (*self.detectors, *self.patterns, *self.keys):
             if self.hmac is None and rule.does() in ("hmac", "token"):
                 raise ValueError(f"the action {rule.does()} needs a key: hmac: {{key_file: ...}}")

@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from ...kernel.contract import Scrub, ScrubRule
+from ...kernel.stages import Scrub, ScrubRule
 from ...rules.patterns import Pattern, exactly, found
 from ..base import BuildContext, Fused, Lint
 from .actions import KernelAction, Strict, redact

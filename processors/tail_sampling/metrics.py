@@ -123,6 +123,8 @@ class SamplerCounts:
     """Traces judged before they were due, by cause."""
     ages: Histogram = field(default_factory=lambda: Histogram(SECONDS))
     """Seconds for which traces were held."""
+    late_ages: Histogram = field(default_factory=lambda: Histogram(SECONDS))
+    """Whole seconds, rounded up, from the verdict until more spans came: once a request and trace."""
 
 
 def sampler_samples(counts: SamplerCounts, on_memory: int, origin: Origin) -> Iterator[Sample]:
@@ -141,6 +143,8 @@ def sampler_samples(counts: SamplerCounts, on_memory: int, origin: Origin) -> It
         yield Sample("tailgate_traces_judged_early", "counter", text, counts.early[cause], labels)
     text = "How long traces were held, in seconds."
     yield counts.ages.sample(f"{PREFIX}sampling_trace_removal_age_seconds", text, origin.labels())
+    text = "How long after the decision on their trace late spans came, in seconds."
+    yield counts.late_ages.sample(f"{PREFIX}sampling_late_span_age_seconds", text, origin.labels())
     yield from _totals(counts, on_memory, origin.labels())
 
 

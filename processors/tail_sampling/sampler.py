@@ -75,6 +75,8 @@ class TailSampler:
         filed = self._table.file(records, now)
         self._mark_late(filed.late_kept)
         self._counts.new_traces += filed.new_traces
+        for seconds, traces in filed.late_ages.items():
+            self._counts.late_ages.observe(seconds, traces)
         late: Counter[bool] = Counter()
         for label, spans in filed.late.items():
             late[label not in self._labels.dropped] += spans
@@ -124,7 +126,7 @@ class TailSampler:
         if not self._timing.drop_on_shutdown:
             return self._judge(columns, room, Moment(now, "shutdown"))
         self._counts.early["shutdown"] += columns.count
-        return self._settle(columns, array("I", [self._labels.drop("shutdown")]) * columns.count, None)
+        return self._settle(columns, array("I", [self._labels.drop("shutdown")]) * columns.count, None, now)
 
     def next_deadline(self) -> int | None:
         """Return the `now` at which `tick` has something to do, None when nothing is held."""
@@ -191,7 +193,7 @@ class TailSampler:
         if space.shut:
             self._retry_at = moment.now + RETRY
         self._count(columns, judged.verdicts, moment)
-        outcome = self._settle(columns, judged.verdicts, judged.thresholds)
+        outcome = self._settle(columns, judged.verdicts, judged.thresholds, moment.now)
         outcome.more = full and not space.shut
         return outcome
 
@@ -215,8 +217,8 @@ class TailSampler:
         rows.subtract(index[row] for row in back)
         self._counts.without_root += sum(count for at, count in rows.items() if not masks[at] & self._root)
 
-    def _settle(self, columns: Columns, verdicts: array[int], thresholds: array[int] | None) -> Outcome:
-        settled = self._table.settle(columns, verdicts, thresholds)
+    def _settle(self, columns: Columns, verdicts: array[int], thresholds: array[int] | None, now: int) -> Outcome:
+        settled = self._table.settle(columns, verdicts, thresholds, now)
         return Outcome(kept=settled.kept, dropped=self._account(settled), more=columns.count == self._slice)
 
     def _account(self, settled: Settled) -> dict[str, int]:

@@ -5,18 +5,19 @@ from __future__ import annotations
 import json
 import os
 import textwrap
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 from recorded import line, span, trace_id
-from tailgate.cli import main
 from tailgate.cli.decoded import spans_of
 from tailgate.cli.recordings import read_requests
 from tailgate.cli.rehearsal import Rehearsal
 from tailgate.cli.tables import TABLES
 from tailgate.config.loader import load
 from tailgate.kernel import load as load_kernel
+
+from .conftest import Call
 
 OLD = """\
 policies:
@@ -27,7 +28,6 @@ default: drop
 NEW = (
     OLD.replace("2s", "1s").replace("when: error}", "when: error and service == shop}").replace("== shop", '== "shop"')
 )
-Call = Callable[..., tuple[int, str, str]]
 
 
 def recording(count: int = 40) -> str:
@@ -42,21 +42,12 @@ def recording(count: int = 40) -> str:
 
 
 @pytest.fixture
-def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
+def call(folder: Path, tailgate: Call) -> Call:
     """(words) -> exit code, stdout, stderr, in a folder with both rules and a recording."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("TAILGATE_KERNEL", "reference")
-    monkeypatch.delenv("TAILGATE_REQUIRE_KERNEL", raising=False)
-    monkeypatch.delenv("TAILGATE_UPSTREAM", raising=False)
-    (tmp_path / "old.yaml").write_text(OLD)
-    (tmp_path / "new.yaml").write_text(NEW)
-    (tmp_path / "traces.jsonl").write_text(recording())
-
-    def run(*words: str) -> tuple[int, str, str]:
-        code = main(["diff", *words])
-        return code, *capsys.readouterr()
-
-    return run
+    (folder / "old.yaml").write_text(OLD)
+    (folder / "new.yaml").write_text(NEW)
+    (folder / "traces.jsonl").write_text(recording())
+    return partial(tailgate, "diff")
 
 
 def test_what_changes(call: Call) -> None:

@@ -6,12 +6,13 @@ import io
 import json
 import re
 import sys
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 from recorded import line, span, trace_id
-from tailgate.cli import main
+
+from .conftest import Call
 
 RULES = """\
 policies:
@@ -40,24 +41,14 @@ processors:
         drop: {drop_sub_policy: [{name: n, type: string_attribute, string_attribute: {key: path, values: [/healthz]}}]}
 service: {pipelines: {traces: {receivers: [otlp], processors: [tail_sampling], exporters: [debug]}}}
 """
-Call = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
+def call(folder: Path, tailgate: Call) -> Call:
     """(words) -> exit code, stdout, stderr."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("TAILGATE_KERNEL", "reference")
-    monkeypatch.delenv("TAILGATE_REQUIRE_KERNEL", raising=False)
-    monkeypatch.delenv("TAILGATE_UPSTREAM", raising=False)
-    (tmp_path / "sampling.yaml").write_text(RULES)
-    (tmp_path / "collector.yaml").write_text(COLLECTOR)
-
-    def run(*words: str) -> tuple[int, str, str]:
-        code = main(["explain", *words])
-        return code, *capsys.readouterr()
-
-    return run
+    (folder / "sampling.yaml").write_text(RULES)
+    (folder / "collector.yaml").write_text(COLLECTOR)
+    return partial(tailgate, "explain")
 
 
 def test_a_trace_that_is_kept(call: Call, tmp_path: Path) -> None:

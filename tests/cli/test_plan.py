@@ -88,17 +88,13 @@ Call = Callable[[str], str]
 
 
 @pytest.fixture
-def plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
+def plan(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
     """Rules -> the plan, on lines that are wide enough not to be broken."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("TAILGATE_KERNEL", "reference")
-    monkeypatch.delenv("TAILGATE_REQUIRE_KERNEL", raising=False)
-    monkeypatch.delenv("TAILGATE_UPSTREAM", raising=False)
     monkeypatch.setattr("tailgate.cli.plan._WIDEST", 400)
     monkeypatch.setenv("COLUMNS", "400")
 
     def run(rules: str) -> str:
-        (tmp_path / "rules.yaml").write_text(rules)
+        (folder / "rules.yaml").write_text(rules)
         assert main(["plan", "--config", "rules.yaml"]) == 0
         out, err = capsys.readouterr()
         assert err == ""

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 from recorded import line, span
-from tailgate.cli import main
 from tailgate.cli.decoded import spans_of
 from tailgate.cli.recordings import read_requests
 from tailgate.cli.rehearsal import Rehearsal
 from tailgate.cli.tables import TABLES
 from tailgate.config.loader import load
 from tailgate.kernel import load as load_kernel
+
+from .conftest import Call
 
 SECRETS = {
     "user.email": "jane@example.org",
@@ -24,29 +25,19 @@ SECRETS = {
     "clean": "nothing here",
     "number": 5,
 }
-Call = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture(params=["reference", "rust"])
-def call(
-    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Call:
+def call(request: pytest.FixtureRequest, folder: Path, monkeypatch: pytest.MonkeyPatch, tailgate: Call) -> Call:
     """(words) -> exit code, stdout, stderr, on each kernel."""
     from tailgate.kernel import why_not_rust
 
     if request.param == "rust" and why_not_rust():
         pytest.skip(str(why_not_rust()))
-    monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TAILGATE_KERNEL", request.param)
-    monkeypatch.delenv("TAILGATE_REQUIRE_KERNEL", raising=False)
-    monkeypatch.delenv("TAILGATE_UPSTREAM", raising=False)
-    (tmp_path / "t.json").write_text(line(span(1, name="GET /jane@example.org", attributes=SECRETS), span(2)))
+    (folder / "t.json").write_text(line(span(1, name="GET /jane@example.org", attributes=SECRETS), span(2)))
 
-    def run(*words: str) -> tuple[int, str, str]:
-        code = main(["scrub", *words])
-        return code, *capsys.readouterr()
-
-    return run
+    return partial(tailgate, "scrub")
 
 
 def test_by_which_rule(call: Call) -> None:

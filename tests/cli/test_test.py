@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import textwrap
 import xml.etree.ElementTree as ET
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 from recorded import line, span
 from tailgate.cli import main
+
+from .conftest import Call
 
 RULES = """\
 decision_wait: 10s
@@ -25,22 +27,12 @@ policies:
 default: 25%
 tests:
 """
-Call = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
+def call(folder: Path, tailgate: Call) -> Call:
     """(words) -> exit code, stdout, stderr, in a folder of its own."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("TAILGATE_KERNEL", "reference")
-    monkeypatch.delenv("TAILGATE_REQUIRE_KERNEL", raising=False)
-    monkeypatch.delenv("TAILGATE_UPSTREAM", raising=False)
-
-    def run(*words: str) -> tuple[int, str, str]:
-        code = main(["test", *words])
-        return code, *capsys.readouterr()
-
-    return run
+    return partial(tailgate, "test")
 
 
 def case(trace: str, expect: str, more: str = "", name: str = "it") -> str:

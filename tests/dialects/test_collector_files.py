@@ -176,7 +176,7 @@ def test_lenient_is_not_careless(tmp_path, parts: tuple[str, ...], expected: str
 def test_lenient_leaves_out_connectors_and_processors_that_add(tmp_path) -> None:
     """Guarantees: they leave the pipelines too, and a component that nobody here knows is left out as well."""
     file = tmp_path / "c.yaml"
-    parts = ("mycorp: ", "geoip: ", "", "spanmetrics: ", "otlp, mycorp", "geoip", "debug, spanmetrics")
+    parts = ("mycorp: ", "geoip: ", "", "routing: ", "otlp, mycorp", "geoip", "debug, routing")
     file.write_text(ROW % parts)
     config = load([file], TABLES, {}, lenient=True)
     (row,) = config.pipelines.values()

@@ -56,24 +56,26 @@ processors:
 exporters:
   otlp: {endpoint: "127.0.0.1:1", tls: {insecure: true}}
   debug:
+connectors: {span_metrics: , service_graph: }
 service:
   pipelines:
     traces/a:
       receivers: [otlp]
       processors: [memory_limiter, k8s_attributes, lookup, scrub, tail_sampling, retention, custom, batch]
       exporters: [otlp]
-    traces/b: {receivers: [otlp], processors: ["tail_sampling/votes"], exporters: [debug]}
+    traces/b: {receivers: [otlp], processors: ["tail_sampling/votes"], exporters: [debug, span_metrics, service_graph]}
 """
 
 
 def request() -> bytes:
-    """Two traces: one has an error, one a card and a number that no pattern finds."""
+    """Two traces: one is a request with an error, one asks a database; both have a card."""
     message = Request()
     scope = message.resource_spans.add().scope_spans.add()
     for number in (1, 2):
         span = scope.spans.add(trace_id=number.to_bytes(16, "big"), span_id=b"12345678", name="GET /")
         span.attributes.add(key="card").value.string_value = "4111 1111 1111 1111"
-        span.status.code = 2 if number == 1 else 0
+        span.attributes.add(key="db.name").value.string_value = "orders"
+        span.kind, span.status.code = (2, 2) if number == 1 else (3, 0)
     return message.SerializeToString()
 
 
@@ -105,7 +107,11 @@ async def scrape(file: Path) -> str:
         def samples() -> Iterator[Sample]:
             return chain(service.samples(), reloader.samples())
 
-        return MetricsPage(samples, reloader, "reference", process=False).render()[0].decode()
+        return (
+            MetricsPage(samples, reloader, "reference", process=False, families=service.backgrounds.families)
+            .render()[0]
+            .decode()
+        )
     finally:
         await service.stop(0.1)
 
@@ -134,7 +140,7 @@ def documented_rows() -> Iterator[list[str]]:
     for line in text(PAGE).splitlines():
         if line.startswith("| `"):
             row = cells(line)
-            if row[1] in ("counter", "gauge", "histogram"):
+            if row[1] in ("counter", "gauge", "histogram", "unknown"):
                 yield row
 
 

@@ -101,7 +101,7 @@ def reachable(model: type[BaseModel]) -> Iterator[type[BaseModel]]:
 
 def test_every_component_has_a_table() -> None:
     """Guarantees: a new component, and a new section of one, cannot be left out of the pages."""
-    specs = (*TABLES.receivers, *TABLES.processors, *TABLES.exporters)
+    specs = (*TABLES.receivers, *TABLES.processors, *TABLES.exporters, *TABLES.connectors)
     apart = {inner for model in PAGE_TABLES for inner in reachable(model)}
     for model in (Document, HealthCheck, *(spec.config for spec in specs)):
         for part in reachable(model):
@@ -112,7 +112,7 @@ def test_every_component_has_a_table() -> None:
 def test_every_component_is_named_with_its_aliases() -> None:
     """Guarantees: each type, and each other name that it goes by, stands in a heading."""
     headings = " ".join(re.findall(r"^#+ .*$", text("docs/configuration.md"), re.MULTILINE))
-    for spec in (*TABLES.receivers, *TABLES.processors, *TABLES.exporters):
+    for spec in (*TABLES.receivers, *TABLES.processors, *TABLES.exporters, *TABLES.connectors):
         for name in (spec.name, *getattr(spec, "aliases", ())):
             assert f"`{name}`" in headings or name == "memory_limiter", name
 

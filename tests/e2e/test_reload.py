@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
 import random
-import shutil
 import signal
 import threading
 import time
@@ -17,6 +15,7 @@ import grpc
 import psutil
 import pytest
 from harness import SERVICE, Scraper, StartTailgate, Tailgate, Upstream, check_ledger, total
+from kube_volume import Volume
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 WAIT = 0.6
@@ -80,30 +79,6 @@ def bad(version: int) -> dict[str, str]:
     else:
         del files["retention.yaml"]
     return files
-
-
-class ConfigMap:
-    """A mounted ConfigMap, updated as the kubelet does it: `..data` is a link that is swapped."""
-
-    def __init__(self, folder: Path, files: dict[str, str]) -> None:
-        self.folder, self.numbers = folder, itertools.count()
-        folder.mkdir()
-        self.current: Path | None = None
-        self.update(files)
-        for name in files:
-            (folder / name).symlink_to(f"..data/{name}")
-
-    def update(self, files: dict[str, str]) -> None:
-        version = self.folder / f"..2026_{next(self.numbers)}"
-        version.mkdir()
-        for name, text in files.items():
-            (version / name).write_text(text, encoding="utf-8")
-        link = self.folder / "..data_tmp"
-        link.symlink_to(version.name)
-        link.rename(self.folder / "..data")
-        if self.current is not None:
-            shutil.rmtree(self.current)
-        self.current = version
 
 
 @dataclass
@@ -210,7 +185,7 @@ def changes(count: int) -> Iterator[tuple[dict[str, str], str]]:
 
 
 def run_reloads(start_tailgate: StartTailgate, upstream: Upstream, folder: Path, count: int) -> None:
-    config_map = ConfigMap(folder / "rules", good(0))
+    config_map = Volume(folder / "rules", good(0))
     tailgate = start_tailgate(CONFIG, "--watch=0.02", UPSTREAM=str(upstream.port))
     process, seen = psutil.Process(tailgate.process.pid), reloads(tailgate)
     scraper, load = Scraper(tailgate), Load(tailgate)
@@ -275,7 +250,7 @@ def test_a_bad_file_is_told_and_mended(start_tailgate: StartTailgate, upstream: 
     Guarantees: all errors in the log with their places, as `validate` has them; the gauge falls and rises; the metric
     has the hash of what is in effect.
     """
-    config_map = ConfigMap(tmp_path / "rules", good(0))
+    config_map = Volume(tmp_path / "rules", good(0))
     tailgate = start_tailgate(CONFIG, "--watch=0.02", UPSTREAM=str(upstream.port))
     hashes = [running_hash(tailgate)]
     seen = reloads(tailgate)
@@ -320,7 +295,7 @@ def healthy(tailgate: Tailgate) -> float:
 @pytest.mark.slow
 def test_exporters_change_under_load(start_tailgate: StartTailgate, upstream: Upstream, tmp_path: Path) -> None:
     """Scenario: the upstream moves, three times, under load. Guarantees: nothing is lost, the sums go on."""
-    ConfigMap(tmp_path / "rules", good(0))
+    Volume(tmp_path / "rules", good(0))
     other = Upstream()
     other.start()
     tailgate = start_tailgate(CONFIG, "--watch=0.02", UPSTREAM=str(upstream.port))
@@ -358,7 +333,7 @@ def test_exporters_change_under_load(start_tailgate: StartTailgate, upstream: Up
 @pytest.mark.slow
 def test_without_watching_sighup_reloads(start_tailgate: StartTailgate, upstream: Upstream, tmp_path: Path) -> None:
     """Scenario: `--no-watch`. Guarantees: files may change without effect until SIGHUP comes."""
-    config_map = ConfigMap(tmp_path / "rules", good(0))
+    config_map = Volume(tmp_path / "rules", good(0))
     tailgate = start_tailgate(CONFIG, "--no-watch", UPSTREAM=str(upstream.port))
     seen = reloads(tailgate)
     config_map.update(good(1))

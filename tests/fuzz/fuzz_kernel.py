@@ -34,6 +34,7 @@ PROGRAM = {
             "keys": [{"pattern": "pass", "action": {"do": "drop"}}],
             "values": [{"pattern": r"\d+", "check": "payment_card", "action": {"do": "redact", "text": "X"}}],
         },
+        {"kind": "measure", "in": 0, "count": True, "exemplars": True},
     ],
     "facts": {
         "leaves": [["matches", ["attr", "any", "k"], "a+"], ["cmp", ">", ["field", "duration"], 5]],
@@ -47,11 +48,22 @@ PROGRAM = {
 LABEL = {"keep": True, "span": [], "resource": [], "threshold": "set"}
 
 
+METER = {
+    "kind": "spans",
+    "by": [{"of": [["field", "name"]], "default": None}, {"of": [["attr", "any", "k"]], "default": None}],
+    "bounds": [5, 1000],
+    "series": 3,
+    "groups": 1,
+    "exemplars": 2,
+}
+
+
 class Side:
     """One kernel with a program and a label."""
 
     def __init__(self, kernel) -> None:
-        self.kernel, self.program, self.book = kernel, kernel.compile(PROGRAM), kernel.labels()
+        self.kernel, self.book, self.meter = kernel, kernel.labels(), kernel.meter(METER)
+        self.program = kernel.compile(PROGRAM, [], [self.meter])
         self.label = self.book.add(LABEL)
 
     def outcome(self, data: bytes):
@@ -66,7 +78,8 @@ class Side:
         table.file(records, 1)
         due = table.due(1, None, 1000)
         kept = table.settle(due, array("I", [self.label] * due.count), None).kept
-        facts = due.masks, list(due.mask_index), list(due.randomness), due.keys(0), due.trace_ids()
+        records.measure(1)
+        facts = self.meter.series(), due.masks, list(due.mask_index), list(due.randomness), due.keys(0), due.trace_ids()
         return records.request(), facts, kept and kept.requests(3, 500), self.program.counters()
 
 

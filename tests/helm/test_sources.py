@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import re
 from pathlib import Path
@@ -14,12 +15,13 @@ import schema
 import values
 import yaml
 from jsonschema import Draft202012Validator
+from tailgate.cli import build_parser
 
 ROOT = Path(__file__).resolve().parents[2]
 RULES = yaml.safe_load((render.CHART / "files" / "alerts.yaml").read_text(encoding="utf-8"))
 ALERTS: dict[str, Any] = {rule["alert"]: rule for group in RULES["groups"] for rule in group["rules"]}
 DOCS = ROOT / "docs"
-NOT_OURS = re.compile(r"up|process_\w+|traces_spanmetrics_\w+|otelcol_processor_dropped_spans")
+NOT_OURS = re.compile(r"up|process_\w+")
 
 
 @pytest.mark.parametrize("path", generate.sources(), ids=lambda path: path.name)
@@ -74,6 +76,36 @@ def test_every_runbook_is_of_an_alert() -> None:
     for path in [*pages.values(), render.CHART / "README.md"]:
         for target in re.findall(r"\]\(([^)#\s]+)", path.read_text(encoding="utf-8")):
             assert "://" in target or (path.parent / target).exists(), f"{path.name} links to {target}"
+
+
+RUNBOOKS = sorted((DOCS / "runbooks").glob("*.md"))
+
+
+def quoted(page: Path) -> list[str]:
+    """What stands in backticks."""
+    return re.findall(r"`([^`\n]+)`", page.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("page", RUNBOOKS, ids=lambda page: page.stem)
+def test_runbooks_name_what_is_there(page: Path) -> None:
+    """Guarantees: metrics that are documented, commands that exist, values that the chart has."""
+    parts = quoted(page)
+    bare = [re.sub(r'"[^"]*"|\b(?:by|on|ignoring) \([^)]*\)|\[[^\]]*\]', "", part) for part in parts]
+    metrics = {
+        name
+        for part in bare
+        for name in re.findall(r"\b(?:tailgate|otelcol|process|traces_s)_?\w+", part)
+        if "_" in name
+    }
+    assert [name for name in metrics if name not in documented() and not NOT_OURS.fullmatch(name)] == []
+    actions = build_parser()._actions
+    commands = {name for one in actions if isinstance(one, argparse._SubParsersAction) for name in one.choices}
+    assert {name for part in parts for name in re.findall(r"^tailgate ([a-z]+)", part)} <= commands
+    known = {".".join(value.path) for value in values.read()}
+    tops = {name.partition(".")[0] for name in known} - {"config", "sending_queue"}
+    for part in parts:
+        if re.fullmatch(r"[a-zA-Z]+(\.[a-zA-Z]+)+", part) and part.partition(".")[0] in tops:
+            assert any(f"{part}.".startswith(f"{name}.") or name.startswith(f"{part}.") for name in known), part
 
 
 def test_alerts_as_people_have_them_work() -> None:

@@ -54,7 +54,16 @@ CHECKS = [
     "ipv6",
     "public_ipv6",
 ]
-CHECKS += ["basic_credentials"]
+CHECKS += ["basic_credentials", "github_token"]
+WITH_PARAMETERS = [
+    {"digits": "luhn", "drop": " -."},
+    {"digits": "verhoeff", "last": 3},
+    {"digits": "mod_11_10", "pad": 4, "replace": [["A", "1"]]},
+    {"digits": "sums", "alphabet": "ETSC01289", "sums": [{"weights": [3, 1], "mod": 3}]},
+    {"digits": "sums", "sums": [{"weights": [2, 1], "mod": 4, "map": "0E-2", "at": 1}]},
+    {"entropy": 150, "kinds": 1, "changes": 1},
+    {"entropy": 250},
+]
 LEVELS = {
     "traces": ["resource", "scope", "span", "event"],
     "logs": ["resource", "scope", "log"],
@@ -234,7 +243,24 @@ replacements = st.one_of(
         lambda bits: {"do": "network", "v4": bits[0], "v6": bits[1]}
     ),
     st.just({"do": "drop"}),
+    st.just({"do": "drop_span"}),
+    st.sampled_from(["t", "a,b", ""]).map(lambda name: {"do": "tag", "as": name}),
 )
+_uris = st.fixed_dictionaries(
+    {"path": st.booleans(), "text": st.sampled_from(["R", ""])},
+    optional={"allow": patterns(True), "deny": patterns(True)},
+)
+_plain_forms = st.sampled_from(["url", "sql", "redis", "memcached", "json", "statement"])
+
+
+def forms(valid: bool) -> st.SearchStrategy[Any]:
+    more = {"systems": st.sampled_from([None, ["", "x"]]), "name": st.booleans()}
+    return st.one_of(
+        st.fixed_dictionaries({"as": _plain_forms, "key": patterns(valid)}, optional=more),
+        st.fixed_dictionaries(
+            {"as": st.sampled_from(["uri", "query"]), "key": patterns(valid), "uri": _uris}, optional=more
+        ),
+    )
 
 
 @st.composite
@@ -242,32 +268,41 @@ def scrubs(draw: Draw, valid: bool, signal: str = "traces") -> dict[str, Any]:
     """Return a scrub stage."""
     key_rules = st.fixed_dictionaries({"pattern": patterns(valid), "action": replacements})
     grouped = st.sampled_from(GROUPED)
-    checks, group = st.sampled_from(CHECKS), st.integers(0, 1)
+    checks, group = st.sampled_from([*CHECKS, *WITH_PARAMETERS]), st.integers(0, 1)
+    near = st.fixed_dictionaries({"pattern": patterns(valid), "within": _naturals})
+    more = {"near": st.one_of(st.none(), near), "skip": st.one_of(st.none(), patterns(valid))}
     value_rules = st.one_of(
-        st.fixed_dictionaries({"pattern": patterns(valid), "action": replacements, "check": checks}),
-        st.fixed_dictionaries({"pattern": grouped, "action": replacements, "check": checks, "group": group}),
+        st.fixed_dictionaries({"pattern": patterns(valid), "action": replacements, "check": checks}, optional=more),
+        st.fixed_dictionaries(
+            {"pattern": grouped, "action": replacements, "check": checks, "group": group}, optional=more
+        ),
     )
     everywhere = st.just(POSITIONS[signal])
+    some_positions = st.lists(st.sampled_from([*POSITIONS[signal], "attribute_key"]), unique=True)
     optional = st.fixed_dictionaries(
         {},
         optional={
             "allow": patterns(valid),
             "keep": patterns(valid),
-            "types": st.sampled_from([None, "strings", "all", "all"]),
-            "summary": st.sampled_from([None, "counts", "keys", "keys"]),
-            "forms": st.lists(
-                st.fixed_dictionaries(
-                    {"as": st.sampled_from(["url", "sql", "redis", "memcached", "json"]), "key": patterns(valid)},
-                    optional={"systems": st.sampled_from([None, ["", "x"]]), "name": st.booleans()},
-                ),
-                max_size=2,
+            "types": st.sampled_from([None, "strings", "numbers", "numbers", "all", "all"]),
+            "limits": st.fixed_dictionaries(
+                {
+                    "size": st.sampled_from([0, 3, 8, 1000]),
+                    "depth": st.sampled_from([0, 1, 2, 20]),
+                    "do": st.sampled_from(["redact", "redact", "drop"]),
+                    "text": st.sampled_from(["L", ""]),
+                }
             ),
+            "summary": st.sampled_from([None, "counts", "keys", "keys"]),
+            "forms": st.lists(forms(valid), max_size=2),
+            "forms_first": st.booleans(),
         },
     )
     return {
         **draw(st.one_of(st.just({}), optional)),
+        **draw(st.sampled_from([{"tag": "k"}] * 9 + [{"tag": "found"}] * (19 if valid else 18) + [{}] * (not valid))),
         "kind": "scrub",
-        "positions": draw(st.one_of(everywhere, everywhere, st.lists(st.sampled_from(POSITIONS[signal]), unique=True))),
+        "positions": draw(st.one_of(everywhere, everywhere, some_positions)),
         "skip": draw(st.one_of(st.none(), patterns(valid))),
         "only": draw(st.one_of(st.none(), st.none(), patterns(valid))),
         "keys": draw(st.lists(key_rules, max_size=2)),
@@ -283,6 +318,27 @@ _subjects = st.one_of(
 _values = st.sampled_from(["0", "1", "-1", "5", "90", "1000000", "500000", "12000000", str(10**36), str(-(10**36))])
 
 
+def measures() -> st.SearchStrategy[dict[str, Any]]:
+    """Return a stage that notes spans for one of the two meters that programs know."""
+    return st.fixed_dictionaries(
+        {"kind": st.just("measure"), "in": st.integers(0, 1), "count": st.booleans(), "exemplars": st.booleans()}
+    )
+
+
+def meters() -> st.SearchStrategy[list[dict[str, Any]]]:
+    """Return the two meters that programs know: of spans, and of requests between services."""
+    default = st.one_of(st.none(), st.sampled_from(["", "none", "é" * 200]))
+    part = st.fixed_dictionaries({"of": st.lists(operands("span"), max_size=2), "default": default})
+    few = st.integers(0, 3)
+    bounds_ = st.lists(st.sampled_from([0, 1, 5, 10**9, 2**64 - 1]), unique=True, max_size=3).map(sorted)
+    common = {"by": st.lists(part, max_size=3), "bounds": bounds_, "series": few, "groups": few}
+    spans = st.fixed_dictionaries({"kind": st.just("spans"), "exemplars": few, **common})
+    pairing = {"service": part, "peer": part, "database": part, "ttl": few, "items": few}
+    virtual = st.sampled_from(["none", "plain", "labelled"])
+    edges = st.fixed_dictionaries({"kind": st.just("edges"), "virtual": virtual, **pairing, **common})
+    return st.tuples(spans, edges).map(list)
+
+
 @st.composite
 def programs(draw: Draw, stages: int = 3, valid: bool = False, signal: str = "traces") -> Any:
     """Return a program; with `valid` one that surely compiles."""
@@ -291,9 +347,10 @@ def programs(draw: Draw, stages: int = 3, valid: bool = False, signal: str = "tr
     number = st.fixed_dictionaries(
         {"value": st.one_of(st.none(), operands("span")), "if": st.one_of(st.none(), conditions(valid=valid))}
     )
-    one_of = st.one_of(edits(valid, signal), scrubs(valid, signal), drops(valid, signal))
+    kinds = [edits(valid, signal), scrubs(valid, signal), drops(valid, signal)]
+    stage = st.one_of(*kinds, measures()) if signal == "traces" else st.one_of(*kinds)
     shared = {
-        "stages": draw(st.lists(one_of, min_size=1, max_size=stages)),
+        "stages": draw(st.lists(stage, min_size=1, max_size=stages)),
         "limits": dict(zip(("max_bytes", "max_spans", "max_attributes", "max_depth"), limit, strict=True)),
         "context": 3,
     }

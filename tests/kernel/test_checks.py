@@ -265,6 +265,16 @@ CASES: dict[str, tuple[list[str], list[str]]] = {
         ],
         [b64(b"user password"), "dXNlcjpwYXNzd29yZ", "dXNlcjpw YXNz", "!!!!", "Og=", "Og===", "", "=", "O"],
     ),
+    "github_token": (
+        ["ghp_" + "zQWBuTSOoRi4A9spHcVY5ncnsDkxkJ" + "0mLq17", "x_a_" + "zQWBuTSOoRi4A9spHcVY5ncnsDkxkJ" + "0mLq17"],
+        [
+            "ghp_" + "zQWBuTSOoRi4A9spHcVY5ncnsDkxkJ" + "0mLq18",
+            "zQWBuTSOoRi4A9spHcVY5ncnsDkxkJ0mLq17",
+            "_a",
+            "a_000000",
+            "a_",
+        ],
+    ),
 }
 
 

@@ -127,3 +127,23 @@ def test_a_trace_decided_anew(kernel):
     desk.decide(2, False, 1)
     filed = desk.file(3, one(1), one(2))
     assert filed.late == {desk.drop: 1, desk.keep: 1}
+
+
+@pytest.mark.parametrize(("after", "age"), [(-1, 0), (0, 0), (1, 1), (10**9, 1), (10**9 + 1, 2), (3600 * 10**9, 3600)])
+def test_how_late_spans_are(desk, after, age):
+    """Whole seconds since `settle`, rounded up; a trace counts once a request, a dropped one too, a new one never."""
+    desk.file(5, one(1), one(2))
+    due = desk.due(5)
+    decided = 7 * 10**9
+    desk.table.settle(due, array("I", [desk.keep, desk.drop]), None, decided)
+    assert desk.file(decided + after, one(1), one(2), one(1), one(3)).late_ages == {age: 2}
+
+
+def test_how_late_spans_are_is_counted_from_the_decision(desk):
+    """A late span refreshes its trace's place in the cache, not the time of its decision, and neither does `adopt`."""
+    desk.file(0, one(1))
+    desk.table.settle(desk.due(0), array("I", [desk.keep]), None, 10**9)
+    assert desk.file(2 * 10**9, one(1)).late_ages == {1: 1}
+    desk.table.adopt(desk.program, {0: desk.program}, 9, 9)
+    assert desk.file(5 * 10**9, one(1), one(4)).late_ages == {4: 1}
+    assert desk.file(5 * 10**9, one(4)).late_ages == {}

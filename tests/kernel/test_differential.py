@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from program_strategies import early_conditions, labels, programs, tables
+from program_strategies import early_conditions, labels, meters, programs, tables
 from tailgate.kernel import BadProgram, Malformed, OverLimit
 from wire_strategies import examples, mutated, requests_on_the_wire
 
@@ -70,21 +70,26 @@ bounds = st.tuples(st.sampled_from([0, 1, 2, 3, 100]), st.sampled_from([0, 1, 50
 
 
 @examples(250)
-@given(spec=programs(), data=st.one_of(requests_on_the_wire(), mutated()), bound=bounds, rows=tables())
-def test_digest(kernels, spec, data, bound, rows):
+@given(
+    spec=programs(), data=st.one_of(requests_on_the_wire(), mutated()), bound=bounds, rows=tables(), measured=meters()
+)
+def test_digest(kernels, spec, data, bound, rows, measured):
     """Same accept or reject, same request, same facts, same counters, same requests on the way out."""
     results = []
     for kernel in kernels:
         lookups = filled(kernel, rows)
-        program = outcome(kernel.compile, spec, lookups)
+        counted = [kernel.meter(one) for one in measured]
+        program = outcome(kernel.compile, spec, lookups, counted)
         if program == "BadProgram":
             results.append(program)
             continue
         records = outcome(program.digest, data, ["one", None, "drei"])
         if isinstance(records, str):
-            results.append((records, program.counters()))
+            results.append((records, program.counters(), program.places()))
         else:
-            results.append((records.request(), records_of(records, bound), program.counters()))
+            records.measure(2)
+            seen = [(meter.series(), meter.stats()) for meter in counted]
+            results.append((records.request(), records_of(records, bound), program.counters(), program.places(), seen))
             assert (records.request() == data) is (records.request() is data)
             lookups[0].update(rows[2])
             results.append((program.digest(data, ["one"]).request(), program.lookups(), len(lookups[0])))
@@ -106,19 +111,22 @@ ROWS = (
     ({}, {"a": [("k", b"\x0a\x00")], "ab": []}),
 )
 """Rows of the two lookups."""
+HALF_SECOND = 500_000_000
 
 
 class Life:
     """A table with its program on one kernel, driven by the same steps as the other's."""
 
-    def __init__(self, kernel, spec, later, specs, early):
+    def __init__(self, kernel, spec, later, specs, early, measured):
         lookups = filled(kernel, ROWS)
-        self.program, self.later = kernel.compile(spec, lookups), kernel.compile(later, lookups)
+        self.meters = [kernel.meter(one) for one in measured]
+        self.program, self.later = (kernel.compile(one, lookups, self.meters) for one in (spec, later))
         self.book = kernel.labels()
         self.labels = [self.book.add(label) for label in specs]
         self.table = kernel.table(self.program, self.book, 2, 2, early)
         # Programs that the table goes on with: the same facts, without and with stages that what is held has not seen.
-        self.editions = [kernel.compile(later | {"stages": stages}, lookups) for stages in ([], later["stages"][:1])]
+        editions = ([], later["stages"][:1])
+        self.editions = [kernel.compile(later | {"stages": stages}, lookups, self.meters) for stages in editions]
         self.early = early
         self.columns = []
         self.logs = kernel.compile({"signal": "logs", "stages": [], "limits": spec["limits"], "context": 0})
@@ -129,19 +137,22 @@ class Life:
             records = outcome(self.program.digest, data)
             if isinstance(records, str):
                 return records
-            filed = self.table.file(records, now)
-            return filed[:2], records_of(filed.late_kept, bound), filed.late
+            filed = self.table.file(records, now * HALF_SECOND)
+            records.measure(now)
+            return filed[:2], records_of(filed.late_kept, bound), filed.late, filed.late_ages
         if step == "follow":
             records = outcome(self.logs.digest, data)
             if isinstance(records, str):
                 return records
-            followed = self.table.follow(records, now, choices[0] % 3)
+            followed = self.table.follow(records, now * HALF_SECOND, choices[0] % 3)
             return followed.held, sent(followed.passed, bound), followed.untraced, followed.late
         if step == "unmatched":
-            gone = self.table.unmatched(now - choices[0], choices[1])
+            gone = self.table.unmatched((now - choices[0]) * HALF_SECOND, choices[1])
             return {follower: sent(records, bound) for follower, records in gone.items()}
         if step in ("due", "heaviest", "early"):
-            due, heaviest = (now - 2, now - choices[0], choices[1]), (now, 100 * choices[0], choices[1])
+            now, earlier = now * HALF_SECOND, (now - 2) * HALF_SECOND
+            due = (earlier, now - choices[0] * HALF_SECOND, choices[1])
+            heaviest = (now, 100 * choices[0], choices[1])
             arguments = {"due": due, "heaviest": heaviest, "early": choices[1:2]}[step]
             self.columns.append(getattr(self.table, step)(*arguments))
             return columns_of(self.columns[-1])
@@ -157,15 +168,19 @@ class Life:
             return epoch, self.table.epochs()
         if step == "forget":
             return len(self.columns.pop(0).masks) if self.columns else None
-        return self._settle(choices, bound) if self.columns else None
+        if step == "meters":
+            for meter in self.meters:
+                meter.advance(now)
+            return [meter.forget(now - choices[0]) for meter in self.meters]
+        return self._settle(now, choices, bound) if self.columns else None
 
-    def _settle(self, choices, bound) -> Any:
+    def _settle(self, now, choices, bound) -> Any:
         columns = self.columns.pop(0)
         numbers = [0, *self.labels]
         verdicts = [numbers[choices[row % len(choices)] % len(numbers)] for row in range(columns.count)]
         thresholds = [choices[(row + 1) % len(choices)] << 53 for row in range(columns.count)]
         try:
-            settled = self.table.settle(columns, array("I", verdicts), array("Q", thresholds))
+            settled = self.table.settle(columns, array("I", verdicts), array("Q", thresholds), now * HALF_SECOND)
         except ValueError:
             return "put back"
         seen = [records_of(settled.kept, bound), {label: tuple(tally) for label, tally in settled.tally.items()}]
@@ -174,6 +189,7 @@ class Life:
             refined = self.later.refine(settled.kept)
             second = [numbers[choices[row % len(choices)] % len(numbers)] for row in range(refined.traces)]
             refined.label(1, array("I", second))
+            refined.measure(now)
             self.table.remember(refined)
             seen.append(records_of(refined, bound))
         return seen
@@ -181,12 +197,13 @@ class Life:
     def state(self) -> Any:
         """Return what the table says of itself."""
         programs_ = (self.program, self.later, *self.editions)
-        counters = [(program.counters(), program.lookups()) for program in programs_]
+        counters = [(program.counters(), program.places(), program.lookups()) for program in programs_]
+        measured = [(meter.series(), meter.stats()) for meter in self.meters]
         due = self.table.next_due(), self.table.next_unmatched()
-        return tuple(self.table.stats()), self.table.held_bytes, due, counters
+        return tuple(self.table.stats()), self.table.held_bytes, due, counters, measured
 
 
-STEPS = ["file", "file", "file", "due", "heaviest", "early", "settle", "settle", "forget", "adopt"]
+STEPS = ["file", "file", "file", "due", "heaviest", "early", "settle", "settle", "forget", "adopt", "meters"]
 STEPS += ["follow", "follow", "follow", "unmatched"]
 steps = st.tuples(
     st.sampled_from(STEPS),
@@ -206,10 +223,11 @@ steps = st.tuples(
     logs=st.lists(requests_on_the_wire("logs"), min_size=1, max_size=2),
     course=st.lists(steps, max_size=14),
     early=early_conditions(),
+    measured=meters(),
 )
-def test_life_of_a_table(kernels, spec, later, specs, data, logs, course, early):
+def test_life_of_a_table(kernels, spec, later, specs, data, logs, course, early, measured):
     """Filing, falling due, judging, labelling, refining, remembering, late spans, logs, new rules, in any order."""
-    lives = [Life(kernel, spec, later, specs, early) for kernel in kernels]
+    lives = [Life(kernel, spec, later, specs, early, measured) for kernel in kernels]
     now = 0
     for name, wait, which, choices, bound in course:
         now += wait

@@ -206,3 +206,60 @@ def test_both_kernels_agree(form, system, text):
     data = request(span({"k": text, "db.system": system}))
     first, second = (run(load(name), data, stage) for name in ("reference", "rust"))
     assert first == second
+
+
+URIS = [
+    # (path, allow, deny, before, after)
+    (False, None, None, "https://u:p@shop.example/a/5?q=1#top", "https://shop.example/a/5?q=1#top"),
+    (True, None, None, "https://u@x/users/12345/cart?q=1", "https://x/users/*/cart?q=1"),
+    (False, "^page$", None, "/s?q=jane&page=2&q=", "/s?q=R&page=2&q="),
+    (False, "^page$", None, "/s?page=2;q=jane#a=b&c", "/s?page=2;q=R#a=R&R"),
+    (False, "^$", None, "/s?jane&&x", "/s?R&&R"),
+    (False, None, "(?i)^q$", "/s?Q=jane&page=2&q&r=%20#q=1", "/s?Q=R&page=2&q&r=%20#q=R"),
+    (False, "a b", None, "/s?a+b=1&a%20b=2&a%2bb=3", "/s?a+b=1&a%20b=2&a%2bb=3"),
+    (False, "^é$", None, "/s?%C3%a9=1&%C3=2&%zz=3", "/s?%C3%a9=1&%C3=R&%zz=R"),
+    (False, None, "^é$", "/s?%C3%a9=1&%C3=2&%C3&%zz=3", "/s?%C3%a9=R&%C3=R&%C3&%zz=3"),
+    (False, "^a", "^ab", "?a=1&ab=2&b=3", "?a=1&ab=R&b=R"),
+    (True, "^a$", None, "#frag/5?a=1", "#frag/5?a=R"),
+    (True, "", "x", "", ""),
+]
+
+
+@pytest.mark.parametrize(("path", "allow", "deny", "before", "after"), URIS)
+def test_uris(kernel, path, allow, deny, before, after):
+    """Guarantees: user-info goes, identifiers in the path if wanted, values of parameters by their names."""
+    uri = {"path": path, "text": "R", "allow": allow, "deny": deny}
+    form = {"as": "uri", "key": "^k$", "uri": uri}
+    assert after_form(kernel, {"k": before}, form)["k"] == after
+
+
+def after_form(kernel, values, form):
+    """Return a span's attributes after one form."""
+    return dict(pairs(first_span(run(kernel, request(span(values)), scrub(forms=[form]))).attributes))
+
+
+def test_queries(kernel):
+    """Guarantees: where the text is a query alone, it is read from its first character on."""
+    form = {"as": "query", "key": "^k$", "uri": {"path": True, "text": "R", "allow": "^page$"}}
+    assert after_form(kernel, {"k": "page=2&q=a?b#c&d/e=1"}, form)["k"] == "page=2&q=R&d/e=R"
+
+
+STATEMENTS = [
+    ("redis", "SET a b", "SET a ?"),
+    ("valkey", "SET a b", "SET a ?"),
+    ("memcached", "set k 0\r\ndata", "set k 0"),
+    ("mongodb", '{"find": "jane"}', '{"find": "?"}'),
+    ("mongodb", '{"find": {}}', '{"find": {}}'),
+    ("mongodb", 'find {"name": "jane"', "find {?: ?"),
+    ("elasticsearch", '{"a": 1}\n{"b": 2}', "{?: ?}\n{?: ?}"),
+    ("postgresql", "SELECT 'jane'", "SELECT ?"),
+    ("", "SELECT 'jane'", "SELECT ?"),
+]
+
+
+@pytest.mark.parametrize(("system", "before", "after"), STATEMENTS)
+def test_statements(kernel, system, before, after):
+    """Guarantees: one form for every database: the system says which; what is no JSON is read as SQL."""
+    form = {"as": "statement", "key": "^k$"}
+    assert after_form(kernel, {"db.system.name": system, "k": before}, form)["k"] == after
+    assert after_form(kernel, {"db.system.name": system, "k": after}, form)["k"] == after

@@ -139,9 +139,9 @@ WIDE = [
 def test_wide_requests(kernel, make):
     """A hundred thousand small fields take time in proportion to their number."""
     program = kernel.compile(spec([scrub(rule("never"))], **NO_LIMITS))
-    start = time.perf_counter()
+    start = time.thread_time()
     program.digest(make())
-    assert time.perf_counter() - start < 5
+    assert time.thread_time() - start < 5
 
 
 # -- messages -----------------------------------------------------------------------------------------------------

@@ -58,7 +58,7 @@ def outcome(kernel, case, bound, rows) -> Any:
     assert (records.request() == data) is (records.request() is data)
     second = kernel.compile(later, lookups)
     refined = second.refine(records)
-    counters = program.counters(), program.lookups(), second.counters()
+    counters = program.counters(), program.places(), program.lookups(), second.counters(), second.places()
     return records.request(), seen_of(records, bound), seen_of(refined, bound), counters
 
 

@@ -31,7 +31,7 @@ def test_file_counts(desk):
 def test_file_nothing(desk):
     """Records without spans change nothing."""
     filed = desk.table.file(desk.program.digest(b""), 1)
-    assert tuple(filed) == (0, 0, None, {})
+    assert tuple(filed) == (0, 0, None, {}, {})
     assert desk.table.stats() == TableStats(0, 0, 0, 0, 0, 0)
     assert desk.table.next_due() == (None, None)
 

@@ -36,14 +36,52 @@ def edit(key: str, value: str) -> dict[str, Any]:
 
 def seen(*stages: Stage) -> list[Scrubbed]:
     """Scrubbing whose rules are counted by their patterns."""
-    rules = [r for s in stages if s["kind"] == "scrub" for r in (*s["keys"], *s["values"])]
-    return scrubbing(stages, [("scrub", r["pattern"]) for r in rules])
+    names = [name for stage in stages if stage["kind"] == "scrub" for name in counted(stage)]
+    return scrubbing(stages, [("scrub", name) for name in names])
+
+
+def counted(stage: Stage) -> list[str]:
+    """What the kernel counts of a stage, in its order."""
+    rules = [rule["pattern"] for rule in (*stage["keys"], *stage["values"])]
+    forms = [form["key"] for form in stage.get("forms") or ()]
+    failures = ["size", "depth", "patience"] if stage.get("limits") else []
+    return [*(["allow"] if stage.get("allow") else []), *rules, *forms, *failures]
 
 
 A, B, C = rule("a"), rule("b"), rule("c")
 USER, NAME = rule("user", HMAC), rule("name", REDACT)
+TAG, GOES = rule("a", {"do": "tag", "as": "t"}), rule("a", {"do": "drop_span"})
+FORM, URL = {"as": "statement", "key": "q"}, {"as": "url", "key": "u"}
+LIMIT: Any = {"size": 9, "depth": 9, "do": "drop", "text": "L"}
+REDACTS = {**LIMIT, "do": "redact"}
+KEYED = ["span", "span_name", "attribute_key"]
 
 CASES: dict[str, tuple[list[Any], list[Any], list[Any]]] = {
+    "nothing changed, with all that there is": (
+        [scrub(A, keys=[USER], allow="k", forms=[FORM], limits=LIMIT)],
+        [scrub(A, keys=[USER], allow="k", forms=[FORM], limits=LIMIT)],
+        [],
+    ),
+    "a form is new": ([scrub(A, forms=[FORM])], [scrub(A, forms=[FORM, URL])], [scrub(allow=None, forms=[URL])]),
+    "a form where something was skipped": (
+        [scrub(forms=[FORM], skip="s")],
+        [scrub(forms=[FORM])],
+        [scrub(allow=None, forms=[FORM])],
+    ),
+    "other keys are allowed": ([scrub(A, allow="k")], [scrub(A, allow="l")], [scrub(allow="l", forms=[])]),
+    "a limit stays one, but no held span goes": (
+        [],
+        [scrub(A, GOES, limits=LIMIT)],
+        [scrub(A, rule("a", DROP), limits=REDACTS)],
+    ),
+    "numbers are looked at": ([scrub(A)], [scrub(A, types="numbers")], [scrub(A, types="numbers")]),
+    "a tag is new": ([scrub(A)], [scrub(A, TAG, tag="t")], [scrub(TAG, tag="t")]),
+    "a tag by key took nothing": ([scrub(A, keys=[TAG], tag="t")], [scrub(A)], []),
+    "keys of attributes are looked at": (
+        [scrub(A, keys=[NAME], positions=KEYED[:2])],
+        [scrub(A, keys=[NAME], positions=KEYED)],
+        [scrub(A, keys=[NAME], positions=["span", "attribute_key"])],
+    ),
     "nothing changed": ([scrub(A, keys=[USER])], [scrub(A, keys=[USER])], []),
     "everything is new": ([], [scrub(A, keys=[USER])], [scrub(A, keys=[USER])]),
     "everything goes": ([scrub(A)], [], []),
@@ -113,8 +151,8 @@ def test_what_is_missing(case: str) -> None:
     """Guarantees: the stages are those that held spans need, counted under the names of their rules."""
     before, now, wanted = CASES[case]
     stages, counters = missing(seen(*before), seen(*now))
-    assert stages == [{"only": None, **one} for one in wanted]
-    assert counters == [("scrub", r["pattern"]) for s in stages for r in (*s["keys"], *s["values"])]
+    assert stages == [one if "forms" in one else {"only": None, **one} for one in wanted]
+    assert counters == [("scrub", name) for stage in stages for name in counted(stage)]
 
 
 WORDS = ("alpha", "bravo", "carol")

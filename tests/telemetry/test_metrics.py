@@ -11,6 +11,7 @@ import structlog
 import tailgate
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_plain
+from tailgate.telemetry.histogram import Histogram
 from tailgate.telemetry.metrics import MetricsPage
 from tailgate.telemetry.samples import Sample
 
@@ -124,3 +125,26 @@ def test_a_name_with_two_kinds() -> None:
     assert found[("x_total", ())] == 1
     assert ("x", ()) not in found
     assert logged[0]["event"] == "metric_kinds_clash"
+
+
+def test_a_counter_without_total() -> None:
+    """`unknown` is a counter under its bare name, in both formats; two samples of a series add up."""
+    twice = [Sample("dropped", "unknown", "", 1), Sample("dropped", "unknown", "", 2)]
+    for accept, parse in ((None, parse_plain), (OPENMETRICS, parse_openmetrics)):
+        text = page(twice).render(accept)[0]
+        assert values(text, parse)[("dropped", ())] == 3
+        assert {family.name: family.type for family in parse(text.decode())}["dropped"] == "unknown"
+
+
+def test_milliseconds_on_request() -> None:
+    """With `legacy_names` the collector's histogram in milliseconds stands beside ours; without, ours alone."""
+    histogram = Histogram((0.001, 0.25, 10))
+    for seconds in (0.001, 0.2, 11):
+        histogram.observe(seconds)
+    samples = [histogram.sample("tailgate_decision_tick_seconds", "", {"pipeline": "traces"})]
+    name = "otelcol_processor_tail_sampling_sampling_decision_timer_latency_milliseconds"
+    found = values(page(samples, legacy=True).render()[0])
+    buckets = {dict(labels)["le"]: value for (series, labels), value in found.items() if series == f"{name}_bucket"}
+    assert buckets == {"1": 1, "250": 2, "10000": 2, "+Inf": 3}
+    assert found[(f"{name}_sum", (("pipeline", "traces"),))] == pytest.approx(11_201)
+    assert not any(name in series for series, _ in values(page(samples).render()[0]))

@@ -123,6 +123,15 @@ exporters:
     {{- include "tailgate.exporter" . | nindent 4 }}
     {{- else }} {}
     {{- end }}
+{{- if or $values.spanMetrics.enabled $values.serviceGraph.enabled }}
+connectors:
+  {{- if $values.spanMetrics.enabled }}
+  span_metrics: {{- toYaml $values.spanMetrics.config | nindent 4 }}
+  {{- end }}
+  {{- if $values.serviceGraph.enabled }}
+  service_graph: {{- toYaml $values.serviceGraph.config | nindent 4 }}
+  {{- end }}
+{{- end }}
 extensions:
   health_check:
     endpoint: {{ printf "%s:13133" $values.listenAddress | quote }}
@@ -132,7 +141,7 @@ service:
     traces:
       receivers: [otlp]
       processors: [memory_limiter, {{ if $values.kubernetesAttributes.enabled }}k8s_attributes, {{ end }}enrich, scrub, tail_sampling, retention, batch]
-      exporters: [{{ include "tailgate.exporterName" . }}]
+      exporters: [{{ include "tailgate.exporterName" . }}{{ if $values.spanMetrics.enabled }}, span_metrics{{ end }}{{ if $values.serviceGraph.enabled }}, service_graph{{ end }}]
   shutdown_grace: {{ $values.shutdownGraceSeconds }}s
   telemetry:
     logs:

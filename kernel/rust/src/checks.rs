@@ -3,14 +3,44 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use serde::de::IgnoredAny;
+use serde_json::Value as Json;
 
-use crate::spec::base64;
+use crate::digits::{Digits, Random};
+use crate::spec::{base64, shown, Outcome};
 
 /// A validator of ASCII text.
-pub type Check = fn(&str) -> bool;
+#[derive(Debug)]
+pub enum Check {
+    Named(fn(&str) -> bool),
+    Digits(Digits),
+    Random(Random),
+}
+
+impl Check {
+    pub fn compile(spec: &Json) -> Outcome<Check> {
+        match spec {
+            Json::Object(given) if given.contains_key("entropy") => Random::compile(spec).map(Check::Random),
+            Json::Object(_) => Digits::compile(spec).map(Check::Digits),
+            _ => {
+                let named = spec.as_str().and_then(by_name);
+                named.map(Check::Named).ok_or_else(|| format!("unknown check {}", shown(Some(spec))))
+            }
+        }
+    }
+
+    /// Whether a text passes; what is not ASCII passes no check.
+    pub fn passes(&self, text: &[u8]) -> bool {
+        let Some(text) = std::str::from_utf8(text).ok().filter(|text| text.is_ascii()) else { return false };
+        match self {
+            Check::Named(check) => check(text),
+            Check::Digits(digits) => digits.passes(text),
+            Check::Random(random) => random.passes(text),
+        }
+    }
+}
 
 /// A check by the name that rules know it under.
-pub fn by_name(name: &str) -> Option<Check> {
+fn by_name(name: &str) -> Option<fn(&str) -> bool> {
     Some(match name {
         "payment_card" => payment_card,
         "iban" => iban,
@@ -22,13 +52,9 @@ pub fn by_name(name: &str) -> Option<Check> {
         "public_ipv6" => |text| ipv6(text).is_some_and(is_public_6),
         "jwt" => jwt,
         "basic_credentials" => basic_credentials,
+        "github_token" => github_token,
         _ => return None,
     })
-}
-
-/// Whether a text passes; what is not ASCII passes no check.
-pub fn passes(check: Check, text: &[u8]) -> bool {
-    text.is_ascii() && std::str::from_utf8(text).is_ok_and(check)
 }
 
 /// First and last prefix of an issuer, shortest and longest number.
@@ -207,6 +233,27 @@ fn unbase64url(text: &str) -> Option<Vec<u8>> {
 
 fn basic_credentials(text: &str) -> bool {
     unbase64url(text).is_some_and(|bytes| bytes.contains(&b':'))
+}
+
+/// Whether the last six characters are the CRC-32 of the others behind the prefix, in base 62.
+fn github_token(text: &str) -> bool {
+    const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    let Some((head, body)) = text.rsplit_once('_') else { return false };
+    let Some((random, digits)) = body.len().checked_sub(6).and_then(|at| body.split_at_checked(at)) else {
+        return false;
+    };
+    let mut left = crc32(random.as_bytes()) as usize;
+    let same = digits.bytes().rev().all(|digit| {
+        let wanted = DIGITS[left % 62];
+        left /= 62;
+        digit == wanted
+    });
+    !head.is_empty() && !random.is_empty() && same
+}
+
+fn crc32(bytes: &[u8]) -> u32 {
+    let bit = |sum: u32, _| (sum >> 1) ^ ((sum & 1) * 0xedb8_8320);
+    !bytes.iter().fold(!0, |sum, &byte| (0..8).fold(sum ^ u32::from(byte), bit))
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use crate::env::{Env, SpanFields, SpanView, Where};
 use crate::header::{compute, memo_key, Header};
 use crate::index::{trace_id, TraceIndex};
 use crate::log;
+use crate::meter::Noted;
 use crate::metric;
 use crate::parts::Parts;
 use crate::program::{Program, Scratch, Stage};
@@ -45,6 +46,8 @@ pub struct Digested {
     /// Spans that were dropped: by stage that may do so, and their places in the request.
     pub dropped: Vec<u64>,
     pub gone: Vec<u32>,
+    /// For each stage that measures.
+    pub noted: Vec<Noted>,
 }
 
 /// Walks a whole request.
@@ -154,6 +157,7 @@ impl<'a> Walk<'a> {
             }
         }
         self.out.dropped = std::mem::take(&mut self.scratch.dropped);
+        self.out.noted = self.scratch.noted.iter_mut().map(Noted::take).collect();
         Ok(self.out)
     }
 
@@ -171,7 +175,7 @@ impl<'a> Walk<'a> {
             }
         };
         self.scratch.key = key;
-        header.count(&mut self.scratch.counts);
+        header.count(self.scratch);
         self.out.is_changed |= header.changed;
         Ok(header)
     }
@@ -353,7 +357,18 @@ pub fn one_span(
                     edit.apply(&mut scratch.work, base, &mut fields, &around, &mut scratch.text);
                 }
             }
-            Some(Stage::Scrub(scrub)) => scrub.span(base, &mut fields, (index, &program.keys), scratch),
+            Some(Stage::Scrub(scrub)) => {
+                scrub.span(base, &mut fields, (index, &program.keys), scratch);
+                if scrub.drops() > 0 && crate::drop::is_doomed(program, (index, scrub), place, 1, scratch) {
+                    scratch.gone = true;
+                    break;
+                }
+            }
+            Some(Stage::Measure(measure)) => {
+                let (resource, scope) = (place.resource.level(index), place.scope.level(index));
+                let span = Some(SpanView { work: &scratch.work, base, fields: &fields });
+                measure.note(&Env { resource, scope, span, event: None }, &mut scratch.noted);
+            }
             Some(stage) if !crate::drop::passes(program, (index, stage), place, base, &mut fields, scratch) => {
                 scratch.gone = true;
                 break;

@@ -8,6 +8,7 @@ use crate::env::{Env, Side, SpanFields, SpanView, Where};
 use crate::expr::Expr;
 use crate::keys::Keys;
 use crate::program::{Program, Scratch, Stage};
+use crate::scrub::Scrub;
 use crate::spec::{only, shown, Outcome};
 use crate::work::{State, Work};
 
@@ -68,7 +69,7 @@ pub fn passes(
 
 /// Counts what a stage dropped.
 pub fn count_dropped(program: &Program, index: usize, dropped: usize, scratch: &mut Scratch) {
-    let before = program.stages.iter().take(index).filter(|stage| stage.drops(program.keys.signal)).count();
+    let before = program.stages.iter().take(index).map(|stage| stage.drops(program.keys.signal)).sum::<usize>();
     if let Some(count) = scratch.dropped.get_mut(before).filter(|_| dropped > 0) {
         *count += dropped as u64;
     }
@@ -103,8 +104,30 @@ pub fn judged(
             !filter.drops(&Env { resource, scope, span, event: None })
         }
         Stage::Sample(sample) => sample.keeps(&mut scratch.work, base, fields),
-        Stage::Scrub(_) => true,
+        Stage::Scrub(_) | Stage::Measure(_) => true,
     }
+}
+
+/// Whether a span goes for what a scrub stage found in it, or above it; if so it is counted, as so many `records`.
+#[inline(never)]
+pub fn is_doomed(
+    program: &Program,
+    (index, scrub): (usize, &Scrub),
+    place: Place<'_>,
+    records: usize,
+    scratch: &mut Scratch,
+) -> bool {
+    let own = scratch.scrub.get_mut(index).map_or(0, |cache| std::mem::take(&mut cache.marks.doom));
+    let doom = own | place.resource.doom(index) | place.scope.doom(index);
+    if doom == 0 {
+        return false;
+    }
+    let signal = program.keys.signal;
+    let before = program.stages.iter().take(index).map(|stage| stage.drops(signal)).sum::<usize>();
+    if let Some(count) = scratch.dropped.get_mut(before + scrub.reason(doom)) {
+        *count += records as u64;
+    }
+    true
 }
 
 /// Applies an edit to each event of a span; false when the span is dropped.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::env::{Env, Level, Side, SpanFields, Where};
 use crate::program::{Program, Scratch, Stage};
+use crate::scrub::POSITIONS;
 use crate::wire::{fields, put_field, Range};
 use crate::work::{Owner, State, Work, TOP};
 
@@ -23,6 +24,10 @@ pub struct Header {
     pub levels: Vec<Arc<Level>>,
     /// Replacements by scrub rule.
     counts: Vec<(usize, u64)>,
+    /// The same by rule and position.
+    places: Vec<(usize, u64)>,
+    /// The scrub stages for which its spans go, and why.
+    dooms: Vec<(usize, u8)>,
 }
 
 impl Header {
@@ -36,11 +41,24 @@ impl Header {
         self.levels.last().map_or(Side::None, |level| Side::Level(level))
     }
 
-    pub fn count(&self, counts: &mut [u64]) {
-        for &(rule, count) in &self.counts {
-            if let Some(sum) = counts.get_mut(rule) {
-                *sum += count;
-            }
+    pub fn count(&self, scratch: &mut Scratch) {
+        add(&self.counts, &mut scratch.counts);
+        if !self.places.is_empty() {
+            scratch.places.resize(scratch.counts.len() * POSITIONS.len(), 0);
+            add(&self.places, &mut scratch.places);
+        }
+    }
+
+    /// Why the spans go at a scrub stage; 0: they do not.
+    pub fn doom(&self, stage: usize) -> u8 {
+        self.dooms.iter().find(|(index, _)| *index == stage).map_or(0, |(_, doom)| *doom)
+    }
+}
+
+fn add(counts: &[(usize, u64)], sums: &mut [u64]) {
+    for &(number, count) in counts {
+        if let Some(sum) = sums.get_mut(number) {
+            *sum += count;
         }
     }
 }
@@ -93,6 +111,8 @@ pub fn compute(
     let mut work = std::mem::take(&mut scratch.header_work);
     let mut counts = vec![0; program.counters.len()];
     std::mem::swap(&mut counts, &mut scratch.counts);
+    let mut places = std::mem::take(&mut scratch.places);
+    let mut dooms = Vec::new();
     parse(program, base, on, &mut work);
     let mut levels = vec![Arc::new(Level::of(&work, base, program.keys.len()))];
     for (index, stage) in program.stages.iter().enumerate() {
@@ -102,21 +122,29 @@ pub fn compute(
         } else if let Some(last) = levels.last() {
             levels.push(Arc::clone(last));
         }
+        if let Some(cache) = scratch.scrub.get_mut(index).filter(|cache| cache.marks.doom != 0) {
+            dooms.push((index, std::mem::take(&mut cache.marks.doom)));
+        }
     }
     if !program.keys.lookups.is_empty() {
         scratch.work.counted.append(&mut work.counted);
         scratch.count_lookups(program.rules);
     }
     std::mem::swap(&mut counts, &mut scratch.counts);
-    let counts = counts.iter().copied().enumerate().filter(|&(_, count)| count > 0).collect();
+    std::mem::swap(&mut places, &mut scratch.places);
+    let (counts, places) = (above_zero(&counts), above_zero(&places));
     let (fields, appended) = written(&work, base);
     let bytes = assembled(base, &fields, &appended);
     let changed = fields.iter().any(Option::is_some) || !appended.is_empty();
     scratch.header_work = work;
     let id = program.memo().id();
-    let header = Arc::new(Header { id, bytes, fields, appended, changed, levels, counts });
+    let header = Arc::new(Header { id, bytes, fields, appended, changed, levels, counts, places, dooms });
     program.memo().put(key, &header);
     header
+}
+
+fn above_zero(counts: &[u64]) -> Vec<(usize, u64)> {
+    counts.iter().copied().enumerate().filter(|&(_, count)| count > 0).collect()
 }
 
 /// Notes everything that stages may touch.
@@ -173,7 +201,7 @@ fn run(
                 edit.apply(work, base, &mut SpanFields::default(), &around, &mut scratch.text);
             }
         }
-        Stage::Edit(_) | Stage::Filter(_) | Stage::Sample(_) => {}
+        Stage::Edit(_) | Stage::Filter(_) | Stage::Sample(_) | Stage::Measure(_) => {}
         Stage::Scrub(scrub) => {
             scrub.header(work, base, (on, &program.keys), scratch, index);
         }

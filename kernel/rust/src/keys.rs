@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value as Json};
 
 use crate::lookup::Lookup;
+use crate::meter::Meter;
 use crate::signal::Signal;
 use crate::spec::{text, Outcome};
 
@@ -19,8 +20,9 @@ const BUCKETS: usize = 256;
 /// All keys of a program. `find` is what every attribute of every span goes through.
 #[derive(Default)]
 pub struct Keys {
-    /// What else the program knows by number: the tables that it looks up in.
+    /// What else the program knows by number: the tables that it looks up in, and what it counts in.
     pub lookups: Vec<Arc<Lookup>>,
+    pub meters: Vec<Arc<Meter>>,
     /// What the program is for.
     pub signal: Signal,
     keys: Vec<Box<[u8]>>,

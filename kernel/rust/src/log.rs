@@ -4,6 +4,7 @@
 //! body as the status message, the severity number as the kind, its time as the start, the observed time as the end.
 
 use crate::digest::Place;
+use crate::drop::is_doomed;
 use crate::env::SpanFields;
 use crate::keys::{Keys, UNKNOWN};
 use crate::program::{Program, Scratch, Stage};
@@ -85,7 +86,13 @@ pub fn one(
     scratch.gone = false;
     for &index in &program.span_stages {
         match program.stages.get(index) {
-            Some(Stage::Scrub(scrub)) => scrub.log(base, &mut fields, (index, &program.keys), scratch),
+            Some(Stage::Scrub(scrub)) => {
+                scrub.log(base, &mut fields, (index, &program.keys), scratch);
+                if scrub.drops() > 0 && is_doomed(program, (index, scrub), place, 1, scratch) {
+                    scratch.gone = true;
+                    break;
+                }
+            }
             Some(stage) if !crate::drop::passes(program, (index, stage), place, base, &mut fields, scratch) => {
                 scratch.gone = true;
                 break;

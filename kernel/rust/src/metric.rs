@@ -4,7 +4,7 @@
 //! message, its type as the kind, its data (the last that stands) as the parent.
 
 use crate::digest::Place;
-use crate::drop::{count_dropped, judged};
+use crate::drop::{count_dropped, is_doomed, judged};
 use crate::edit::{Around, Edit};
 use crate::env::{Env, SpanFields, SpanView, Where};
 use crate::keys::Keys;
@@ -216,6 +216,10 @@ pub fn one(
         let left = match stage {
             Stage::Scrub(scrub) => {
                 scrub.metric(base, &mut read, (index, &program.keys), scratch);
+                if scrub.drops() > 0 && is_doomed(program, (index, scrub), place, points.left, scratch) {
+                    scratch.gone = true;
+                    break;
+                }
                 continue;
             }
             Stage::Edit(_) | Stage::Filter(_) if stage.on() == Where::Event => {

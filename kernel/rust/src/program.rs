@@ -12,8 +12,9 @@ use crate::facts::Facts;
 use crate::header::Memo;
 use crate::keys::Keys;
 use crate::lookup::Lookup;
+use crate::meter::{Measure, Meter, Noted};
 use crate::sample::Sample;
-use crate::scrub::{self, Scrub};
+use crate::scrub::{self, Scrub, POSITIONS};
 use crate::signal::Signal;
 use crate::spec::{given, listed, natural, only, shown, Outcome};
 use crate::walk::{Limits, Notes};
@@ -24,6 +25,7 @@ pub enum Stage {
     Scrub(Box<Scrub>),
     Filter(Filter),
     Sample(Sample),
+    Measure(Box<Measure>),
 }
 
 impl Stage {
@@ -32,17 +34,18 @@ impl Stage {
         match self {
             Stage::Edit(edit) => edit.on,
             Stage::Filter(filter) => filter.on,
-            Stage::Scrub(_) | Stage::Sample(_) => Where::Span,
+            Stage::Scrub(_) | Stage::Sample(_) | Stage::Measure(_) => Where::Span,
         }
     }
 
-    /// Whether it may drop spans, log records or data points.
-    pub fn drops(&self, signal: Signal) -> bool {
+    /// For how many reasons it may drop spans, log records or data points.
+    pub fn drops(&self, signal: Signal) -> usize {
         match self {
-            Stage::Sample(_) => true,
-            Stage::Filter(filter) => filter.on == Where::Span || !signal.is_traces(),
-            Stage::Edit(edit) => edit.may_drop,
-            Stage::Scrub(_) => false,
+            Stage::Sample(_) => 1,
+            Stage::Filter(filter) => usize::from(filter.on == Where::Span || !signal.is_traces()),
+            Stage::Edit(edit) => usize::from(edit.may_drop),
+            Stage::Scrub(scrub) => scrub.drops(),
+            Stage::Measure(_) => 0,
         }
     }
 }
@@ -53,8 +56,9 @@ pub struct Program {
     pub facts: Facts,
     pub limits: Limits,
     pub notes: Notes,
-    /// How many stages may drop spans.
+    /// For how many reasons spans may be dropped, and how many stages measure them.
     pub drops: usize,
+    pub measures: usize,
     /// The stages that touch spans, by their place.
     pub span_stages: Vec<usize>,
     /// Whether headers depend on the values that come with a request.
@@ -63,6 +67,8 @@ pub struct Program {
     pub rules: usize,
     /// Since the start: replacements by scrub rule, then what was found and not found in each lookup.
     pub counters: Vec<AtomicU64>,
+    /// Of the scrub rules, for each in each of the positions.
+    pub places: Vec<AtomicU64>,
     memo: Mutex<Memo>,
     pool: Mutex<Vec<Scratch>>,
 }
@@ -77,10 +83,14 @@ pub struct Scratch {
     pub gone: bool,
     /// Spans of this request that were dropped, by stage that may do so.
     pub dropped: Vec<u64>,
+    /// For each stage that measures.
+    pub noted: Vec<Noted>,
     pub text: Vec<u8>,
     pub key: Vec<u8>,
     /// As `Program::counters`, of this request.
     pub counts: Vec<u64>,
+    /// As `Program::places`, of this request; empty as long as nothing was replaced.
+    pub places: Vec<u64>,
     /// Items of a span that a stage must look at more closely.
     pub todo: Vec<usize>,
     /// For each stage; empty where a stage is no scrub.
@@ -109,13 +119,13 @@ pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Program {
     /// Compiles a program from its data.
-    pub fn compile(spec: &Json, lookups: Vec<Arc<Lookup>>) -> Outcome<Program> {
+    pub fn compile(spec: &Json, lookups: Vec<Arc<Lookup>>, meters: Vec<Arc<Meter>>) -> Outcome<Program> {
         let spec = only(Some(spec), &["stages", "facts", "limits", "context", "signal"], "program")?;
         let contexts = natural(spec.get("context"), "context")?;
         let mut keys = Keys::default();
-        keys.lookups = lookups;
+        (keys.lookups, keys.meters) = (lookups, meters);
         keys.signal = Signal::compile(spec.get("signal"))?;
-        let (mut stages, mut rules) = (Vec::new(), 0);
+        let (mut stages, mut rules, mut measures) = (Vec::new(), 0, 0);
         for stage in listed(spec.get("stages"), "stages")? {
             stages.push(match stage.get("kind").and_then(Json::as_str) {
                 Some("edit") => Stage::Edit(Edit::compile(stage, contexts, &mut keys)?),
@@ -126,6 +136,10 @@ impl Program {
                 }
                 Some("filter") => Stage::Filter(Filter::compile(stage, &mut keys)?),
                 Some("sample") if keys.signal.is_traces() => Stage::Sample(Sample::compile(stage, &mut keys)?),
+                Some("measure") if keys.signal.is_traces() => {
+                    measures += 1;
+                    Stage::Measure(Box::new(Measure::compile(stage, measures - 1, &mut keys)?))
+                }
                 _ => return Err(format!("unknown stage {}", shown(stage.get("kind")))),
             });
         }
@@ -136,12 +150,14 @@ impl Program {
         let limits = limits(spec.get("limits"))?;
         Ok(Program {
             notes: notes(&stages),
-            drops: stages.iter().filter(|stage| stage.drops(keys.signal)).count(),
+            drops: stages.iter().map(|stage| stage.drops(keys.signal)).sum(),
+            measures,
             span_stages: span_stages(&stages),
             headers_use_context: stages
                 .iter()
                 .any(|stage| matches!(stage, Stage::Edit(edit) if edit.uses_context && edit.on < Where::Span)),
             counters: (0..rules + 2 * keys.lookups.len()).map(|_| AtomicU64::new(0)).collect(),
+            places: (0..rules * POSITIONS.len()).map(|_| AtomicU64::new(0)).collect(),
             memo: Mutex::default(),
             pool: Mutex::default(),
             rules,
@@ -162,8 +178,11 @@ impl Program {
         let mut scratch = pooled.unwrap_or_default();
         scratch.counts.clear();
         scratch.counts.resize(self.counters.len(), 0);
+        scratch.places.clear();
         scratch.dropped.clear();
         scratch.dropped.resize(self.drops, 0);
+        scratch.noted.iter_mut().for_each(Noted::clear);
+        scratch.noted.resize_with(self.measures, Noted::default);
         if scratch.scrub.len() != self.stages.len() {
             scratch.scrub = self
                 .stages
@@ -180,7 +199,8 @@ impl Program {
     /// Takes a scratch back and, if the request was accepted, counts what was replaced in it.
     pub fn done(&self, scratch: Scratch, accepted: bool) {
         if accepted {
-            for (counter, count) in self.counters.iter().zip(&scratch.counts) {
+            let here = self.places.iter().zip(&scratch.places);
+            for (counter, count) in self.counters.iter().zip(&scratch.counts).chain(here) {
                 if *count > 0 {
                     counter.fetch_add(*count, Ordering::Relaxed);
                 }
@@ -208,7 +228,7 @@ fn on_spans(stage: &Stage) -> bool {
     match stage {
         Stage::Edit(edit) => edit.on >= Where::Span,
         Stage::Scrub(scrub) => scrub.on_spans(),
-        Stage::Filter(_) | Stage::Sample(_) => true,
+        Stage::Filter(_) | Stage::Sample(_) | Stage::Measure(_) => true,
     }
 }
 

@@ -10,7 +10,8 @@ use crate::digest::{env, one_span, other, Digested, Place};
 use crate::env::Env;
 use crate::header::{compute, memo_key, Header};
 use crate::labels::{Book, LabelId};
-use crate::program::{lock, Program, Scratch};
+use crate::meter::Noted;
+use crate::program::{lock, Program, Scratch, Stage};
 use crate::rebuild::Rebuild;
 use crate::rows::Rows;
 use crate::signal::Signal;
@@ -72,6 +73,8 @@ pub struct Records {
     pub origin: Option<Origin>,
     /// Spans that were dropped, by stage that may do so.
     pub dropped: Vec<u64>,
+    /// What the walk noted for meters, by stage, until it is counted.
+    pub noted: Mutex<Vec<Noted>>,
 }
 
 impl Records {
@@ -102,6 +105,7 @@ impl Records {
                 gone: digested.gone,
             }),
             dropped: digested.dropped,
+            noted: Mutex::new(digested.noted),
         }
     }
 
@@ -139,6 +143,18 @@ impl Records {
 
     pub fn labels_now(&self) -> Vec<[LabelId; 2]> {
         lock(&self.labels).clone()
+    }
+
+    /// Counts in its meters what the walk has noted; once.
+    pub fn measure(&self, now: i64) {
+        let noted = std::mem::take(&mut *lock(&self.noted));
+        let stages = self.program.stages.iter().filter_map(|stage| match stage {
+            Stage::Measure(measure) => Some(measure),
+            _ => None,
+        });
+        for (measure, noted) in stages.zip(&noted) {
+            measure.meter.count(noted, now);
+        }
     }
 
     /// The whole request after the stages; None when it is the one that came in. False in the second place: these
@@ -210,6 +226,7 @@ impl Records {
             book: self.book.clone(),
             origin: None,
             dropped: std::mem::take(&mut scratch.dropped),
+            noted: Mutex::new(scratch.noted.iter_mut().map(Noted::take).collect()),
         })
     }
 }
@@ -245,6 +262,6 @@ fn refined_header(program: &Program, base: &[u8], resource: Option<&Header>, scr
     let known = program.memo().get(&key);
     let header = known.unwrap_or_else(|| compute(program, base, resource, &[], scratch, &key));
     scratch.key = key;
-    header.count(&mut scratch.counts);
+    header.count(scratch);
     header
 }

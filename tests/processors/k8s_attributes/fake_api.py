@@ -10,22 +10,39 @@ from typing import Any
 
 from aiohttp import web
 
-KINDS = {"pods": "Pod", "namespaces": "Namespace", "nodes": "Node"}
+KINDS = {"pods": "Pod", "namespaces": "Namespace", "nodes": "Node", "replicasets": "ReplicaSet", "jobs": "Job"}
 
 
 def pod(name: str, ip: str | None = None, **more: Any) -> dict[str, Any]:
-    """A pod as the API has it; `more`: uid, namespace, node, labels, annotations, owner (kind, name), created, host."""
+    """A pod as the API has it; `more`: uid, namespace, node, labels, annotations, owner (kind, name), created, host,
+    containers (name to image)."""
     kind, owner = more.get("owner", ("ReplicaSet", f"{name}-5d8f7c"))
     return {
         "metadata": {
             "name": name, "namespace": more.get("namespace", "shop"), "uid": more.get("uid", f"uid-{name}"),
             "creationTimestamp": more.get("created", "2026-01-01T00:00:00Z"),
-            "labels": more.get("labels", {}), "annotations": more.get("annotations", {}),
+            "labels": {"pod-template-hash": "5d8f7c", **more.get("labels", {})},
+            "annotations": more.get("annotations", {}),
             "ownerReferences": [{"apiVersion": "apps/v1", "kind": kind, "name": owner, "uid": f"uid-{owner}"}],
         },
-        "spec": {"nodeName": more.get("node", "n1"), "hostNetwork": more.get("host", False), "containers": []},
-        "status": {"phase": "Running", **({"podIP": ip, "podIPs": [{"ip": ip}]} if ip else {})},
+        "spec": {"nodeName": more.get("node", "n1"), "hostNetwork": more.get("host", False),
+                 "containers": [{"name": n, "image": image} for n, image in more.get("containers", {}).items()]},
+        "status": {"phase": "Running", "containerStatuses": [ran(n) for n in more.get("containers", {})],
+                   **({"podIP": ip, "podIPs": [{"ip": ip}]} if ip else {})},
     }  # fmt: skip
+
+
+def ran(name: str, restarts: int = 0) -> dict[str, Any]:
+    """The status of a container."""
+    return {"name": name, "containerID": f"containerd://{name}-{restarts}", "image": "", "ready": True,
+            "imageID": f"docker.io/library/{name}@sha256:abc", "restartCount": restarts}  # fmt: skip
+
+
+def made(name: str, kind: str | None = None, owner: str = "") -> dict[str, Any]:
+    """A replica set or a job that somebody controls, or nobody."""
+    by = {"apiVersion": "x/v1", "kind": kind, "name": owner, "uid": f"uid-{owner}", "controller": True}
+    spec = {"selector": {}, "template": {"spec": {"containers": []}}}
+    return {"metadata": {"name": name, "uid": f"uid-{name}", "ownerReferences": [by] if kind else []}, "spec": spec}
 
 
 def thing(name: str, **labels: str) -> dict[str, Any]:
@@ -99,6 +116,17 @@ class FakeApi:
         meta = {"resourceVersion": str(self.version), **({"continue": more} if more else {})}
         return web.json_response({"apiVersion": "v1", "kind": f"{KINDS[plural]}List", "metadata": meta, "items": items})
 
+    async def one(self, request: web.Request) -> web.StreamResponse:
+        """Answer a request for one object."""
+        plural, name = request.match_info["plural"], request.match_info["name"]
+        self.requests.append((plural, False, {"name": name}))
+        if self.down:
+            return web.json_response(_status(503, "down"), status=503)
+        found = [item for item in self.objects[plural].values() if item["metadata"]["name"] == name]
+        if not found:
+            return web.json_response(_status(404, "not found"), status=404)
+        return web.json_response(self._whole(plural, found[0]))
+
     async def _watch(self, request: web.Request, plural: str, query: dict[str, str]) -> web.StreamResponse:
         if int(query.get("resourceVersion", 0)) < self.oldest:
             return web.json_response(_status(410, "too old resource version"), status=410)
@@ -128,6 +156,7 @@ async def serving(api: FakeApi) -> AsyncIterator[int]:
     app = web.Application()
     app.router.add_get("/api/v1/{plural}", api.answer)
     app.router.add_get("/api/v1/namespaces/{namespace}/{plural}", api.answer)
+    app.router.add_get("/apis/{group}/v1/namespaces/{namespace}/{plural}/{name}", api.one)
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)

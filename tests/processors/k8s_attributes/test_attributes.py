@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
 from tailgate import kernel as kernels
-from tailgate.processors.k8s_attributes import K8sAttributesConfig, lint, node_of
+from tailgate.processors.k8s_attributes import K8sAttributesConfig, node_of
 from tailgate.processors.k8s_attributes.cache import Cache
-from tailgate.processors.k8s_attributes.config import Extract, Metadata
+from tailgate.processors.k8s_attributes.config import Extract
 from tailgate.processors.k8s_attributes.identity import identifiers
 from tailgate.processors.k8s_attributes.metadata import of_pod
-from tailgate.processors.k8s_attributes.objects import Owner, Pod
+from tailgate.processors.k8s_attributes.objects import Pod
+from tailgate.processors.k8s_attributes.owners import Owners
 
 from ..conftest import Walk, request
 
@@ -23,30 +24,7 @@ def pod(**more: Any) -> Pod:
     return Pod(**{"name": "cart-5d8f7c-x2k9p", "namespace": "shop", "uid": "u1", "ips": ("10.0.0.1",), **more})
 
 
-def owned(kind: str, name: str) -> dict[str, str]:
-    extract = Extract(metadata=list(get_args(Metadata)))
-    found = of_pod(pod(owners=(Owner(kind, name, "o1"),)), extract)
-    own = {"k8s.namespace.name", "k8s.pod.name", "k8s.pod.uid", "k8s.pod.ip"}
-    return {key: value for key, value in found.items() if key not in own}
-
-
-@pytest.mark.parametrize(
-    ("kind", "name", "expected"),
-    [
-        ("ReplicaSet", "cart-5d8f7c", {"k8s.replicaset.name": "cart-5d8f7c", "k8s.replicaset.uid": "o1",
-                                       "k8s.deployment.name": "cart"}),
-        ("ReplicaSet", "bare", {"k8s.replicaset.name": "bare", "k8s.replicaset.uid": "o1"}),
-        ("StatefulSet", "db", {"k8s.statefulset.name": "db", "k8s.statefulset.uid": "o1"}),
-        ("DaemonSet", "log", {"k8s.daemonset.name": "log", "k8s.daemonset.uid": "o1"}),
-        ("Job", "nightly-28471234", {"k8s.job.name": "nightly-28471234", "k8s.job.uid": "o1",
-                                     "k8s.cronjob.name": "nightly"}),
-        ("Job", "once", {"k8s.job.name": "once", "k8s.job.uid": "o1"}),
-        ("Rollout", "x", {}),
-    ],
-)  # fmt: skip
-def test_owners(kind: str, name: str, expected: dict[str, str]) -> None:
-    """Guarantees: each controller by name and uid; a deployment and a cron job by what they called their objects."""
-    assert owned(kind, name) == expected
+NOBODY = Owners(frozenset())
 
 
 @pytest.mark.parametrize(
@@ -66,14 +44,14 @@ def test_labels(rule: dict[str, Any], expected: dict[str, str]) -> None:
     """Guarantees: by key or by a pattern of whole keys, under their own name or one made of the pattern's groups."""
     labels = {"app": "cart", "k8s.io/part": "web", "k8s.io/tier": "1", "xapp": "no"}
     extract = Extract.model_validate({"metadata": [], "labels": [rule]})
-    assert of_pod(pod(labels=labels), extract) == expected
+    assert of_pod(pod(labels=labels), extract, NOBODY) == expected
 
 
 def test_annotations() -> None:
     """Guarantees: rules as for labels, and those that the OpenTelemetry operator knows."""
     annotations = {"a": "1", "resource.opentelemetry.io/team": "pay", "resource.opentelemetry.io/": "no"}
     extract = Extract.model_validate({"metadata": [], "annotations": [{"key": "a"}], "otel_annotations": True})
-    assert of_pod(pod(annotations=annotations), extract) == {"k8s.pod.annotations.a": "1", "team": "pay"}
+    assert of_pod(pod(annotations=annotations), extract, NOBODY) == {"k8s.pod.annotations.a": "1", "team": "pay"}
 
 
 def written(associations: Any) -> list[Any]:
@@ -205,13 +183,6 @@ def test_contradictions_are_errors(wrong: Any) -> None:
     """Guarantees: what the collector refuses is refused here."""
     with pytest.raises(ValidationError):
         K8sAttributesConfig.model_validate(wrong)
-
-
-def test_what_a_collector_would_write_and_tailgate_does_not_is_said() -> None:
-    """Guarantees: accepted, with a warning at the place."""
-    extract = {"metadata": ["k8s.pod.name", "container.id"], "deployment_name_from_replicaset": False}
-    found = [place for place, *_ in lint(K8sAttributesConfig.model_validate({"extract": extract}))]
-    assert found == [("extract", "metadata", 1), ("extract", "deployment_name_from_replicaset")]
 
 
 def test_the_node_is_named_by_the_environment() -> None:

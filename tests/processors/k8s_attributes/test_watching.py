@@ -14,7 +14,7 @@ from tailgate.processors.base import BuildContext, Fused
 from tailgate.processors.k8s_attributes import SPEC, K8sAttributesConfig, Watcher, client
 
 from ..conftest import LIMITS, NO_FACTS, plain, request
-from .fake_api import FakeApi, pod, serving, thing
+from .fake_api import FakeApi, made, pod, serving, thing
 
 pytest.importorskip("lightkube")
 KERNEL = "reference" if kernels.why_not_rust() else "rust"
@@ -225,5 +225,58 @@ def test_receivers_wait_for_metadata_when_they_are_told_to(monkeypatch: pytest.M
             async with asyncio.timeout(2):
                 await desk.watcher.ready()
             assert ("k8s.pod.name" in desk.resource("10.0.0.1")) is not down
+
+    asyncio.run(scenario())
+
+
+def test_owners_of_owners_are_asked_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Scenario: a deployment's pods, one whose replica set is gone, an outage. Guarantees: one request for each."""
+    extract = {"metadata": ["k8s.deployment.name", "k8s.deployment.uid"]}
+
+    async def scenario() -> None:
+        api = FakeApi()
+        for number in (1, 2):
+            api.put("pods", pod(f"a{number}", f"10.0.0.{number}", owner=("ReplicaSet", "a-5d8f7c")))
+        api.put("pods", pod("b", "10.0.0.3"))
+        api.put("replicasets", made("a-5d8f7c", "Deployment", "the-a"))
+        async with running(api, monkeypatch, extract=extract) as desk:
+            owned = {"k8s.deployment.name": "the-a", "k8s.deployment.uid": "uid-the-a"}
+            for number in (1, 2):
+                address = f"10.0.0.{number}"
+                await until(lambda address=address: desk.resource(address) == {"k8s.pod.ip": address, **owned})
+            assert desk.resource("10.0.0.3")["k8s.deployment.name"] == "b", "as its replica set's name ends in the hash"
+            api.put("pods", pod("a1", "10.0.0.1", owner=("ReplicaSet", "a-5d8f7c"), labels={"new": "1"}))
+            await until(lambda: desk.watcher.feeds[0].counts.events == 1)
+            await until(lambda: sorted(asked(api)) == ["a-5d8f7c", "b-5d8f7c"])
+            api.down = True
+            api.put("pods", pod("c", "10.0.0.4"))
+            await until(lambda: desk.watcher.asked.failures >= 2)
+            api.put("replicasets", made("c-5d8f7c", "Rollout", "c"))
+            api.down = False
+            await until(lambda: desk.resource("10.0.0.4") == {"k8s.pod.ip": "10.0.0.4"})
+            samples = {(s.name, s.labels.get("kind")): s.value for s in desk.watcher.samples()}
+            assert samples["tailgate_kubernetes_events", "owner"] == 2
+            assert samples["tailgate_kubernetes_failures", "owner"] >= 2
+
+    asyncio.run(scenario())
+
+
+def asked(api: FakeApi) -> list[str]:
+    """The replica sets that were asked for, by name."""
+    return [query["name"] for plural, _, query in api.requests if plural == "replicasets"]
+
+
+def test_containers_come_with_their_pod(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Guarantees: names, images and statuses as the API has them arrive."""
+    extract = {"metadata": ["k8s.container.name", "container.id", "container.image.name", "container.image.tag"]}
+
+    async def scenario() -> None:
+        api = FakeApi()
+        api.put("pods", pod("a", "10.0.0.1", containers={"web": "shop/web:7"}))
+        async with running(api, monkeypatch, extract=extract) as desk:
+            assert desk.resource("10.0.0.1") == {
+                "k8s.pod.ip": "10.0.0.1", "k8s.container.name": "web", "container.id": "web-0",
+                "container.image.name": "shop/web", "container.image.tag": "7",
+            }  # fmt: skip
 
     asyncio.run(scenario())

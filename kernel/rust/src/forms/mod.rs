@@ -2,6 +2,9 @@
 
 mod json;
 mod sql;
+mod uri;
+
+pub use uri::Uri;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -10,6 +13,11 @@ pub enum Kind {
     Redis,
     Memcached,
     Json,
+    /// Whichever it is, by the system.
+    Statement,
+    /// These have a `Uri` of their own.
+    Uri,
+    Query,
 }
 
 impl Kind {
@@ -20,6 +28,9 @@ impl Kind {
             "redis" => Kind::Redis,
             "memcached" => Kind::Memcached,
             "json" => Kind::Json,
+            "statement" => Kind::Statement,
+            "uri" => Kind::Uri,
+            "query" => Kind::Query,
             _ => return None,
         })
     }
@@ -36,6 +47,12 @@ impl Kind {
                 line.strip_suffix(b"\r").filter(|_| cut).unwrap_or(line).to_vec()
             }
             Kind::Json => json::document(text).unwrap_or_else(|| text.to_vec()),
+            Kind::Statement => match system {
+                b"redis" | b"valkey" => Kind::Redis.apply(text, system),
+                b"memcached" => Kind::Memcached.apply(text, system),
+                _ => json::document(text).unwrap_or_else(|| sql::sql(text, system)),
+            },
+            Kind::Uri | Kind::Query => text.to_vec(),
         }
     }
 }

@@ -9,19 +9,24 @@ use crate::walk::{Limits, Refusal};
 
 const CONTRACT: &str = "tailgate.kernel.contract";
 
-/// A class of the contract's module, looked up once.
+/// A class of the contract's modules, looked up once.
 pub struct Class {
+    module: &'static str,
     name: &'static str,
     found: PyOnceLock<Py<PyType>>,
 }
 
 impl Class {
     pub const fn new(name: &'static str) -> Class {
-        Class { name, found: PyOnceLock::new() }
+        Class::of(CONTRACT, name)
+    }
+
+    pub const fn of(module: &'static str, name: &'static str) -> Class {
+        Class { module, name, found: PyOnceLock::new() }
     }
 
     pub fn get<'py>(&self, py: Python<'py>) -> PyResult<&Bound<'py, PyType>> {
-        self.found.import(py, CONTRACT, self.name)
+        self.found.import(py, self.module, self.name)
     }
 
     fn error(&self, py: Python<'_>, message: String) -> PyErr {

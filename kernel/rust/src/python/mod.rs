@@ -5,6 +5,7 @@ mod columns;
 mod errors;
 mod labels;
 mod lookup;
+mod meter;
 mod program;
 mod records;
 mod table;
@@ -22,6 +23,7 @@ pub fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<columns::PyColumns>()?;
     module.add_class::<table::PyTable>()?;
     module.add_class::<lookup::PyLookup>()?;
+    module.add_class::<meter::PyMeter>()?;
     module.add_class::<labels::PyLabelBook>()
 }
 
@@ -41,20 +43,27 @@ impl RustKernel {
         "rust"
     }
 
-    /// Compile a program that looks up in these tables. Raises BadProgram.
-    #[pyo3(signature = (spec, lookups=None))]
+    /// Compile a program that looks up in these tables and counts in these meters. Raises BadProgram.
+    #[pyo3(signature = (spec, lookups=None, meters=None))]
     fn compile(
         &self,
         spec: &Bound<'_, PyAny>,
         lookups: Option<Vec<PyRef<'_, lookup::PyLookup>>>,
+        meters: Option<Vec<PyRef<'_, meter::PyMeter>>>,
     ) -> PyResult<program::PyProgram> {
-        let lookups = lookups.unwrap_or_default();
-        program::compile(spec, lookups.iter().map(|one| Arc::clone(&one.lookup)).collect())
+        let lookups = lookups.unwrap_or_default().iter().map(|one| Arc::clone(&one.lookup)).collect();
+        let meters = meters.unwrap_or_default().iter().map(|one| Arc::clone(&one.meter)).collect();
+        program::compile(spec, lookups, meters)
     }
 
     /// Return a new, empty table to look up in.
     fn lookup(&self) -> lookup::PyLookup {
         lookup::PyLookup::default()
+    }
+
+    /// Return a new meter without series. Raises BadProgram.
+    fn meter(&self, spec: &Bound<'_, PyAny>) -> PyResult<meter::PyMeter> {
+        meter::compile(spec)
     }
 
     /// Return a new book of labels.

@@ -6,14 +6,17 @@ use std::sync::Arc;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
-use pyo3::types::{PyBytes, PyDict};
+use pyo3::types::PyBytes;
 
 use super::errors::{bad_program, refused, value_error};
+use super::meter::plain;
 use super::records::PyRecords;
 use crate::digest::digest;
 use crate::lookup::Lookup;
+use crate::meter::Meter;
 use crate::program::Program;
 use crate::records::Records;
+use crate::scrub::POSITIONS;
 
 /// See `contract.Program`.
 #[pyclass(frozen, name = "Program", module = "tailgate.kernel.rust._native")]
@@ -22,17 +25,12 @@ pub struct PyProgram {
 }
 
 /// Compiles a program from plain Python data.
-pub fn compile(spec: &Bound<'_, PyAny>, lookups: Vec<Arc<Lookup>>) -> PyResult<PyProgram> {
+pub fn compile(spec: &Bound<'_, PyAny>, lookups: Vec<Arc<Lookup>>, meters: Vec<Arc<Meter>>) -> PyResult<PyProgram> {
     let py = spec.py();
-    let options = PyDict::new(py);
-    options.set_item("allow_nan", false)?;
-    let text = py.import("json")?.call_method("dumps", (spec,), Some(&options));
-    let text: String = text
-        .and_then(|text| text.extract())
-        .map_err(|error| bad_program(py, format!("program: not plain data: {}", error.value(py))))?;
+    let text = plain(spec, "program")?;
     let program = py.detach(|| {
         let spec = serde_json::from_str(&text).map_err(|error| format!("program: not plain data: {error}"))?;
-        Program::compile(&spec, lookups)
+        Program::compile(&spec, lookups, meters)
     });
     let program = program.map_err(|message| bad_program(py, message))?;
     Ok(PyProgram { program: Arc::new(program) })
@@ -69,6 +67,13 @@ impl PyProgram {
     fn counters(&self) -> Vec<u64> {
         let rules = self.program.counters.iter().take(self.program.rules);
         rules.map(|counter| counter.load(Ordering::Relaxed)).collect()
+    }
+
+    /// Where that was: (number of the counter, position, count), without those that are 0.
+    fn places(&self) -> Vec<(usize, &'static str, u64)> {
+        let numbers = self.program.places.iter().map(|count| count.load(Ordering::Relaxed)).enumerate();
+        let name = |at: usize| POSITIONS.get(at % POSITIONS.len()).copied().unwrap_or("");
+        numbers.filter(|(_, count)| *count > 0).map(|(at, count)| (at / POSITIONS.len(), name(at), count)).collect()
     }
 
     /// Since the start, for each lookup: how often actions found a row in it, and how often not.

@@ -75,6 +75,11 @@ impl PyRecords {
         }
     }
 
+    /// Count in its meters what the walk has noted; once.
+    fn measure(&self, py: Python<'_>, now: i64) {
+        py.detach(|| self.records.measure(now));
+    }
+
     /// Facts, a row a trace in order of first appearance.
     fn columns(&self, py: Python<'_>) -> PyResult<PyColumns> {
         let records = &self.records;

@@ -109,8 +109,12 @@ impl PyTable {
         let filed = py.detach(|| self.table.file(records, now)).map_err(|refusal| walked(py, refusal))?;
         let filed = filed.ok_or_else(|| value_error("these records are not those of the table's program"))?;
         let late = counts(py, filed.late)?;
+        let ages = PyDict::new(py);
+        for (seconds, traces) in filed.late_ages {
+            ages.set_item(seconds, traces)?;
+        }
         let kept = filed.late_kept.map(PyRecords::new);
-        FILED.get(py)?.call1((filed.held_spans, filed.new_traces, kept, late))
+        FILED.get(py)?.call1((filed.held_spans, filed.new_traces, kept, late, ages))
     }
 
     /// The oldest traces that are due, at most `limit`; the table keeps them until `settle`.
@@ -133,12 +137,14 @@ impl PyTable {
     }
 
     /// Let go of the rows' traces; those whose label keeps come back, label 0 puts back.
+    #[pyo3(signature = (columns, verdicts, thresholds, now=0))]
     fn settle<'py>(
         &self,
         py: Python<'py>,
         columns: &PyColumns,
         verdicts: &Bound<'_, PyAny>,
         thresholds: Option<&Bound<'_, PyAny>>,
+        now: i64,
     ) -> PyResult<Bound<'py, PyAny>> {
         let given: Vec<u32> = numbers(verdicts)?;
         let thresholds: Option<Vec<u64>> = thresholds.map(numbers).transpose()?;
@@ -153,7 +159,7 @@ impl PyTable {
         let book = &self.table.book;
         let known = |number: u32| book.check(number).ok_or_else(|| value_error(format!("there is no label {number}")));
         let verdicts = given.into_iter().map(known).collect::<PyResult<Vec<_>>>()?;
-        let settled = py.detach(|| self.table.settle(&mut columns.out(), &verdicts, &thresholds));
+        let settled = py.detach(|| self.table.settle(&mut columns.out(), &verdicts, &thresholds, now));
         let settled = settled.map_err(value_error)?;
         let tally = PyDict::new(py);
         for (label, sums) in settled.tally {

@@ -32,6 +32,10 @@ pub enum Action {
     Network(u32, u32),
     Digest(Function),
     Drop,
+    /// The text stays; what it is called is said beside it.
+    Tag(Vec<u8>),
+    /// The span goes.
+    DropSpan,
 }
 
 /// A MAC that has taken in its key.
@@ -65,6 +69,7 @@ impl Action {
             "keep",
             "v4",
             "v6",
+            "as",
         ];
         let action = only(spec, &all, "action")?;
         let allow = |allowed: &[&str], what: &str| only(spec, allowed, what).map(drop);
@@ -82,7 +87,7 @@ impl Action {
             Some("lines") => {
                 allow(&["do", "each"], "lines")?;
                 match action.get("each").map(|each| Action::compile(Some(each))) {
-                    Some(Ok(Action::Drop | Action::Lines(_))) | None => {
+                    Some(Ok(Action::Drop | Action::Lines(_) | Action::Tag(_) | Action::DropSpan)) | None => {
                         Err("lines: each: expected an action that replaces".to_owned())
                     }
                     Some(each) => Ok(Action::Lines(Box::new(each?))),
@@ -137,6 +142,11 @@ impl Action {
                     _ => return Err(format!("digest: unknown function {}", shown(action.get("function")))),
                 }))
             }
+            Some("tag") => {
+                allow(&["do", "as"], "tag")?;
+                Ok(Action::Tag(text(action.get("as"), "tag: as")?.into()))
+            }
+            Some("drop_span") => allow(&["do"], "drop_span").map(|()| Action::DropSpan),
             Some("drop") => allow(&["do"], "drop").map(|()| Action::Drop),
             _ => Err(format!("unknown action {}", shown(action.get("do")))),
         }
@@ -175,6 +185,8 @@ impl Action {
             Action::Digest(Function::Md5) => put_hex(out, &Md5::digest(found)),
             Action::Digest(Function::Sha1) => put_hex(out, &Sha1::digest(found)),
             Action::Digest(Function::Sha3) => put_hex(out, &Sha3_256::digest(found)),
+            Action::Tag(_) => out.extend_from_slice(found),
+            Action::DropSpan => {}
             Action::Drop => return false,
         }
         true

@@ -6,6 +6,7 @@ use std::hash::BuildHasher;
 
 use foldhash::fast::RandomState;
 
+use super::marks::Marks;
 use super::matcher::{self, Matcher};
 use super::tally::Tally;
 
@@ -18,15 +19,20 @@ pub struct Verdict {
     pub denied: bool,
     /// A form is for attributes with that key (at top level).
     pub form: bool,
-    /// The first `keys` rule that finds its pattern.
+    /// Some rule of `keys` that tags finds its pattern.
+    pub tagged: bool,
+    /// Some rule of `values` may find something in the key, where keys are looked at.
+    pub dirty: bool,
+    /// The first `keys` rule that finds its pattern, those that tag aside.
     pub rule: Option<usize>,
     /// Whether anything of this is so.
     pub marked: bool,
 }
 
 impl Verdict {
-    pub fn new((skip, denied, form): (bool, bool, bool), rule: Option<usize>) -> Verdict {
-        Verdict { skip, denied, form, rule, marked: skip || denied || form || rule.is_some() }
+    pub fn new([skip, denied, form, tagged, dirty]: [bool; 5], rule: Option<usize>) -> Verdict {
+        let marked = skip || denied || form || tagged || dirty || rule.is_some();
+        Verdict { skip, denied, form, tagged, dirty, rule, marked }
     }
 }
 
@@ -97,8 +103,12 @@ pub struct Cache {
     pub matcher: matcher::Cache,
     /// Of the message that is walked, where a summary is wanted.
     pub tally: Tally,
+    /// Of the span, resource or scope that is walked.
+    pub marks: Marks,
     /// The database that the message is about, where forms are wanted.
     pub system: Vec<u8>,
+    /// Of the attribute that is looked at, where rules ask for it.
+    pub key: Option<Vec<u8>>,
     seed: u64,
     short: Places,
     long: Places,
@@ -128,7 +138,9 @@ impl Cache {
         Cache {
             matcher: matcher.cache(),
             tally: Tally::default(),
+            marks: Marks::default(),
             system: Vec::new(),
+            key: None,
             seed: RandomState::default().hash_one(0),
             short: Places::new(4096, SHORT),
             long: Places::new(1024, LONG),
@@ -194,15 +206,16 @@ impl Cache {
             return None;
         }
         let number = self.keys.get(hash, key)?;
-        let rule = usize::from(number >> 3).checked_sub(1);
-        Some(Verdict::new((number & 1 != 0, number & 2 != 0, number & 4 != 0), rule))
+        let rule = usize::from(number >> 5).checked_sub(1);
+        Some(Verdict::new([1, 2, 4, 8, 16].map(|flag| number & flag != 0), rule))
     }
 
     pub fn remember_verdict(&mut self, hash: u64, key: &[u8], verdict: Verdict) {
-        let rule = u16::try_from(verdict.rule.map_or(0, |rule| rule + 1)).ok().filter(|rule| *rule < 1 << 13);
+        let rule = u16::try_from(verdict.rule.map_or(0, |rule| rule + 1)).ok().filter(|rule| *rule < 1 << 11);
         if let (true, Some(rule)) = (key.len() <= SHORT, rule) {
-            let flags = u16::from(verdict.form) << 2 | u16::from(verdict.denied) << 1 | u16::from(verdict.skip);
-            self.keys.put(hash, key, rule << 3 | flags);
+            let flags = [verdict.skip, verdict.denied, verdict.form, verdict.tagged, verdict.dirty];
+            let flags = flags.iter().rev().fold(0, |bits, &flag| bits << 1 | u16::from(flag));
+            self.keys.put(hash, key, rule << 5 | flags);
         }
     }
 }

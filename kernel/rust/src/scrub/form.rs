@@ -2,9 +2,10 @@
 
 use serde_json::Value as Json;
 
+use super::marks::SPAN_NAME;
 use super::pass::Pass;
 use crate::env::SpanFields;
-use crate::forms::Kind;
+use crate::forms::{Kind, Uri};
 use crate::keys::{KeyId, Keys};
 use crate::regex::Pattern;
 use crate::spec::{given, listed, need, only, shown, text, Outcome};
@@ -20,6 +21,7 @@ pub struct Form {
     systems: Option<Vec<Vec<u8>>>,
     /// Whether span names are rewritten, too.
     pub name: bool,
+    uri: Option<Uri>,
 }
 
 /// The keys of attributes that say which database it is, and whether a span is one of HTTP.
@@ -69,9 +71,14 @@ pub fn named<'a>(mut values: impl Iterator<Item = Option<&'a [u8]>>) -> Vec<u8> 
 
 impl Form {
     pub fn compile(spec: &Json) -> Outcome<Form> {
-        let spec = only(Some(spec), &["as", "key", "systems", "name"], "form")?;
+        let spec = only(Some(spec), &["as", "key", "systems", "name", "uri"], "form")?;
         let kind = text(spec.get("as"), "as")?;
         let kind = Kind::by_name(kind).ok_or_else(|| format!("as: unknown {kind}"))?;
+        let uri = match (kind, given(spec, "uri")) {
+            (Kind::Uri | Kind::Query, uri) => Some(Uri::compile(kind == Kind::Query, uri)?),
+            (_, None) => None,
+            _ => return Err("uri: it belongs to uri and query".to_owned()),
+        };
         let systems = match given(spec, "systems") {
             None => None,
             some => {
@@ -81,7 +88,7 @@ impl Form {
         };
         let name = given(spec, "name").is_some_and(|name| name == true);
         need(given(spec, "name").is_none_or(Json::is_boolean), || format!("name: {}", shown(spec.get("name"))))?;
-        Ok(Form { kind, key: Pattern::new(text(spec.get("key"), "key")?)?, systems, name })
+        Ok(Form { kind, key: Pattern::new(text(spec.get("key"), "key")?)?, systems, name, uri })
     }
 
     fn is_for(&self, system: &[u8]) -> bool {
@@ -90,7 +97,8 @@ impl Form {
 
     /// The text as it is written in an attribute; None when the form does not apply or changes nothing.
     pub fn rewritten(&self, text: &[u8], system: &[u8]) -> Option<Vec<u8>> {
-        let new = self.is_for(system).then(|| self.kind.apply(text, system))?;
+        let apply = || self.uri.as_ref().map_or_else(|| self.kind.apply(text, system), |uri| uri.rewritten(text));
+        let new = self.is_for(system).then(apply)?;
         (new != text).then_some(new)
     }
 
@@ -101,11 +109,12 @@ impl Form {
         span: &SpanFields,
         (known, work, base): (&Known, &Work, &[u8]),
     ) -> Option<Vec<u8>> {
-        let kinds: &[i32] = if self.kind == Kind::Url { &[SERVER, CLIENT] } else { &[INTERNAL, SERVER, CLIENT] };
+        let http = self.kind == Kind::Url || self.uri.is_some();
+        let kinds: &[i32] = if http { &[SERVER, CLIENT] } else { &[INTERNAL, SERVER, CLIENT] };
         if !kinds.contains(&span.kind) {
             return None;
         }
-        if self.kind != Kind::Url {
+        if !http {
             let system = known.of(work, base);
             return self.rewritten(name, &system).filter(|new| !system.is_empty() && !new.is_empty());
         }
@@ -156,6 +165,7 @@ impl Pass<'_> {
                     work.replace(item, &new);
                 }
             }
+            self.at = SPAN_NAME;
             self.count(self.scrub.keys.len() + self.scrub.values.len() + index, 1);
             return true;
         }

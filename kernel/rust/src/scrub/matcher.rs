@@ -10,9 +10,11 @@ use regex_automata::hybrid::dfa;
 use regex_automata::nfa::thompson::{self, WhichCaptures, NFA};
 use regex_automata::{Input, MatchKind, PatternSet};
 use regex_syntax::hir::{Capture, Hir, HirKind, Repetition};
+use serde_json::Value as Json;
 
+use super::rule::ValueRule;
 use super::sieve::Sieve;
-use super::symbols::Window;
+use super::symbols::{cost, Window};
 use super::windows::windows;
 use crate::program::lock;
 use crate::regex;
@@ -60,16 +62,44 @@ impl Cache {
     }
 }
 
+/// What must be found in a text in which a rule finds something.
+#[derive(Clone, Copy)]
+pub struct Sought<'a> {
+    pattern: &'a str,
+    group: usize,
+    near: Option<&'a str>,
+}
+
+impl<'a> Sought<'a> {
+    /// Of a rule and its data.
+    pub fn of((spec, rule): (&'a Json, &ValueRule)) -> Option<Sought<'a>> {
+        let near = spec.get("near").and_then(|near| near.get("pattern")?.as_str());
+        Some(Sought { pattern: spec.get("pattern")?.as_str()?, group: rule.group(), near })
+    }
+
+    /// The pattern or what must be near it, whichever is the rarer one, with its windows.
+    fn rarer(self) -> (Option<Hir>, Option<Vec<Window>>) {
+        let own = regex::hir(self.pattern).ok().map(|hir| pruned(&hir, self.group));
+        let windows = own.as_ref().and_then(known_windows);
+        let Some(near) = self.near.and_then(|near| regex::hir(near).ok()) else { return (own, windows) };
+        let price = |windows: &Option<Vec<Window>>| windows.as_ref().map_or(1.0, |windows| cost(windows));
+        let other = known_windows(&near);
+        if price(&other) < price(&windows) {
+            (Some(near), other)
+        } else {
+            (own, windows)
+        }
+    }
+}
+
 impl Matcher {
-    /// Of the patterns and groups of the rules; the patterns were compiled one by one before.
-    pub fn new<'a>(rules: impl Iterator<Item = (&'a str, usize)>) -> Matcher {
-        let hirs: Vec<Option<Hir>> =
-            rules.map(|(pattern, group)| Some(pruned(&regex::hir(pattern).ok()?, group))).collect();
+    /// Of what the rules look for; the patterns were compiled one by one before.
+    pub fn new<'a>(rules: impl Iterator<Item = Sought<'a>>) -> Matcher {
+        let (hirs, sets): (Vec<Option<Hir>>, Vec<Option<Vec<Window>>>) = rules.map(Sought::rarer).unzip();
         let rules = hirs.len();
         let least =
             |hir: &Option<Hir>| hir.as_ref().map_or(0, |hir| hir.properties().minimum_len().unwrap_or(usize::MAX));
         let shortest = hirs.iter().map(least).min().unwrap_or(usize::MAX);
-        let sets: Vec<_> = hirs.iter().map(|hir| hir.as_ref().and_then(known_windows)).collect();
         let beyond: Vec<bool> = sets.iter().map(Option::is_none).collect();
         let sieve = Sieve::new(sets.into_iter().flatten().flatten().collect());
         let automata = hirs.into_iter().collect::<Option<Vec<Hir>>>().and_then(|hirs| Automata::build(&hirs, &beyond));
@@ -194,7 +224,7 @@ mod tests {
     use super::*;
 
     fn finds(rules: &[(&str, usize)], text: &str) -> Vec<usize> {
-        let matcher = Matcher::new(rules.iter().copied());
+        let matcher = Matcher::new(rules.iter().map(|&(pattern, group)| Sought { pattern, group, near: None }));
         let mut cache = matcher.cache();
         match matcher.search(&mut cache, text.as_bytes()) {
             true => (0..rules.len()).filter(|&rule| cache.has(rule)).collect(),

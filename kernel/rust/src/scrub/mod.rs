@@ -1,11 +1,15 @@
 //! Stage `scrub`: personal data and secrets in every string position that the stage names.
 
 mod action;
+mod beside;
 mod cache;
 mod coarse;
 mod form;
+mod marks;
 mod matcher;
+mod near;
 mod pass;
+mod positions;
 mod rule;
 mod sets;
 mod sieve;
@@ -16,54 +20,27 @@ mod windows;
 
 use serde_json::Value as Json;
 
+use action::Action;
+
 use crate::env::{SpanFields, Where};
-use crate::keys::Keys;
+use crate::keys::{KeyId, Keys};
 use crate::program::Scratch;
 use crate::regex::Pattern;
-use crate::signal::Signal;
-use crate::spec::{given, listed, only, shown, text, Outcome};
+use crate::spec::{given, listed, need, only, shown, text, Outcome};
 use crate::splice::Change;
 use crate::wire::{fields, Range, Reader};
 use crate::work::{State, Work, KIND, TOP};
 pub use cache::Cache;
 use form::{Form, Known};
-use matcher::Matcher;
+use marks::{
+    Limits, EVENT, EVENT_NAME, LINK, RESOURCE, SCHEMA_URL, SCOPE, SCOPE_NAME, SPAN, SPAN_NAME, STATUS, TRACE_STATE,
+};
+pub use marks::{LIMIT, POSITIONS};
+use matcher::{Matcher, Sought};
 use pass::Pass;
+use positions::Positions;
 use rule::{KeyRule, ValueRule};
 use tally::Summary;
-
-const SHARED: &[&str] = &["resource", "scope", "scope_name", "schema_url"];
-
-/// The other positions of a signal.
-fn positions(signal: Signal) -> &'static [&'static str] {
-    match signal {
-        Signal::Traces => &["span", "event", "link", "span_name", "status", "event_name", "trace_state"],
-        Signal::Logs => &["log", "body", "severity_text", "event_name"],
-        Signal::Metrics => &["metric", "datapoint", "exemplar", "metric_name", "metric_description", "metric_unit"],
-    }
-}
-
-/// Which positions a stage looks at. Attributes of log records and metrics stand as `span`, of data points as `event`, of
-/// exemplars as `link`.
-#[derive(Debug, Clone, Copy)]
-struct Positions {
-    resource: bool,
-    scope: bool,
-    span: bool,
-    event: bool,
-    link: bool,
-    span_name: bool,
-    status: bool,
-    event_name: bool,
-    trace_state: bool,
-    scope_name: bool,
-    schema_url: bool,
-    body: bool,
-    severity_text: bool,
-    metric_name: bool,
-    metric_description: bool,
-    metric_unit: bool,
-}
 
 /// A compiled scrub stage.
 pub struct Scrub {
@@ -79,8 +56,21 @@ pub struct Scrub {
     keys: Vec<KeyRule>,
     values: Vec<ValueRule>,
     forms: Vec<Form>,
+    /// They go before the rules of `values`.
+    forms_first: bool,
+    limits: Option<Limits>,
+    /// Of the longest text that is looked at.
+    most: usize,
+    /// Keys of attributes are looked at, too.
+    keys_too: bool,
+    /// The attribute that says what rules that tag have found.
+    tag: Option<KeyId>,
+    /// Some rule lets go of spans.
+    dooms: bool,
     /// Where there are forms.
     known: Option<Known>,
+    /// Whether some of `values` leave attributes alone by their keys.
+    skips: bool,
     /// Finds out whether any of `values` finds anything.
     matcher: Matcher,
     /// The number of the stage's first rule of `keys` among the program's; that of `allow` stands before it.
@@ -92,6 +82,8 @@ pub struct Scrub {
 enum Types {
     /// `keys` see their text.
     Text,
+    /// The same, and `values` see numbers.
+    Numbers,
     /// Nothing.
     Strings,
     /// All rules see them as the collector writes them.
@@ -101,7 +93,22 @@ enum Types {
 impl Scrub {
     /// Compiles a stage whose first rule has the number `first` in the program.
     pub fn compile(spec: &Json, first: usize, known: &mut Keys) -> Outcome<Scrub> {
-        let all = ["kind", "positions", "skip", "only", "allow", "keep", "keys", "values", "types", "summary", "forms"];
+        let all = [
+            "kind",
+            "positions",
+            "skip",
+            "only",
+            "allow",
+            "keep",
+            "keys",
+            "values",
+            "types",
+            "summary",
+            "forms",
+            "forms_first",
+            "tag",
+            "limits",
+        ];
         let stage = only(Some(spec), &all, "scrub")?;
         let positions = Positions::compile(stage.get("positions"), known.signal)?;
         let pattern =
@@ -111,19 +118,33 @@ impl Scrub {
         let types = match given(stage, "types").map(Json::as_str) {
             None => Types::Text,
             Some(Some("strings")) => Types::Strings,
+            Some(Some("numbers")) => Types::Numbers,
             Some(Some("all")) => Types::All,
             Some(_) => return Err(format!("unknown types {}", shown(stage.get("types")))),
         };
         let summary = given(stage, "summary").map(|spec| Summary::compile(spec, known)).transpose()?;
-        let keys = listed(stage.get("keys"), "keys")?.iter().map(KeyRule::compile).collect::<Outcome<_>>()?;
+        let keys = listed(stage.get("keys"), "keys")?.iter().map(KeyRule::compile).collect::<Outcome<Vec<_>>>()?;
         let values = listed(stage.get("values"), "values")?.iter();
         let values = values.map(ValueRule::compile).collect::<Outcome<Vec<_>>>()?;
-        let patterns = listed(stage.get("values"), "values")?.iter().filter_map(|rule| rule.get("pattern")?.as_str());
-        let matcher = Matcher::new(patterns.zip(values.iter().map(ValueRule::group)));
+        let skips = values.iter().any(ValueRule::has_skip);
+        let sought = listed(stage.get("values"), "values")?.iter().zip(&values).filter_map(Sought::of);
+        let matcher = Matcher::new(sought);
         let forms = given(stage, "forms").map_or(Ok(&[][..]), |forms| listed(Some(forms), "forms"))?;
         let forms = forms.iter().map(Form::compile).collect::<Outcome<Vec<_>>>()?;
+        let forms_first = stage.get("forms_first").is_some_and(|first| first == true);
+        let is_bool = stage.get("forms_first").is_none_or(Json::is_boolean);
+        need(is_bool, || format!("forms_first: {}", shown(stage.get("forms_first"))))?;
+        let limits = given(stage, "limits").map(Limits::compile).transpose()?;
+        let tag = given(stage, "tag").map(|key| crate::keys::add(text(Some(key), "tag")?, known)).transpose()?;
+        let does = |test: &dyn Fn(&Action) -> bool| {
+            keys.iter().map(|rule| &rule.action).chain(values.iter().map(|rule| &rule.action)).any(test)
+        };
+        let tags = does(&|action| matches!(action, Action::Tag(_)));
+        need(tag.is_some() || !tags, || "tag: no attribute for what is found".to_owned())?;
+        let dooms = does(&|action| matches!(action, Action::DropSpan));
         let known = if forms.is_empty() { None } else { Some(Known::new(known)?) };
         let first = first + usize::from(allow.is_some());
+        let most = limits.as_ref().filter(|_| !values.is_empty()).map_or(usize::MAX, |limits| limits.size);
         Ok(Scrub {
             positions,
             skip,
@@ -135,7 +156,14 @@ impl Scrub {
             keys,
             values,
             forms,
+            forms_first,
+            most,
+            limits,
+            keys_too: positions.attribute_key,
+            tag,
+            dooms,
             known,
+            skips,
             matcher,
             first,
         })
@@ -154,17 +182,32 @@ impl Scrub {
 
     /// How many rules are counted.
     pub fn rules(&self) -> usize {
-        usize::from(self.allow.is_some()) + self.keys.len() + self.values.len() + self.forms.len()
+        let failures = if self.limits.is_some() { 3 } else { 0 };
+        usize::from(self.allow.is_some()) + self.keys.len() + self.values.len() + self.forms.len() + failures
+    }
+
+    /// For how many reasons it may drop spans.
+    #[inline]
+    pub fn drops(&self) -> usize {
+        usize::from(self.dooms) + usize::from(self.limits.as_ref().is_some_and(|limits| limits.drops))
+    }
+
+    /// Which of these reasons it is.
+    pub fn reason(&self, doom: u8) -> usize {
+        usize::from(doom & LIMIT != 0 && self.dooms)
     }
 
     /// Whether every attribute must be looked at, also one in which no rule finds anything.
     fn is_careful(&self) -> bool {
-        self.summary.is_some() || self.types == Types::All
+        self.summary.is_some() || self.types == Types::All || self.keys_too
     }
 
     /// Whether the stage looks at spans at all.
     pub fn on_spans(&self) -> bool {
         let at = self.positions;
+        if self.drops() > 0 {
+            return true;
+        }
         (self.rules() > 0 || self.summary.is_some())
             && ([at.span, at.event, at.link, at.span_name, at.status, at.event_name, at.trace_state].contains(&true)
                 || [at.body, at.severity_text, at.metric_name, at.metric_description, at.metric_unit].contains(&true))
@@ -186,44 +229,59 @@ impl Scrub {
     ) {
         let at = self.positions;
         let attributes = if on == Where::Scope { at.scope } else { at.resource };
-        let Scratch { text, counts, scrub, .. } = scratch;
+        let Scratch { text, counts, places, scrub, .. } = scratch;
         let Some(cache) = scrub.get_mut(stage) else {
             return;
         };
         if let Some(databases) = &self.known {
             cache.system = databases.of(work, base);
         }
-        let mut pass = Pass { scrub: self, cache, counts, known };
+        let here = if on == Where::Scope { SCOPE } else { RESOURCE };
+        let mut pass = Pass { scrub: self, cache, counts, places, known, at: here };
         for index in 0..work.items.len() {
             let Some(item) = work.items.get(index).copied().filter(|item| item.state != State::Gone) else {
                 continue;
             };
             let body = work.bytes(base, item.body);
             text.clear();
+            pass.at = if item.attribute {
+                here
+            } else if item.owner == TOP {
+                SCHEMA_URL
+            } else {
+                SCOPE_NAME
+            };
             let change = match (item.attribute, item.owner == TOP) {
                 (true, _) if attributes => pass.attribute(work.bytes(base, item.key), body, text),
                 (false, true) if at.schema_url => pass.plain(body, text),
                 (false, false) if at.scope_name => pass.plain(body, text),
                 _ => continue,
             };
-            apply(work, index, change, text);
+            self.apply(work, index, change, text, known);
         }
         work.refresh();
         pass.summarize(work, base, text);
+        self.say(&mut pass, work, base, text);
     }
 
     /// Scrubs a span.
     pub fn span(&self, base: &[u8], span: &mut SpanFields, (stage, known): (usize, &Keys), scratch: &mut Scratch) {
         let at = self.positions;
-        let Scratch { work, text, counts, scrub, todo, .. } = scratch;
+        let Scratch { work, text, counts, places, scrub, todo, .. } = scratch;
         let Some(cache) = scrub.get_mut(stage) else {
             return;
         };
         if let Some(databases) = &self.known {
             cache.system = databases.of(work, base);
         }
-        let mut pass = Pass { scrub: self, cache, counts, known };
+        let mut pass = Pass { scrub: self, cache, counts, places, known, at: SPAN };
         let careful = self.is_careful();
+        let names = self.known.as_ref().filter(|_| self.forms.iter().any(|form| form.name));
+        if let Some(databases) = names.filter(|_| self.forms_first) {
+            if pass.name(work, base, (span, databases)) {
+                reread(work, base, span);
+            }
+        }
         todo.clear();
         for (index, item) in work.items.iter().enumerate() {
             let done = match item.number {
@@ -247,19 +305,25 @@ impl Scrub {
             };
             let body = work.bytes(base, item.body);
             text.clear();
+            pass.at = match item.number {
+                3 => TRACE_STATE,
+                5 => SPAN_NAME,
+                _ => SPAN,
+            };
             let change = match item.number {
                 9 => pass.attribute(work.bytes(base, item.key), body, text),
-                11 => pass.part(body, (3, at.event), (2, at.event_name), text),
-                13 => pass.part(body, (4, at.link), (3, at.trace_state), text),
-                15 => pass.part(body, (0, false), (2, true), text),
+                11 => pass.part(body, (3, at.event, EVENT), (2, at.event_name, EVENT_NAME), text),
+                13 => pass.part(body, (4, at.link, LINK), (3, at.trace_state, TRACE_STATE), text),
+                15 => pass.part(body, (0, false, STATUS), (2, true, STATUS), text),
                 _ => pass.plain(body, text),
             };
             again |= change != Change::Same && !item.attribute;
-            apply(work, index, change, text);
+            self.apply(work, index, change, text, known);
         }
         work.refresh();
         pass.summarize(work, base, text);
-        if let Some(databases) = self.known.as_ref().filter(|_| self.forms.iter().any(|form| form.name)) {
+        self.say(&mut pass, work, base, text);
+        if let Some(databases) = names.filter(|_| !self.forms_first) {
             if again {
                 reread(work, base, span);
             }
@@ -268,14 +332,6 @@ impl Scrub {
         if again {
             reread(work, base, span);
         }
-    }
-}
-
-fn apply(work: &mut Work, index: usize, change: Change, new: &[u8]) {
-    match change {
-        Change::Same => {}
-        Change::New => work.replace(index, new),
-        Change::Drop => work.remove(index),
     }
 }
 
@@ -308,34 +364,5 @@ pub fn reread(work: &Work, base: &[u8], span: &mut SpanFields) {
             }
             _ => {}
         }
-    }
-}
-
-impl Positions {
-    fn compile(spec: Option<&Json>, signal: Signal) -> Outcome<Positions> {
-        let given = listed(spec, "positions")?;
-        let known = |name: &str| SHARED.contains(&name) || positions(signal).contains(&name);
-        if let Some(unknown) = given.iter().find(|one| !one.as_str().is_some_and(known)) {
-            return Err(format!("unknown position {}", shown(Some(unknown))));
-        }
-        let has = |name: &str| given.iter().any(|one| one.as_str() == Some(name));
-        Ok(Positions {
-            resource: has("resource"),
-            scope: has("scope"),
-            span: has("span") || has("log") || has("metric"),
-            event: has("event") || has("datapoint"),
-            link: has("link") || has("exemplar"),
-            span_name: has("span_name"),
-            status: has("status"),
-            event_name: has("event_name"),
-            trace_state: has("trace_state"),
-            scope_name: has("scope_name"),
-            schema_url: has("schema_url"),
-            body: has("body"),
-            severity_text: has("severity_text"),
-            metric_name: has("metric_name"),
-            metric_description: has("metric_description"),
-            metric_unit: has("metric_unit"),
-        })
     }
 }

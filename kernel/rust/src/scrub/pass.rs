@@ -2,23 +2,29 @@
 
 use std::borrow::Cow;
 
+use super::action::Action;
+use super::beside::has_several_keys;
 use super::cache::{Cache, Verdict};
-use super::form::{named, SYSTEM};
-use super::tally::{first, ALLOWED, IGNORED, MASKED, REDACTED};
+use super::marks::{self, DEPTH};
+use super::rule::KeyRule;
+use super::tally::{ALLOWED, IGNORED, MASKED, REDACTED};
 use super::{Scrub, Types};
 use crate::gotext::go_text;
 use crate::keys::Keys;
 use crate::splice::{change_values, Change, Splice};
 use crate::value::{put_string, read, value_text, Value};
 use crate::walk::Form;
-use crate::wire::{fields, Field, Range};
+use crate::wire::{fields, Range};
 use crate::work::{key_value_parts, Item, Work};
 
 pub struct Pass<'a> {
     pub scrub: &'a Scrub,
     pub cache: &'a mut Cache,
     pub counts: &'a mut [u64],
+    pub places: &'a mut Vec<u64>,
     pub known: &'a Keys,
+    /// The position that is looked at.
+    pub at: usize,
 }
 
 pub fn whole(payload: &[u8]) -> Range {
@@ -35,24 +41,26 @@ pub fn changed(written: bool) -> Change {
 
 impl Pass<'_> {
     pub fn count(&mut self, rule: usize, matches: u64) {
-        if let Some(count) = self.counts.get_mut(self.scrub.first + rule) {
-            *count += matches;
-        }
+        marks::count(self.counts, self.places, (self.scrub.first + rule, self.at), matches);
     }
 
-    fn verdict(&mut self, key: &[u8]) -> Verdict {
+    pub fn verdict(&mut self, key: &[u8]) -> Verdict {
         let scrub = self.scrub;
-        if !scrub.chooses() && scrub.keys.is_empty() && scrub.allow.is_none() && scrub.forms.is_empty() {
+        let looks = scrub.chooses() || scrub.allow.is_some() || scrub.keys_too;
+        if !looks && scrub.keys.is_empty() && scrub.forms.is_empty() {
             return Verdict::default();
         }
         let hash = self.cache.hash(key);
         if let Some(known) = self.cache.verdict(hash, key) {
             return known;
         }
-        let rule = self.scrub.keys.iter().position(|rule| rule.pattern.is_match(key));
+        let is_tag = |rule: &KeyRule| matches!(rule.action, Action::Tag(_));
+        let rule = self.scrub.keys.iter().position(|rule| !is_tag(rule) && rule.pattern.is_match(key));
+        let tagged = self.scrub.keys.iter().any(|rule| is_tag(rule) && rule.pattern.is_match(key));
+        let dirty = scrub.keys_too && !self.is_clean(key);
         let denied = scrub.allow.as_ref().is_some_and(|allow| !allow.is_match(key));
         let form = scrub.forms.iter().any(|form| form.key.is_match(key));
-        let verdict = Verdict::new((scrub.is_skipped(key), denied, form), rule);
+        let verdict = Verdict::new([scrub.is_skipped(key), denied, form, tagged, dirty], rule);
         self.cache.remember_verdict(hash, key, verdict);
         verdict
     }
@@ -60,6 +68,9 @@ impl Pass<'_> {
     /// Whether no rule finds anything in a text. If not, the cache's matcher knows which of them may.
     #[inline(always)]
     pub fn is_clean(&mut self, content: &[u8]) -> bool {
+        if content.len() > self.scrub.most {
+            return false;
+        }
         if content.is_empty() || content.len() < self.scrub.matcher.shortest() {
             return true;
         }
@@ -78,21 +89,31 @@ impl Pass<'_> {
 
     /// A text after the `values` rules; `New` when it was written to `out`.
     pub fn text(&mut self, content: &[u8], out: &mut Vec<u8>) -> Change {
+        if content.len() > self.scrub.most {
+            return self.beyond(content, out);
+        }
         if self.is_clean(content) {
             return Change::Same;
         }
-        let mut now: Option<Vec<u8>> = None;
+        let (mut now, mut left, mut tired): (Option<Vec<u8>>, bool, bool) = (None, false, false);
         for (index, rule) in self.scrub.values.iter().enumerate() {
             if !self.cache.matcher.has(index) {
                 continue;
             }
-            let mut new = Vec::new();
-            let (count, dropped) = rule.apply(now.as_deref().unwrap_or(content), &mut new);
-            if count == 0 {
+            if self.cache.key.as_ref().is_some_and(|key| rule.is_skipped(key)) {
+                left = true;
                 continue;
             }
-            self.count(self.scrub.keys.len() + index, count);
-            if dropped {
+            let mut new = Vec::new();
+            let applied = rule.apply(now.as_deref().unwrap_or(content), &mut new);
+            if applied.count == 0 {
+                continue;
+            }
+            self.count(self.scrub.keys.len() + index, applied.count);
+            self.found(&rule.action);
+            tired |= applied.tired;
+            if applied.dropped {
+                self.tire(tired);
                 return Change::Drop;
             }
             let more = self.scrub.matcher.search(&mut self.cache.matcher, &new);
@@ -101,9 +122,12 @@ impl Pass<'_> {
                 break;
             }
         }
+        self.tire(tired);
         match now {
             None => {
-                self.cache.remember_clean(self.cache.hash(content), content);
+                if !left {
+                    self.cache.remember_clean(self.cache.hash(content), content);
+                }
                 Change::Same
             }
             Some(new) if new != content => {
@@ -135,7 +159,7 @@ impl Pass<'_> {
             return verdict.skip;
         }
         match item.form {
-            Form::Scalar => true,
+            Form::Scalar => self.scrub.types != Types::Numbers,
             Form::Text => self.is_clean(work.bytes(base, item.value).get(2..).unwrap_or(&[])),
             Form::Other => false,
         }
@@ -155,31 +179,59 @@ impl Pass<'_> {
             self.note(IGNORED, key);
             return Change::Same;
         }
-        if verdict.denied {
-            if let Some(count) = self.counts.get_mut(self.scrub.first - 1) {
-                *count += 1;
+        let mut named = Cow::Borrowed(pair);
+        let renamed = verdict.dirty || (self.scrub.keys_too && has_several_keys(pair));
+        if renamed {
+            let mut new = Vec::new();
+            match self.key(pair, &mut new) {
+                Change::Same => {}
+                Change::New => named = new.into(),
+                Change::Drop => {
+                    self.note(REDACTED, &[]);
+                    return Change::Drop;
+                }
             }
-            self.note(REDACTED, key);
+        }
+        let name: Cow<'_, [u8]> =
+            if renamed { key_value_parts(&named).0.of(&named).to_vec().into() } else { key.into() };
+        if verdict.denied {
+            marks::count(self.counts, self.places, (self.scrub.first - 1, self.at), 1);
+            self.note(REDACTED, &name);
             return Change::Drop;
         }
-        if self.scrub.keep.as_ref().is_some_and(|keep| keep.is_match(&self.seen(key_value_parts(pair).1.of(pair)))) {
-            self.note(ALLOWED, key);
-            return Change::Same;
-        }
+        let (keep, form) = (self.scrub.keep.as_ref(), verdict.form && verdict.rule.is_none());
+        let kept = keep.is_some_and(|keep| keep.is_match(&self.seen(key_value_parts(&named).1.of(&named))));
         let start = out.len();
-        let mut change = self.pair(verdict, pair, self.scrub.types == Types::All, out);
-        if verdict.form && verdict.rule.is_none() && change != Change::Drop {
-            let now = if change == Change::New { out.split_off(start) } else { pair.to_vec() };
+        let mut change = match kept {
+            true => Change::Same,
+            false => {
+                if form && self.scrub.forms_first {
+                    named = self.formed(key, named.into_owned()).into();
+                }
+                self.tag_by_key(verdict, key);
+                self.cache.key = self.scrub.skips.then(|| key.to_vec());
+                let change = self.pair(verdict, &named, self.scrub.types == Types::All, out);
+                self.cache.key = None;
+                change
+            }
+        };
+        if !kept && form && !self.scrub.forms_first && change != Change::Drop {
+            let now = if change == Change::New { out.split_off(start) } else { named.to_vec() };
             let new = self.formed(key, now);
-            change = changed(new != pair);
+            change = changed(new != *named);
             if change == Change::New {
                 out.extend_from_slice(&new);
             }
         }
+        if change == Change::Same && *named != *pair {
+            out.extend_from_slice(&named);
+            change = Change::New;
+        }
         match change {
-            Change::Drop => self.note(REDACTED, key),
-            Change::New => self.note(MASKED, key),
-            Change::Same if verdict.rule.is_some() => self.note(MASKED, key),
+            _ if kept => self.note(ALLOWED, &name),
+            Change::Drop => self.note(REDACTED, &name),
+            Change::New => self.note(MASKED, &name),
+            Change::Same if verdict.rule.is_some() => self.note(MASKED, &name),
             Change::Same => {}
         }
         change
@@ -191,24 +243,17 @@ impl Pass<'_> {
         }
     }
 
-    /// Writes what was noted of a span, a resource or a scope among its attributes.
-    pub fn summarize(&mut self, work: &mut Work, base: &[u8], scratch: &mut Vec<u8>) {
-        if let Some(summary) = self.scrub.summary.as_ref().filter(|_| !self.cache.tally.is_empty()) {
-            summary.onto_work(&std::mem::take(&mut self.cache.tally), work, base, self.known, scratch);
-        }
-    }
-
     /// What `keep` and the rules of `keys` see of an `AnyValue`.
     pub fn seen<'v>(&self, payload: &'v [u8]) -> Cow<'v, [u8]> {
         match (read(payload), self.scrub.types) {
             (Value::Str(text), _) => text.into(),
             (value, Types::All) => go_text(value),
-            (value, Types::Text) => value_text(value).unwrap_or_default(),
+            (value, Types::Text | Types::Numbers) => value_text(value).unwrap_or_default(),
             (_, Types::Strings) => Cow::Borrowed(&[]),
         }
     }
 
-    fn pair(&mut self, verdict: Verdict, pair: &[u8], all_types: bool, out: &mut Vec<u8>) -> Change {
+    pub fn pair(&mut self, verdict: Verdict, pair: &[u8], all_types: bool, out: &mut Vec<u8>) -> Change {
         let rule = verdict.rule.and_then(|index| Some((index, self.scrub.keys.get(index)?)));
         let Some((index, rule)) = rule else {
             return match all_types {
@@ -217,6 +262,7 @@ impl Pass<'_> {
             };
         };
         self.count(index, 1);
+        self.found(&rule.action);
         change_values(pair, out, |value, new| {
             let text = self.seen(value);
             let mut replaced = Vec::new();
@@ -253,6 +299,17 @@ impl Pass<'_> {
     /// The same; maps at the top have `attributes`, or entries.
     #[inline(always)]
     pub fn members(&mut self, payload: &[u8], out: &mut Vec<u8>, attributes: bool) -> Change {
+        if self.is_too_deep(payload) {
+            self.fail(DEPTH);
+            put_string(out, self.scrub.limits.as_ref().map_or(&[], |limits| &limits.text));
+            return Change::New;
+        }
+        if self.scrub.types == Types::Numbers {
+            let change = self.number(payload, out);
+            if change != Change::Same {
+                return change;
+            }
+        }
         let (mut splice, mut dropped) = (Splice::new(payload), false);
         let mut new = Vec::new();
         fields(payload, whole(payload), |field| {
@@ -261,14 +318,16 @@ impl Pass<'_> {
             }
             let content = field.body.of(payload);
             new.clear();
+            self.cache.marks.depth += 1;
             let change = match field.tag {
                 0x0a => self.text(content, &mut new),
                 0x3a if std::str::from_utf8(content).is_ok() => self.text(content, &mut new),
                 0x2a => self.array(content, &mut new),
                 0x32 if attributes => self.entries(content, &mut new),
                 0x32 => self.map(content, 1, &mut new),
-                _ => return,
+                _ => Change::Same,
             };
+            self.cache.marks.depth -= 1;
             match change {
                 Change::Same => {}
                 Change::New => splice.replace(&field, &new, out),
@@ -279,95 +338,5 @@ impl Pass<'_> {
             return Change::Drop;
         }
         changed(splice.finish(None, out))
-    }
-
-    fn array(&mut self, payload: &[u8], out: &mut Vec<u8>) -> Change {
-        let (mut splice, mut new) = (Splice::new(payload), Vec::new());
-        fields(payload, whole(payload), |field| {
-            if field.is(1) {
-                new.clear();
-                match self.any_value(field.body.of(payload), &mut new) {
-                    Change::Same => {}
-                    Change::New => splice.replace(&field, &new, out),
-                    Change::Drop => splice.remove(&field, out),
-                }
-            }
-        });
-        changed(splice.finish(None, out))
-    }
-
-    /// The `KeyValue`s in field `number` of a map.
-    fn map(&mut self, payload: &[u8], number: u32, out: &mut Vec<u8>) -> Change {
-        let (mut splice, mut new) = (Splice::new(payload), Vec::new());
-        fields(payload, whole(payload), |field| {
-            if field.is(number) {
-                let pair = field.body.of(payload);
-                let verdict = self.verdict(key_value_parts(pair).0.of(pair));
-                new.clear();
-                match self.pair(verdict, pair, false, &mut new) {
-                    Change::Same => {}
-                    Change::New => splice.replace(&field, &new, out),
-                    Change::Drop => splice.remove(&field, out),
-                }
-            }
-        });
-        changed(splice.finish(None, out))
-    }
-
-    /// An event, a link or a status: attributes in one field, a string in another, each if wanted.
-    pub fn part(
-        &mut self,
-        payload: &[u8],
-        attributes: (u32, bool),
-        (text, with_text): (u32, bool),
-        out: &mut Vec<u8>,
-    ) -> Change {
-        self.message(payload, attributes, out, |pass, field, content, new| {
-            (with_text && field.is(text)).then(|| pass.plain(content, new))
-        })
-    }
-
-    /// A message with attributes in one field, if they are wanted; `other` looks at the other fields.
-    #[inline(always)]
-    pub fn message(
-        &mut self,
-        payload: &[u8],
-        (attributes, with_attributes): (u32, bool),
-        out: &mut Vec<u8>,
-        mut other: impl FnMut(&mut Self, &Field, &[u8], &mut Vec<u8>) -> Option<Change>,
-    ) -> Change {
-        let (mut splice, mut new) = (Splice::new(payload), Vec::new());
-        let outer = std::mem::take(&mut self.cache.tally);
-        let outer_system = std::mem::take(&mut self.cache.system);
-        if self.scrub.known.is_some() && with_attributes {
-            let found = SYSTEM.map(|key| first(payload, attributes, key));
-            self.cache.system = named(found.iter().map(Option::as_deref));
-        }
-        let start = out.len();
-        fields(payload, whole(payload), |field| {
-            let content = field.body.of(payload);
-            new.clear();
-            let change = if with_attributes && field.is(attributes) {
-                self.attribute(key_value_parts(content).0.of(content), content, &mut new)
-            } else if let Some(change) = other(self, &field, content, &mut new) {
-                change
-            } else {
-                return;
-            };
-            match change {
-                Change::Same => {}
-                Change::New => splice.replace(&field, &new, out),
-                Change::Drop => splice.remove(&field, out),
-            }
-        });
-        self.cache.system = outer_system;
-        let tally = std::mem::replace(&mut self.cache.tally, outer);
-        let Some(summary) = self.scrub.summary.as_ref().filter(|_| !tally.is_empty()) else {
-            return changed(splice.finish(None, out));
-        };
-        splice.finish(Some(()), out);
-        let message = out.split_off(start);
-        out.extend_from_slice(&summary.onto_message(&tally, message, attributes, self.known));
-        Change::New
     }
 }

@@ -1,7 +1,7 @@
 //! Log records and metrics.
 
 use super::pass::{changed, whole, Pass};
-use super::{apply, reread, Scrub, Types};
+use super::{marks, reread, Scrub, Types};
 use crate::env::SpanFields;
 use crate::keys::Keys;
 use crate::log::{BODY, EVENT_NAME, SEVERITY_TEXT};
@@ -23,10 +23,11 @@ impl Scrub {
                     if !positions.span || (!careful && pass.leaves(work, base, index, item)) {
                         return None;
                     }
+                    pass.at = marks::LOG;
                     pass.attribute(work.bytes(base, item.key), body, out)
                 }
-                SEVERITY_TEXT if positions.severity_text => pass.plain(body, out),
-                EVENT_NAME if positions.event_name => pass.plain(body, out),
+                SEVERITY_TEXT if positions.severity_text => pass.plain_at(marks::SEVERITY_TEXT, body, out),
+                EVENT_NAME if positions.event_name => pass.plain_at(marks::EVENT_NAME, body, out),
                 BODY if positions.body => pass.body(body, out),
                 _ => return None,
             })
@@ -39,13 +40,16 @@ impl Scrub {
         self.items(base, metric, at, scratch, |pass, work, _, item, out| {
             let body = work.bytes(base, item.body);
             Some(match item.number {
-                _ if item.attribute => match positions.span {
-                    true => pass.attribute(work.bytes(base, item.key), body, out),
-                    false => return None,
-                },
-                1 if positions.metric_name => pass.plain(body, out),
-                2 if positions.metric_description => pass.plain(body, out),
-                3 if positions.metric_unit => pass.plain(body, out),
+                _ if item.attribute => {
+                    if !positions.span {
+                        return None;
+                    }
+                    pass.at = marks::METRIC;
+                    pass.attribute(work.bytes(base, item.key), body, out)
+                }
+                1 if positions.metric_name => pass.plain_at(marks::METRIC_NAME, body, out),
+                2 if positions.metric_description => pass.plain_at(marks::METRIC_DESCRIPTION, body, out),
+                3 if positions.metric_unit => pass.plain_at(marks::METRIC_UNIT, body, out),
                 data if is_data(data) && (positions.event || positions.link) => pass.points(body, data, out),
                 _ => return None,
             })
@@ -61,14 +65,14 @@ impl Scrub {
         scratch: &mut Scratch,
         mut scrub: impl FnMut(&mut Pass<'_>, &crate::work::Work, usize, &Item, &mut Vec<u8>) -> Option<Change>,
     ) {
-        let Scratch { work, text, counts, scrub: caches, .. } = scratch;
+        let Scratch { work, text, counts, places, scrub: caches, .. } = scratch;
         let Some(cache) = caches.get_mut(stage) else {
             return;
         };
         if let Some(databases) = &self.known {
             cache.system = databases.of(work, base);
         }
-        let mut pass = Pass { scrub: self, cache, counts, known };
+        let mut pass = Pass { scrub: self, cache, counts, places, known, at: marks::LOG };
         let mut again = false;
         for index in 0..work.items.len() {
             let Some(item) = work.items.get(index).copied().filter(|item| item.state != State::Gone) else {
@@ -77,10 +81,11 @@ impl Scrub {
             text.clear();
             let Some(change) = scrub(&mut pass, work, index, &item, text) else { continue };
             again |= change != Change::Same && !item.attribute;
-            apply(work, index, change, text);
+            self.apply(work, index, change, text, known);
         }
         work.refresh();
         pass.summarize(work, base, text);
+        self.say(&mut pass, work, base, text);
         if again {
             reread(work, base, read);
         }
@@ -88,9 +93,15 @@ impl Scrub {
 }
 
 impl Pass<'_> {
+    fn plain_at(&mut self, at: usize, content: &[u8], out: &mut Vec<u8>) -> Change {
+        self.at = at;
+        self.plain(content, out)
+    }
+
     /// The body of a log record: the entries of a map as attributes, else as the value of one.
     pub fn body(&mut self, payload: &[u8], out: &mut Vec<u8>) -> Change {
         let start = out.len();
+        self.at = marks::BODY;
         let change = if matches!(read(payload), Value::Map(_)) {
             let outer = std::mem::take(&mut self.cache.tally); // the summary is one of attributes
             let change = self.members(payload, out, true);
@@ -143,9 +154,9 @@ impl Pass<'_> {
     fn point(&mut self, payload: &[u8], data: u32, out: &mut Vec<u8>) -> Change {
         let at = self.scrub.positions;
         let exemplars = point_exemplars(data).filter(|_| at.link);
-        self.message(payload, (point_attributes(data), at.event), out, |pass, field, content, new| {
+        self.message(payload, (point_attributes(data), at.event, marks::DATAPOINT), out, |pass, field, content, new| {
             let exemplar = exemplars.is_some_and(|number| field.is(number));
-            exemplar.then(|| pass.part(content, (FILTERED, true), (0, false), new))
+            exemplar.then(|| pass.part(content, (FILTERED, true, marks::EXEMPLAR), (0, false, marks::EXEMPLAR), new))
         })
     }
 }

@@ -1,4 +1,4 @@
-//! What was decided lately: a least-recently-used map from trace id to labels and threshold.
+//! What was decided lately: a least-recently-used map from trace id to labels, threshold and time.
 
 use std::hash::BuildHasher;
 
@@ -13,6 +13,15 @@ const NOBODY: u32 = u32::MAX;
 pub struct Decision {
     pub labels: [LabelId; 2],
     pub threshold: u64,
+    /// `now` of `settle`, ns.
+    pub at: i64,
+}
+
+impl Decision {
+    /// Whole seconds, rounded up, from the decision until `now`.
+    pub fn age(&self, now: i64) -> u64 {
+        u64::try_from(now.saturating_sub(self.at)).unwrap_or(0).div_ceil(1_000_000_000)
+    }
 }
 
 struct Entry {
@@ -162,7 +171,7 @@ mod tests {
     #[test]
     fn the_least_recently_used_goes_first() {
         let mut decisions = Decisions::new(2);
-        let decision = Decision { labels: [1, 0], threshold: 0 };
+        let decision = Decision { labels: [1, 0], threshold: 0, at: 0 };
         for id in [1, 2] {
             decisions.add([id; 16], decision);
         }
@@ -177,12 +186,12 @@ mod tests {
     fn the_newest_stay_when_room_shrinks() {
         let mut decisions = Decisions::new(4);
         for id in 1..=4 {
-            decisions.add([id; 16], Decision { labels: [1, 0], threshold: 0 });
+            decisions.add([id; 16], Decision { labels: [1, 0], threshold: 0, at: 0 });
         }
         assert!(decisions.get(&[1; 16]).is_some());
         decisions.resize(2);
         decisions.resize(3);
-        decisions.add([5; 16], Decision { labels: [1, 0], threshold: 0 });
+        decisions.add([5; 16], Decision { labels: [1, 0], threshold: 0, at: 0 });
         let there: Vec<bool> = [1, 2, 3, 4, 5].map(|id| decisions.find(&[id; 16]).is_some()).into();
         assert_eq!(there, [true, false, false, true, true]);
     }

@@ -95,6 +95,7 @@ impl<'a> Selection<'a> {
             labels: Mutex::new(self.labels),
             book: Some(Arc::clone(book)),
             dropped: Vec::new(),
+            noted: Mutex::default(),
             origin: None,
         })
     }

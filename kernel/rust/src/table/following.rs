@@ -49,7 +49,7 @@ pub struct Following {
 static PROGRAM: LazyLock<Option<Arc<Program>>> = LazyLock::new(|| {
     let limits = json!({"max_bytes": 0, "max_spans": 0, "max_attributes": 0, "max_depth": 0});
     let spec = json!({"signal": "logs", "stages": [], "limits": limits, "context": 0});
-    Program::compile(&spec, Vec::new()).ok().map(Arc::new)
+    Program::compile(&spec, Vec::new(), Vec::new()).ok().map(Arc::new)
 });
 
 /// Log records on their way out, by follower.
@@ -253,5 +253,6 @@ fn passed(records: &Records, passes: &[bool]) -> Option<Records> {
         book: None,
         dropped: Vec::new(),
         origin: None,
+        noted: Mutex::default(),
     })
 }

@@ -67,11 +67,14 @@ pub struct Out {
 }
 
 /// What became of records that were filed.
+#[derive(Default)]
 pub struct Filed {
     pub held_spans: u64,
     pub new_traces: u64,
     pub late_kept: Option<Records>,
     pub late: BTreeMap<LabelId, u64>,
+    /// Late traces by whole seconds since they were settled.
+    pub late_ages: BTreeMap<u64, u64>,
 }
 
 /// What became of traces that were judged.
@@ -132,11 +135,12 @@ impl Table {
         inner.upgrade_all(records, &decisions, &self.book)?;
         let by_row = ByRow::new(records);
         let mut pairs = vec![None; records.pairs.len()];
-        let mut filed = Filed { held_spans: 0, new_traces: 0, late_kept: None, late: BTreeMap::new() };
+        let mut filed = Filed::default();
         for (row, id) in records.ids.iter().enumerate() {
             let spans = by_row.spans(row);
             if let Some(Some(decision)) = decisions.get(row) {
                 *filed.late.entry(decision.labels[0]).or_default() += spans.len() as u64;
+                *filed.late_ages.entry(decision.age(now)).or_default() += 1;
                 continue;
             }
             filed.held_spans += spans.len() as u64;

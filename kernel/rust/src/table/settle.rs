@@ -111,6 +111,7 @@ impl Kept {
             labels: Mutex::new(self.labels),
             book: book.map(Arc::clone),
             dropped: Vec::new(),
+            noted: Mutex::default(),
             origin: None,
         })
     }
@@ -150,13 +151,14 @@ impl<'a> Iterator for Spans<'a> {
 }
 
 impl Table {
-    /// Lets go of the rows' traces; those whose label keeps come back, label 0 puts back. The rows must be out of this
+    /// Lets go of the rows' traces, at `now`; those whose label keeps come back, label 0 puts back. The rows must be out of this
     /// table, and there must be as many (valid) verdicts; otherwise the error says what is wrong.
     pub fn settle(
         self: &Arc<Self>,
         out: &mut Option<Out>,
         verdicts: &[LabelId],
         thresholds: &[u64],
+        now: i64,
     ) -> Result<Settled, String> {
         let mut inner = lock(&self.inner);
         let rows = self.checked(&inner, out.as_ref())?;
@@ -175,7 +177,7 @@ impl Table {
             let sum = tally.entry(verdict).or_default();
             *sum = (sum.0 + 1, sum.1 + u64::from(row.spans), sum.2 + row.bytes);
             let threshold = thresholds.get(index).copied().unwrap_or(0);
-            let decision = Decision { labels: [verdict, 0], threshold };
+            let decision = Decision { labels: [verdict, 0], threshold, at: now };
             let keep = book.get(usize::from(verdict)).is_some_and(|label| label.keep);
             if keep {
                 kept.add(&inner, ticket.slot, decision);

@@ -14,7 +14,7 @@ use crate::rows::Rows;
 use crate::walk::Walked;
 
 /// What stands in the place of the decision of a trace that is walked anew.
-const UNDECIDED: Decision = Decision { labels: [0; 2], threshold: 0 };
+const UNDECIDED: Decision = Decision { labels: [0; 2], threshold: 0, at: 0 };
 
 impl Table {
     /// The epochs under which spans are held, and the present one.

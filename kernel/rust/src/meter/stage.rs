@@ -1,0 +1,239 @@
+//! Stage `measure`: what a walk notes of each span for a meter.
+
+use std::hash::BuildHasher;
+use std::sync::Arc;
+
+use foldhash::fast::FixedState;
+use serde_json::Value as Json;
+
+use super::series::PLAIN;
+use super::{cut, put_part, Meter, Part};
+use crate::env::Env;
+use crate::gotext::go_text;
+use crate::index::trace_id;
+use crate::keys::Keys;
+use crate::spec::{listed, natural, only, Outcome};
+use crate::value::Value;
+
+/// A kept span that may become an exemplar.
+#[derive(Debug, Clone, Copy)]
+pub struct Candidate {
+    pub key: u32,
+    pub value: u64,
+    pub trace_id: [u8; 16],
+    pub span_id: [u8; 8],
+}
+
+/// One side of a request between services.
+#[derive(Debug, Clone, Copy)]
+pub struct Half {
+    pub client: bool,
+    pub trace_id: [u8; 16],
+    /// Of the client's span.
+    pub span_id: [u8; 8],
+    pub texts: u32,
+    pub peer: u32,
+    pub database: Option<u32>,
+    pub duration: u64,
+    pub failed: bool,
+    pub messaging: bool,
+}
+
+/// What one stage has noted of a request.
+#[derive(Default)]
+pub struct Noted {
+    text: Vec<u8>,
+    /// Keys, each where it stands in the text. The same one may stand there several times.
+    keys: Vec<(u32, u32)>,
+    /// Keys noted lately, by their hash; 0 is none.
+    recent: Vec<u32>,
+    pub counts: Vec<(u32, u64)>,
+    pub exemplars: Vec<Candidate>,
+    pub halves: Vec<Half>,
+}
+
+/// How many keys are found again.
+const RECENT: usize = 256;
+
+impl Noted {
+    /// Takes what was noted; the room for what is found again stays.
+    pub fn take(&mut self) -> Noted {
+        let recent = std::mem::take(&mut self.recent);
+        let noted = std::mem::replace(self, Noted { recent, ..Noted::default() });
+        self.recent.clear();
+        noted
+    }
+
+    /// Forgets everything.
+    pub fn clear(&mut self) {
+        drop(self.take());
+    }
+
+    pub fn keys(&self) -> usize {
+        self.keys.len()
+    }
+
+    pub fn key(&self, key: u32) -> &[u8] {
+        let place = self.keys.get(key as usize).copied().unwrap_or_default();
+        self.text.get(place.0 as usize..place.1 as usize).unwrap_or(&[])
+    }
+
+    /// The number of the key that stands from `start` to the end of the text.
+    fn noted(&mut self, start: usize) -> u32 {
+        let key = self.text.get(start..).unwrap_or(&[]);
+        let slot = FixedState::default().hash_one(key) as usize % RECENT;
+        if self.recent.is_empty() {
+            self.recent.resize(RECENT, 0);
+        }
+        let found = self.recent.get(slot).copied().unwrap_or(0);
+        if found > 0 && self.key(found - 1) == key {
+            self.text.truncate(start);
+            return found - 1;
+        }
+        self.keys.push((start as u32, self.text.len() as u32));
+        if let Some(recent) = self.recent.get_mut(slot) {
+            *recent = self.keys.len() as u32;
+        }
+        self.keys.len() as u32 - 1
+    }
+}
+
+/// The parts of a meter, as a program reads them.
+pub struct Parts {
+    /// Of edges the service, then what else tells a side's series apart.
+    by: Vec<Part>,
+    /// Of edges: who may have answered.
+    peer: Option<(Part, Part)>,
+}
+
+impl Parts {
+    pub fn compile(meter: &Meter, keys: &mut Keys) -> Outcome<Parts> {
+        let spec = &meter.spec;
+        let edges = meter.pairing.is_some();
+        let mut by = Vec::new();
+        if edges {
+            by.push(Part::compile(spec.get("service"), keys)?);
+        }
+        for part in listed(spec.get("by"), "meter: by")? {
+            by.push(Part::compile(Some(part), keys)?);
+        }
+        let peer = if edges {
+            Some((Part::compile(spec.get("peer"), keys)?, Part::compile(spec.get("database"), keys)?))
+        } else {
+            None
+        };
+        Ok(Parts { by, peer })
+    }
+}
+
+/// A compiled stage.
+pub struct Measure {
+    pub meter: Arc<Meter>,
+    parts: Parts,
+    count: bool,
+    exemplars: bool,
+    /// Which of the stages that measure it is.
+    number: usize,
+}
+
+impl Measure {
+    pub fn compile(spec: &Json, number: usize, keys: &mut Keys) -> Outcome<Measure> {
+        let stage = only(Some(spec), &["kind", "in", "count", "exemplars"], "measure")?;
+        let index = natural(stage.get("in"), "meter")?;
+        let meter = keys.meters.get(index).cloned();
+        let meter = meter.ok_or_else(|| format!("meter {index}: the program has {}", keys.meters.len()))?;
+        let flag = |name: &str| {
+            stage.get(name).and_then(Json::as_bool).ok_or_else(|| format!("measure: {name} is no boolean"))
+        };
+        let (count, exemplars) = (flag("count")?, flag("exemplars")?);
+        let parts = Parts::compile(&meter, keys)?;
+        Ok(Measure { meter, parts, count, exemplars, number })
+    }
+
+    /// Notes a span.
+    #[inline(never)]
+    pub fn note(&self, env: &Env<'_>, noted: &mut [Noted]) {
+        let (Some(noted), Some(span)) = (noted.get_mut(self.number), env.span) else { return };
+        let fields = span.fields;
+        let bytes = |place| span.work.bytes(span.base, place);
+        if let Some((peer, database)) = &self.parts.peer {
+            if self.count && (2..=5).contains(&fields.kind) {
+                let client = fields.kind == 3 || fields.kind == 4;
+                let (texts, _) = put(noted, None, &self.parts.by, env);
+                let (peer, _) = put(noted, None, std::slice::from_ref(peer), env);
+                let database = match put(noted, None, std::slice::from_ref(database), env) {
+                    (database, true) if client => Some(database),
+                    _ => None,
+                };
+                noted.halves.push(Half {
+                    client,
+                    trace_id: trace_id(bytes(fields.trace_id)),
+                    span_id: span_id(bytes(if client { fields.span_id } else { fields.parent })),
+                    texts,
+                    peer,
+                    database,
+                    duration: fields.duration(),
+                    failed: fields.status_code == 2,
+                    messaging: fields.kind >= 4,
+                });
+            }
+            return;
+        }
+        let (key, _) = put(noted, Some(PLAIN), &self.parts.by, env);
+        let value = fields.duration();
+        if self.count {
+            noted.counts.push((key, value));
+        }
+        if self.exemplars {
+            let (trace_id, span_id) = (trace_id(bytes(fields.trace_id)), span_id(bytes(fields.span_id)));
+            if trace_id != [0; 16] {
+                noted.exemplars.push(Candidate { key, value, trace_id, span_id });
+            }
+        }
+    }
+}
+
+/// A span id: cut or padded with zero bytes to 8.
+fn span_id(bytes: &[u8]) -> [u8; 8] {
+    let mut id = [0; 8];
+    for (to, from) in id.iter_mut().zip(bytes) {
+        *to = *from;
+    }
+    id
+}
+
+/// Notes a key, and says whether its last text is there.
+fn put(noted: &mut Noted, first: Option<u8>, parts: &[Part], env: &Env<'_>) -> (u32, bool) {
+    let start = noted.text.len();
+    noted.text.extend(first);
+    let mut there = false;
+    for part in parts {
+        there = put_text(&mut noted.text, part, env);
+    }
+    (noted.noted(start), there)
+}
+
+fn put_text(out: &mut Vec<u8>, part: &Part, env: &Env<'_>) -> bool {
+    for operand in &part.of {
+        let there = operand.with(env, |value| match value {
+            None => false,
+            Some(Value::Str(text)) => {
+                put_part(out, Some(cut(text)));
+                true
+            }
+            Some(Value::Int(digit @ 0..=9)) => {
+                out.extend_from_slice(&[1, 1, 0, b'0' + digit as u8]);
+                true
+            }
+            Some(value) => {
+                put_part(out, Some(cut(&go_text(value))));
+                true
+            }
+        });
+        if there {
+            return true;
+        }
+    }
+    put_part(out, part.default.as_deref());
+    part.default.is_some()
+}

@@ -1,0 +1,58 @@
+//! What a rule wants to find near a match: a word that says what the digits are.
+
+use serde_json::Value as Json;
+
+use crate::regex::Pattern;
+use crate::spec::{natural, only, text, Outcome};
+
+/// A pattern that is found at most `within` bytes before or behind.
+pub struct Near {
+    pattern: Pattern,
+    within: usize,
+}
+
+/// Where the pattern is found in a text.
+pub struct Places {
+    starts: Vec<usize>,
+    ends: Vec<usize>,
+    within: usize,
+}
+
+impl Near {
+    pub fn compile(spec: &Json) -> Outcome<Near> {
+        let spec = only(Some(spec), &["pattern", "within"], "near")?;
+        let pattern = Pattern::new(text(spec.get("pattern"), "near")?)?;
+        Ok(Near { pattern, within: natural(spec.get("within"), "near: within")? })
+    }
+
+    pub fn places(&self, content: &[u8]) -> Places {
+        let (mut starts, mut ends, mut position) = (Vec::new(), Vec::new(), 0);
+        while position <= content.len() {
+            let Some(found) = self.pattern.find(content, position, 0) else { break };
+            starts.push(found.start);
+            ends.push(found.end);
+            position = if found.end > found.start { found.end } else { next_code_point(content, found.end) };
+        }
+        Places { starts, ends, within: self.within }
+    }
+}
+
+impl Places {
+    pub fn is_empty(&self) -> bool {
+        self.starts.is_empty()
+    }
+
+    /// Whether one of them ends before `start`, or begins behind `end`, at most so far away.
+    pub fn has(&self, start: usize, end: usize) -> bool {
+        let before = self.ends.partition_point(|&place| place <= start).checked_sub(1);
+        let before = before.and_then(|index| self.ends.get(index)).is_some_and(|place| start - place <= self.within);
+        let behind = self.starts.partition_point(|&place| place < end);
+        before || self.starts.get(behind).is_some_and(|place| place - end <= self.within)
+    }
+}
+
+/// Where the next character begins.
+pub fn next_code_point(content: &[u8], position: usize) -> usize {
+    let rest = content.get(position + 1..).unwrap_or(&[]);
+    position + 1 + rest.iter().take_while(|&&byte| byte & 0xc0 == 0x80).count()
+}

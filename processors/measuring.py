@@ -1,0 +1,54 @@
+"""Where the spans of a pipeline are counted for its connectors: right before the first stage that samples them.
+
+What stands before has enriched and scrubbed them, and nothing has been sampled yet, so that the counts are those of all
+spans. Exemplars are noted at the end of the row, of what was kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..kernel.contract import Stage
+from ..kernel.meters import Meter
+from .base import Fused, Holding, Part
+
+Parts = list[tuple[str, Part]]
+
+
+@dataclass(frozen=True)
+class Metered:
+    """A connector that a pipeline sends to."""
+
+    meter: Meter
+    exemplars: bool
+    """Whether it wants exemplars of what is kept."""
+
+
+def first_sampler(parts: Sequence[tuple[str, Part]]) -> int:
+    """Return the position of the first part that samples; the end when none does."""
+    return next((at for at, (_, part) in enumerate(parts) if _samples(part)), len(parts))
+
+
+def _samples(part: Part) -> bool:
+    return isinstance(part, Holding) or (
+        isinstance(part, Fused) and any(stage["kind"] == "sample" for stage in part.stages)
+    )
+
+
+def measured(parts: Parts, connectors: Sequence[Metered]) -> Parts:
+    """Return the parts with what counts put in its place; meters are known by their position in `connectors`."""
+    if not connectors:
+        return parts
+    at = first_sampler(parts)
+    sampled = at < len(parts)
+    counting = [
+        _stage(number, count=True, exemplars=one.exemplars and not sampled) for number, one in enumerate(connectors)
+    ]
+    noting = [_stage(number, exemplars=True) for number, one in enumerate(connectors) if one.exemplars and sampled]
+    end: Parts = [("", Fused(noting))] if noting else []
+    return [*parts[:at], ("", Fused(counting)), *parts[at:], *end]
+
+
+def _stage(number: int, *, count: bool = False, exemplars: bool = False) -> Stage:
+    return {"kind": "measure", "in": number, "count": count, "exemplars": exemplars}

@@ -1,0 +1,87 @@
+"""Connectors in a configuration: as people copy them from the collector's, what is said of them, and what is wrong."""
+
+from __future__ import annotations
+
+import pytest
+from tailgate.cli.plan import sentences
+from tailgate.config.errors import ConfigErrors
+
+from .conftest import Load
+
+COPIED = """
+processors: {batch: , batch/metrics: {timeout: 10s}}
+connectors:
+  spanmetrics: {dimensions: [{name: http.method}]}
+  servicegraph: {store: {ttl: 5s}}
+exporters:
+  debug:
+  prometheus: {endpoint: "0.0.0.0:8889", namespace: app}
+  prometheusremotewrite: {endpoint: "http://mimir/api/v1/push"}
+service:
+  pipelines:
+    traces: {receivers: [otlp], processors: [batch], exporters: [debug, spanmetrics, servicegraph]}
+    metrics/spanmetrics: {receivers: [spanmetrics, servicegraph], processors: [batch/metrics], exporters: [%s]}
+"""
+
+
+def test_a_copied_configuration_runs(load_text: Load) -> None:
+    """Scenario: connectors, with the pipeline of metrics that the collector needs. Guarantees: it loads as it stands.
+
+    Each pipeline of metrics that has only connectors is named in a warning, with who gets nothing from it; what only it
+    uses is no error, though Tailgate has none of it.
+    """
+    config = load_text(COPIED % "prometheus, prometheusremotewrite")
+    (pipeline,) = config.pipelines.values()
+    assert (pipeline.id, pipeline.exporters) == ("traces", ("debug",))
+    assert pipeline.connectors == ("spanmetrics", "servicegraph")
+    assert all(config.connectors[id_].enabled for id_ in pipeline.connectors)
+    assert (config.connectors["spanmetrics"].type, set(config.processors)) == ("span_metrics", {"batch"})
+    (said,) = [problem.message for problem in config.warnings if "/metrics" in problem.message]
+    assert "'prometheus', 'prometheusremotewrite'" in said
+
+
+def test_the_plan_says_where_spans_are_counted(load_text: Load) -> None:
+    """Guarantees: `tailgate plan` names the connectors, and that they see spans before they are sampled."""
+    lines = list(sentences(load_text(COPIED % "prometheus, prometheusremotewrite")))
+    assert lines[0] == "traces: from otlp to debug, spanmetrics and servicegraph"
+    assert [line.split()[0] for line in lines[-2:]] == ["spanmetrics", "servicegraph"]
+    assert all("before any are sampled" in line for line in lines[-2:])
+
+
+ROW = """
+exporters: {debug: }
+connectors: {%s}
+service: {pipelines: {traces: {receivers: [%s], exporters: [%s]}%s}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("parts", "said"),
+    [
+        (("span_metrics: {dimensoins: []}", "otlp", "span_metrics", ""), "connectors.span_metrics.dimensoins"),
+        (("spanmetrcs: ", "otlp", "spanmetrcs", ""), "unknown connector type 'spanmetrcs'"),
+        (("routing: ", "otlp", "debug, routing", ""), "the collector's connector 'routing' does not exist in Tailgate"),
+        (("span_metrics: ", "otlp, span_metrics", "debug", ""), "the connector 'span_metrics' gives metrics"),
+        (("span_metrics/a: , span_metrics/b: ", "otlp", "span_metrics/a, span_metrics/b", ""),
+         "the connectors 'span_metrics/a' and 'span_metrics/b' would both write traces_spanmetrics_calls"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong(load_text: Load, parts: tuple[str, ...], said: str) -> None:
+    """Guarantees: each mistake is named where it stands; two connectors cannot write one metric."""
+    with pytest.raises(ConfigErrors) as raised:
+        load_text(ROW % parts)
+    assert any(said in str(problem) for problem in raised.value.problems)
+
+
+def test_two_connectors_under_different_namespaces(load_text: Load) -> None:
+    """Guarantees: then both may be used; a pipeline may end in connectors alone."""
+    text = ROW % ("span_metrics/a: , span_metrics/b: {namespace: b}", "otlp", "span_metrics/a, span_metrics/b", "")
+    (pipeline,) = load_text(text).pipelines.values()
+    assert (pipeline.exporters, len(pipeline.connectors)) == ((), 2)
+
+
+def test_a_connector_that_nobody_uses(load_text: Load) -> None:
+    """Guarantees: a warning, and the connector is not built."""
+    config = load_text(ROW % ("span_metrics: ", "otlp", "debug", ""))
+    assert not config.connectors["span_metrics"].enabled
+    assert "no pipeline uses the connector 'span_metrics'" in [problem.message for problem in config.warnings]

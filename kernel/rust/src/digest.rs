@@ -242,6 +242,7 @@ impl<'a> Walk<'a> {
 
 impl Walk<'_> {
     /// As `spans`, of log records and metrics.
+    #[inline(never)]
     fn others(
         &mut self,
         reader: &Reader<'_>,
@@ -303,6 +304,7 @@ pub struct Other {
 }
 
 /// Walks a log record or a metric and takes it through the stages; see `one_span`.
+#[inline(never)]
 pub fn other(
     program: &Program,
     reader: Reader<'_>,

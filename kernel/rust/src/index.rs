@@ -35,7 +35,7 @@ impl TraceIndex {
     }
 
     /// The row of a trace, a new one if it was not there.
-    #[inline]
+    #[inline(always)]
     pub fn row(&mut self, ids: &mut Vec<[u8; 16]>, rows: &mut Rows, id: [u8; 16]) -> usize {
         if let Some((last, row)) = self.last {
             if last == id {

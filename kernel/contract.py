@@ -7,6 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple, NotRequired, Protocol, TypedDict
 
 from .meters import Meter
+from .tallies import Early as Early
+from .tallies import TableStats as TableStats
+from .tallies import Tally as Tally
 
 _Bytes = bytes
 """For classes in which `bytes` is a property."""
@@ -33,19 +36,22 @@ Operand = list[str]
 Source = Mapping[str, Any]
 
 
+Signal = Literal["traces", "logs", "metrics"]
+
+
 class Edit(TypedDict):
     """A stage that edits attributes."""
 
     kind: Literal["edit"]
-    on: Literal["span", "resource", "scope", "event"]
+    on: Literal["span", "resource", "scope", "event", "log", "metric", "datapoint"]
     actions: list[dict[str, Any]]
 
 
 class Filter(TypedDict):
-    """A stage that drops the spans or events for which its condition is true."""
+    """A stage that drops what its condition is true for."""
 
     kind: Literal["filter"]
-    on: Literal["span", "event"]
+    on: Literal["span", "event", "log", "metric", "datapoint"]
 
 
 class Sample(TypedDict):
@@ -85,8 +91,10 @@ class Limits(TypedDict):
 class ProgramSpec(TypedDict):
     """A segment of a pipeline, compiled by `Kernel.compile`."""
 
+    signal: NotRequired[Signal]
+    """Default: traces. A program of logs or metrics has no facts."""
     stages: list[Stage]
-    facts: FactsSpec
+    facts: NotRequired[FactsSpec]
     limits: Limits
     context: int
 
@@ -103,38 +111,6 @@ class LabelSpec(TypedDict):
 
 VERDICT, RETENTION = 0, 1
 """The two label slots of a trace: the sampler's, and that of a stage after it."""
-
-
-class Tally(NamedTuple):
-    """Sums over traces."""
-
-    traces: int
-    spans: int
-    bytes: int
-
-
-class TableStats(NamedTuple):
-    """What a table holds now."""
-
-    traces: int
-    spans: int
-    held_bytes: int
-    headers: int
-    kept_decisions: int
-    dropped_decisions: int
-    early: int = 0
-    """Traces that satisfy an early condition, those that are out included."""
-
-
-class Early(NamedTuple):
-    """What must be so, all of it, for a trace to be given by `Table.early`."""
-
-    bits: Sequence[int]
-    """Positions in the mask."""
-    hashes: Sequence[tuple[bytes, int]] = ()
-    """(salt, most): the trace's `fnv` of the salt is at most that."""
-    randomness: int = 0
-    """The least that the trace's randomness may be."""
 
 
 Row = Sequence[tuple[str, _Bytes]]
@@ -213,23 +189,23 @@ class Columns(Protocol):
 
 
 class Records(Protocol):
-    """Spans with the facts and labels of their traces. Immutable but for `label`."""
+    """Spans (or log records, metrics) with the facts and labels of their traces. Immutable but for `label`."""
 
     @property
     def traces(self) -> int:
-        """How many traces."""
+        """How many traces; 0 of metrics."""
 
     @property
     def spans(self) -> int:
-        """How many spans."""
+        """How many spans, log records or data points."""
 
     @property
     def bytes(self) -> int:
-        """Of span messages."""
+        """Of span, log record or metric messages."""
 
     @property
     def dropped(self) -> list[int]:
-        """Spans that each stage dropped on this walk, in their order (`scrub`: by its rules, its limits)."""
+        """What each stage dropped on this walk, in their order (`scrub`: by rules, by limits), as `spans` counts."""
 
     def measure(self, now: int) -> None:
         """Count in its meters what the walk has noted, stage by stage; a second call does nothing. `now` in ns."""
@@ -238,7 +214,7 @@ class Records(Protocol):
         """Of `digest`: the whole request after the stages; the very object that came in if nothing changed."""
 
     def columns(self) -> Columns:
-        """Facts, a row a trace in order of first appearance."""
+        """Facts, a row a trace in order of first appearance. ValueError for logs and metrics."""
 
     def labels(self, slot: int) -> array[int]:
         """Typecode I: each trace's label in that slot, rows as in `columns`."""
@@ -247,7 +223,7 @@ class Records(Protocol):
         """Set each trace's label in that slot (typecode I)."""
 
     def requests(self, max_spans: int, max_bytes: int) -> list[tuple[_Bytes, int]]:
-        """Requests on the way out with their span counts; labels are applied here (0: no bound)."""
+        """Requests on the way out, counted as `spans` is; labels are applied here (0: no bound). No metric is cut."""
 
 
 class Filed(NamedTuple):
@@ -262,12 +238,28 @@ class Filed(NamedTuple):
     """Those traces, by the whole seconds (rounded up) since they were settled."""
 
 
+class Followed(NamedTuple):
+    """What became of log records that follow their traces."""
+
+    held: int
+    passed: Records | None
+    """To be sent on: those of traces that were kept, and those without a trace id."""
+    untraced: int
+    """How many have no trace id."""
+    late: dict[int, int]
+    """Log records of traces decided before, by verdict label, kept and dropped ones."""
+
+
 class Settled(NamedTuple):
     """What became of traces that were judged."""
 
     kept: Records | None
     tally: dict[int, Tally]
     """By verdict label, kept and dropped ones; those put back (label 0) are not in it."""
+    logs: dict[int, Records]
+    """By follower, the log records that followed those that are kept."""
+    followed: dict[int, int]
+    """Log records by verdict label, kept and dropped ones."""
 
 
 class Table(Protocol):
@@ -293,6 +285,15 @@ class Table(Protocol):
 
     def remember(self, records: Records) -> None:
         """Replace the labels remembered for these traces by those they have now."""
+
+    def follow(self, records: Records, now: int, follower: int = 0) -> Followed:
+        """Hold log records with their traces. `follower` (32 bits) tells whose they are when they come back."""
+
+    def unmatched(self, first_seen: int, limit: int) -> dict[int, Records]:
+        """Let go of log records, by follower, whose traces have not come; oldest traces first, at most `limit`."""
+
+    def next_unmatched(self) -> int | None:
+        """`first_seen` of the oldest trace of which only log records came."""
 
     def next_due(self) -> tuple[int | None, int | None]:
         """`first_seen` of the oldest trace held, and the earliest `now` at which a held trace's root came."""

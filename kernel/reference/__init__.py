@@ -57,4 +57,6 @@ class ReferenceKernel:
         """Return a table for records of `program`; the two numbers bound the decision cache (0: none)."""
         if not isinstance(program, ReferenceProgram) or not isinstance(labels, ReferenceLabels):
             raise TypeError("the program and the labels are not of this kernel")
+        if program.signal != "traces":
+            raise ValueError(f"a table holds traces, not {program.signal}")
         return ReferenceTable(program, labels, kept_decisions, dropped_decisions, early)

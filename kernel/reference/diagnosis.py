@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from .wire import END_GROUP, GROUP, I32, I64, LEN, VARINT
 
@@ -14,13 +13,13 @@ class _Wrong(Exception):
     """The first thing that is wrong."""
 
 
-def diagnose(data: bytes) -> str:
-    """Return what is wrong with a refused request and at which byte."""
+def diagnose(data: bytes, schema: Descriptor) -> str:
+    """Return what is wrong with a refused request of that schema and at which byte."""
     try:
-        _message(data, 0, len(data), ExportTraceServiceRequest.DESCRIPTOR, 0)
+        _message(data, 0, len(data), schema, 0)
     except _Wrong as wrong:
         return str(wrong)
-    return "not a valid ExportTraceServiceRequest"
+    return f"not a valid {schema.name}"
 
 
 def _varint(data: bytes, position: int, end: int, longest: int, what: str) -> tuple[int, int]:
@@ -103,3 +102,18 @@ def _known(data: bytes, begin: int, end: int, known: FieldDescriptor, level: int
             data[begin:end].decode()
         except UnicodeDecodeError as error:
             raise _Wrong(f"invalid UTF-8 in {known.full_name} at byte {begin + error.start}") from None
+    elif known.is_packed and known.type in _PACKED:
+        _packed(data, begin, end, _PACKED[known.type])
+
+
+_PACKED = {FieldDescriptor.TYPE_FIXED64: 8, FieldDescriptor.TYPE_DOUBLE: 8, FieldDescriptor.TYPE_UINT64: 0}
+"""The bytes of a number in a packed field; 0: a varint."""
+
+
+def _packed(data: bytes, begin: int, end: int, size: int) -> None:
+    if size:
+        if (end - begin) % size:
+            raise _Wrong(f"packed numbers of {end - begin} bytes at byte {begin}")
+        return
+    while begin < end:
+        begin = _varint(data, begin, end, 10, "varint")[1]

@@ -1,4 +1,4 @@
-"""Stages that let spans go: `filter` by a condition, `sample` by probability. `filter` lets go of events, too."""
+"""Stages that let records go: `filter` by a condition, `sample` by probability. `filter` lets go of events, too."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from .expressions import compile_condition
-from .levels import EVENT, SHAPES, SPAN, Level, View
+from .levels import DATAPOINT, EVENT, LEVELS, METRIC, SHAPES, SPAN, Level, View
 from .operands import EVENTS, TRACE_ID, TRACE_STATE
+from .points import on_points
 from .spec import choice, natural, need, only
 from .tracestate import Sampling, sampling_of, with_sampling
 from .values import convert, decode
@@ -24,21 +25,24 @@ class Filter:
 
     rules = 0
 
-    def __init__(self, stage: Any) -> None:
+    def __init__(self, stage: Any, signal: str = "traces") -> None:
         only(stage, {"kind", "on", "if"}, "filter")
-        self._shape = SHAPES[choice(stage.get("on"), ("span", "event"), "filter: on")]
+        inner = [shape.name for shape in LEVELS[signal][2:]]
+        self._shape = SHAPES[choice(stage.get("on"), inner, "filter: on")]
         self._holds = compile_condition(stage.get("if"), self._shape)
-        self.drops = self._shape is SPAN
+        self.drops = self._shape is not EVENT
 
     def bind(self, context: Sequence[str | None], counters: list[int], first: int) -> Apply:
-        """Return the stage for one request: None for a span that goes."""
+        """Return the stage for one request: None for a span, log record or metric that goes."""
 
         def apply(view: View, level: Level) -> Level | None:
-            if level.shape is not SPAN:
-                return level
-            if self.drops:
+            if level.shape is self._shape:
                 return None if self._holds(view) else level
-            return level.with_fields([one for one in level.fields if not self._goes(view, one)])
+            if self._shape is EVENT and level.shape is SPAN:
+                return level.with_fields([one for one in level.fields if not self._goes(view, one)])
+            if self._shape is DATAPOINT and level.shape is METRIC:
+                return on_points(level, lambda point: None if self._holds(view.on(point)) else point)
+            return level
 
         return apply
 

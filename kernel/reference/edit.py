@@ -15,9 +15,10 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 from ..contract import BadProgram
 from . import lookup, rewrite
 from .expressions import compile_condition, compile_if
-from .levels import EVENT, SHAPES, SPAN, Level, Shape, View, change_values, put
+from .levels import DATAPOINT, EVENT, LEVELS, METRIC, SHAPES, SPAN, Level, Shape, View, change_values, put, sees
 from .operands import EVENTS, raw_attribute
 from .patterns import compile_pattern
+from .points import on_points
 from .spec import choice, listed, natural, need, only, text
 from .values import Value, convert, decode, key_value, of_string
 from .wire import is_len, replaced, split
@@ -40,9 +41,9 @@ class Edit:
 
     rules = 0
 
-    def __init__(self, stage: Any, contexts: int) -> None:
+    def __init__(self, stage: Any, contexts: int, signal: str = "traces") -> None:
         only(stage, {"kind", "on", "if", "actions"}, "edit")
-        self._shape = SHAPES[choice(stage.get("on"), SHAPES, "edit: on")]
+        self._shape = SHAPES[choice(stage.get("on"), [shape.name for shape in LEVELS[signal]], "edit: on")]
         self._holds = compile_if(stage.get("if"), self._shape)
         self._actions = [_conditional(one, self._shape, contexts) for one in listed(stage.get("actions"), "actions")]
         self.drops = any("drop_if" in one for one in stage["actions"])
@@ -56,7 +57,7 @@ class Edit:
         def edited(view: View, level: Level) -> Level:
             if self._holds(view):
                 for action in self._actions:
-                    level = action(view._replace(**{level.shape.name: level}), level, context)
+                    level = action(view.on(level), level, context)
             return level
 
         def apply(view: View, level: Level) -> Level | None:
@@ -65,10 +66,18 @@ class Edit:
             except _Dropped:
                 return None
 
-        def changed(view: View, level: Level) -> Level:
+        def changed(view: View, level: Level) -> Level | None:
             if self._shape is EVENT and level.shape is SPAN:
-                return _on_events(level, lambda event: edited(view._replace(event=event), event))
+                return _on_events(level, lambda event: edited(view.on(event), event))
+            if self._shape is DATAPOINT and level.shape is METRIC:
+                return on_points(level, lambda point: pointed(view.on(point), point))
             return edited(view, level) if level.shape is self._shape else level
+
+        def pointed(view: View, point: Level) -> Level | None:
+            try:
+                return edited(view, point)
+            except _Dropped:
+                return None
 
         return apply
 
@@ -222,7 +231,7 @@ def _from(spec: Any, shape: Shape) -> Source:
     parts = listed(spec, "from")
     need(len(parts) == 2, f"from: {spec!r}")
     where, key = choice(parts[0], SHAPES, "from"), text(parts[1], "from").encode()
-    need(SHAPES[where].rank <= shape.rank, f"from: a {where} is not there on a {shape.name}")
+    need(sees(shape, where), f"from: a {where} is not there on a {shape.name}")
     return lambda view, context: raw_attribute(view, where, key)
 
 

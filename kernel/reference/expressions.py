@@ -7,7 +7,7 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
-from .levels import SPAN, Shape, View
+from .levels import Shape, View, sees
 from .operands import Read, compile_operand, is_root
 from .ottl import compile_fails, compile_holds
 from .patterns import compile_pattern
@@ -49,7 +49,7 @@ def _not(shape: Shape, inner: Any) -> Test:
 
 
 def _root(shape: Shape) -> Test:
-    need(shape.rank >= SPAN.rank, f"root is not there on a {shape.name}")
+    need(sees(shape, "span"), f"root is not there on a {shape.name}")
     return is_root
 
 

@@ -1,4 +1,4 @@
-"""Spans on the way out: grouped by resource and scope header, cut into requests."""
+"""Spans (log records, metrics) on the way out: grouped by resource and scope header, cut into requests."""
 
 from __future__ import annotations
 
@@ -7,38 +7,45 @@ from typing import NamedTuple
 
 from .wire import tagged
 
-Packed = tuple[bytes, bytes, bytes]
-"""Resource header, scope header, span."""
+
+class Packed(NamedTuple):
+    """A span with its headers."""
+
+    resource: bytes
+    scope: bytes
+    span: bytes
+    records: int
+    """What it counts for."""
 
 
 def pack(spans: Iterable[Packed], max_spans: int, max_bytes: int) -> list[tuple[bytes, int]]:
     """Return requests with their span counts, none larger than the bounds (0: none) but for a single span."""
     out: list[tuple[bytes, int]] = []
     chosen: list[Packed] = []
-    size = _Size()
+    size, records = _Size(), 0
     for one in _grouped(spans):
         grown = size.grown(chosen[-1] if chosen else None, one)
-        if chosen and ((max_spans and len(chosen) == max_spans) or (max_bytes and grown.total > max_bytes)):
-            out.append((_request(chosen), len(chosen)))
-            chosen, grown = [], _Size().grown(None, one)
+        full = max_spans and records + one.records > max_spans
+        if chosen and (full or (max_bytes and grown.total > max_bytes)):
+            out.append((_request(chosen), records))
+            chosen, grown, records = [], _Size().grown(None, one), 0
         chosen.append(one)
-        size = grown
-    return [*out, (_request(chosen), len(chosen))] if chosen else out
+        size, records = grown, records + one.records
+    return [*out, (_request(chosen), records)] if chosen else out
 
 
-def _tree(spans: Iterable[Packed]) -> dict[bytes, dict[bytes, list[bytes]]]:
+def _tree(spans: Iterable[Packed]) -> dict[bytes, dict[bytes, list[Packed]]]:
     """Return the spans by resource and scope, in order of first appearance."""
-    tree: dict[bytes, dict[bytes, list[bytes]]] = {}
-    for resource, scope, span in spans:
-        tree.setdefault(resource, {}).setdefault(scope, []).append(span)
+    tree: dict[bytes, dict[bytes, list[Packed]]] = {}
+    for one in spans:
+        tree.setdefault(one.resource, {}).setdefault(one.scope, []).append(one)
     return tree
 
 
 def _grouped(spans: Iterable[Packed]) -> Iterator[Packed]:
-    for resource, scopes in _tree(spans).items():
-        for scope, members in scopes.items():
-            for span in members:
-                yield resource, scope, span
+    for scopes in _tree(spans).values():
+        for members in scopes.values():
+            yield from members
 
 
 def _request(spans: list[Packed]) -> bytes:
@@ -48,8 +55,8 @@ def _request(spans: list[Packed]) -> bytes:
     )
 
 
-def _scope_spans(header: bytes, spans: list[bytes]) -> bytes:
-    return header + b"".join(tagged(2, span) for span in spans)
+def _scope_spans(header: bytes, spans: list[Packed]) -> bytes:
+    return header + b"".join(tagged(2, one.span) for one in spans)
 
 
 class _Size(NamedTuple):

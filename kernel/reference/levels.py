@@ -1,4 +1,4 @@
-"""The levels that have attributes: resource, scope, span and event, each with its fields and what is read of them."""
+"""The levels that have attributes, from the resource to the event, each with its fields and what is read of them."""
 
 from __future__ import annotations
 
@@ -21,13 +21,32 @@ class Shape(NamedTuple):
     """The field that holds the message with the attributes, which may stand several times; None: the level itself."""
     attributes: int
     children: int | None
+    data: int = 0
+    """Of a data point: the field of its metric that holds it."""
 
 
 RESOURCE = Shape("resource", 0, 1, 1, 2)
 SCOPE = Shape("scope", 1, 1, 3, 2)
 SPAN = Shape("span", 2, None, 9, None)
 EVENT = Shape("event", 3, None, 3, None)
-SHAPES = {shape.name: shape for shape in (RESOURCE, SCOPE, SPAN, EVENT)}
+LOG = Shape("log", 2, None, 6, None)
+METRIC = Shape("metric", 2, None, 12, None)
+DATAPOINT = Shape("datapoint", 3, None, 7, None)
+"""Where a stage stands; each kind of metric has data points of a shape of its own, see `points.py`."""
+SHAPES = {shape.name: shape for shape in (RESOURCE, SCOPE, SPAN, EVENT, LOG, METRIC, DATAPOINT)}
+LEVELS = {
+    "traces": (RESOURCE, SCOPE, SPAN, EVENT),
+    "logs": (RESOURCE, SCOPE, LOG),
+    "metrics": (RESOURCE, SCOPE, METRIC, DATAPOINT),
+}
+"""The levels of each signal; a scope's children are those in the third place."""
+
+
+def sees(shape: Shape, name: str) -> bool:
+    """Return whether what stands on a level can see the level of that name: its own, or one around it."""
+    ranked = [level.name for levels in LEVELS.values() if shape in levels for level in levels[: shape.rank + 1]]
+    return name in ranked
+
 
 Messages = Sequence[Sequence[Field]]
 Change = Callable[[bytes, bytes], bytes | None]
@@ -175,9 +194,16 @@ def put(level: Level, key: bytes, value: bytes, update: bool, insert: bytes | No
 
 
 class View(NamedTuple):
-    """What a condition sees: a span with its scope and resource, or fewer of them; or one of its events, too."""
+    """What a condition sees: a level and those around it."""
 
     resource: Level
     scope: Level | None = None
     span: Level | None = None
     event: Level | None = None
+    log: Level | None = None
+    metric: Level | None = None
+    datapoint: Level | None = None
+
+    def on(self, level: Level) -> View:
+        """Return the view with this level in its place."""
+        return self._replace(**{level.shape.name: level})

@@ -6,7 +6,8 @@ from typing import Any
 
 from ..contract import OverLimit
 from .levels import Level
-from .operands import EVENTS, LINKS
+from .operands import BODY, EVENTS, LINKS
+from .points import EXEMPLAR_ATTRIBUTES, EXEMPLARS, points_of
 from .spec import natural, only
 from .values import ARRAY, KVLIST
 from .wire import Field, is_len, split
@@ -28,12 +29,12 @@ class Limits:
             raise OverLimit(f"the request has {size} bytes, over max_bytes = {self._bytes}")
 
     def check_spans(self, spans: int) -> None:
-        """Refuse a request of more than `max_spans`."""
+        """Refuse a request of more than `max_spans` spans, log records or data points."""
         if spans > self._spans:
-            raise OverLimit(f"the request has more spans than max_spans = {self._spans}")
+            raise OverLimit(f"the request has more records than max_spans = {self._spans}")
 
     def check_level(self, level: Level) -> None:
-        """Refuse a resource, scope or span (its events and links too) with too many or too deep attributes."""
+        """Refuse a level (and what stands in it, children apart) with too many or too deep attributes."""
         self._check_attributes(level.merged, level.shape.attributes, level.shape.name)
         if level.shape.name == "span":
             for one in level.fields:
@@ -41,6 +42,21 @@ class Limits:
                     self._check_attributes(split(one.payload), 3, "event")
                 elif is_len(one, LINKS):
                     self._check_attributes(split(one.payload), 4, "link")
+
+        if level.shape.name == "log":
+            for one in level.fields:
+                if is_len(one, BODY) and _value_depth(one.payload) > self._depth:
+                    raise OverLimit(f"a body is nested deeper than max_depth = {self._depth}")
+        if level.shape.name == "metric":
+            for point in points_of(level):
+                self._check_point(point)
+
+    def _check_point(self, point: Level) -> None:
+        self._check_attributes(point.fields, point.shape.attributes, "data point")
+        exemplars = EXEMPLARS.get(point.shape.data)
+        for one in point.fields if exemplars else ():
+            if is_len(one, exemplars or 0):
+                self._check_attributes(split(one.payload), EXEMPLAR_ATTRIBUTES, "exemplar")
 
     def _check_attributes(self, fields: Any, number: int, what: str) -> None:
         pairs = [one.payload for one in fields if is_len(one, number)]

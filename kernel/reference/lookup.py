@@ -114,7 +114,7 @@ _WRITES = ("insert", "upsert", "fill", "nothing")
 def look_up(spec: Any, shape: Shape, source: Callable[[Any], Source]) -> Callable[[View, Level, Any], Level]:
     """Return the action `lookup`; `source` compiles where a part of what rows are found by comes from."""
     only(spec, {"do", "in", "by", "write"}, "lookup")
-    need(shape.rank <= SPAN.rank, f"lookup is not there on an {shape.name}")
+    need(shape.rank <= SPAN.rank, f"lookup is not there on {shape.name}s")
     lookup, counter = of_program(spec.get("in"))
     by = [[_part(one, source) for one in listed(parts, "by")] for parts in listed(spec.get("by"), "by")]
     need(all(by), "by: an alternative of nothing")

@@ -9,6 +9,8 @@ from dataclasses import replace
 from typing import Any
 
 from google.protobuf.message import DecodeError
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from ..contract import BadProgram, Lookup, Malformed, ProgramSpec, Records
@@ -17,14 +19,15 @@ from .diagnosis import diagnose
 from .drop import Filter, Sample
 from .edit import Edit
 from .facts import FactsProgram
-from .levels import RESOURCE, SCOPE, SPAN, Level
+from .levels import LEVELS, RESOURCE, SCOPE, Level
 from .limits import Limits
 from .lookup import compiling
 from .measure import Measure
 from .meter import ReferenceMeter
+from .positions import POSITIONS
 from .records import ReferenceRecords
-from .scrub import POSITIONS, Scrub
-from .spec import listed, natural, only
+from .scrub import Scrub
+from .spec import choice, listed, natural, need, only
 from .walk import Versions, Walk
 from .wire import split
 
@@ -38,12 +41,15 @@ class ReferenceProgram:
         compiling(lookups, lambda: self._compile(spec))
 
     def _compile(self, spec: ProgramSpec) -> None:
-        only(spec, {"stages", "facts", "limits", "context"}, "program")
-        contexts = natural(spec.get("context"), "context")
-        self.stages = [_stage(stage, contexts, self._meters) for stage in listed(spec.get("stages"), "stages")]
+        only(spec, {"stages", "facts", "limits", "context", "signal"}, "program")
+        contexts, given = natural(spec.get("context"), "context"), spec.get("signal")
+        self.signal = "traces" if given is None else choice(given, _REQUESTS, "signal")
+        self.child = LEVELS[self.signal][2]
+        stages = listed(spec.get("stages"), "stages")
+        self.stages = [_stage(stage, contexts, self._meters, self.signal) for stage in stages]
         self.rules = sum(stage.rules for stage in self.stages)
         self.drops = sum(stage.drops for stage in self.stages)
-        self.facts = FactsProgram(spec.get("facts"))
+        self.facts = FactsProgram(_facts(spec.get("facts"), self.signal))
         self.limits = Limits(spec.get("limits"))
         self._counters = [0] * self.counted
         self._places: Counter[tuple[int, str]] = Counter()
@@ -53,9 +59,9 @@ class ReferenceProgram:
         """Walk, edit, scrub, compute facts. Raises `Malformed` or `OverLimit`."""
         self.limits.check_bytes(len(request))
         try:
-            ExportTraceServiceRequest.FromString(request)
+            _REQUESTS[self.signal].FromString(request)
         except DecodeError:
-            raise Malformed(diagnose(request)) from None
+            raise Malformed(diagnose(request, _REQUESTS[self.signal].DESCRIPTOR)) from None
         walk = Walk(self, context)
         whole = walk.request(request)
         self._count(walk)
@@ -67,6 +73,8 @@ class ReferenceProgram:
         """The same for held spans; labels stay."""
         if not isinstance(records, ReferenceRecords):
             raise TypeError(f"no records of this kernel: {records!r}")
+        if records.program.signal != self.signal:
+            raise ValueError(f"a program of {self.signal} has no use for records of {records.program.signal}")
         walk, held = Walk(self, ()), records.current_rows()
         walk.expect(row.trace_id for row in held)
         resources: dict[bytes, Versions] = {}
@@ -77,8 +85,9 @@ class ReferenceProgram:
                 resources[resource] = walk.resource(Level(RESOURCE, split(resource)))
             if scope not in scopes:
                 scopes[scope] = walk.scope(resources[resource], Level(SCOPE, split(entry.scope)))
-            span = Level(SPAN, split(entry.span))
-            walk.span(resources[resource], scopes[scope], span, held[entry.trace].trace_id)
+            trace_id = held[entry.trace].trace_id if held else None
+            child = Level(self.child, split(entry.span))
+            walk.child(resources[resource], scopes[scope], child, trace_id)
         self._count(walk)
         before = {row.trace_id: row for row in held}
         rows = [replace(before[trace.trace_id], facts=trace.facts) for trace in walk.traces()]
@@ -116,22 +125,42 @@ class ReferenceProgram:
             self._places.update(walk.counters.places)
 
 
+_REQUESTS: dict[str, Any] = {
+    "traces": ExportTraceServiceRequest,
+    "logs": ExportLogsServiceRequest,
+    "metrics": ExportMetricsServiceRequest,
+}
+
+
+def _facts(spec: Any, signal: str) -> Any:
+    """Return the facts to compute: none but of traces."""
+    if signal == "traces":
+        return spec
+    given = only({} if spec is None else spec, {"leaves", "numbers", "keys", "compare"}, "facts")
+    need(all(asked in (None, [], ()) for asked in given.values()), f"facts are those of traces, not of {signal}")
+    return {"leaves": [], "numbers": [], "keys": [], "compare": []}
+
+
 def _own(meter: Meter) -> ReferenceMeter:
     if not isinstance(meter, ReferenceMeter):
         raise TypeError(f"no meter of this kernel: {meter!r}")
     return meter
 
 
-def _stage(stage: Any, contexts: int, meters: Sequence[ReferenceMeter]) -> Edit | Scrub | Filter | Sample | Measure:
+def _stage(
+    stage: Any, contexts: int, meters: Sequence[ReferenceMeter], signal: str
+) -> Edit | Scrub | Filter | Sample | Measure:
     kind = stage.get("kind") if isinstance(stage, dict) else None
     if kind == "edit":
-        return Edit(stage, contexts)
+        return Edit(stage, contexts, signal)
     if kind == "scrub":
-        return Scrub(stage)
+        return Scrub(stage, signal)
     if kind == "filter":
-        return Filter(stage)
+        return Filter(stage, signal)
     if kind == "sample":
+        need(signal == "traces", f"sample is not there for {signal}")
         return Sample(stage)
     if kind == "measure":
+        need(signal == "traces", f"measure is not there for {signal}")
         return Measure(stage, meters)
     raise BadProgram(f"unknown stage {kind!r}")

@@ -25,7 +25,7 @@ _Headers = tuple[bytes, bytes]
 
 
 class Entry(NamedTuple):
-    """A span with where it belongs."""
+    """A span, a log record or a metric with where it belongs."""
 
     trace: int
     """The row of its trace."""
@@ -33,6 +33,8 @@ class Entry(NamedTuple):
     scope: bytes
     """Headers."""
     span: bytes
+    records: int = 1
+    """What it counts for: a metric for its data points."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,10 @@ class Trace:
     facts: Facts
     labels: tuple[int, int] = (0, 0)
     threshold: int = 0
+
+
+_NO_TRACE = Trace(bytes(16), Facts())
+"""Of metrics."""
 
 
 class ReferenceRecords:
@@ -75,12 +81,12 @@ class ReferenceRecords:
 
     @property
     def spans(self) -> int:
-        """How many spans."""
-        return len(self.entries)
+        """How many spans, log records or data points."""
+        return sum(entry.records for entry in self.entries)
 
     @property
     def bytes(self) -> int:
-        """Of span messages."""
+        """Of span, log record or metric messages."""
         return sum(len(entry.span) for entry in self.entries)
 
     def measure(self, now: int) -> None:
@@ -96,7 +102,9 @@ class ReferenceRecords:
         return self._whole
 
     def columns(self) -> ReferenceColumns:
-        """Facts, a row a trace."""
+        """Facts, a row a trace; ValueError for records of another signal."""
+        if self.program.signal != "traces":
+            raise ValueError(f"records of {self.program.signal} have no facts")
         return ReferenceColumns(self.program.facts, [Row(row.trace_id, row.facts) for row in self.rows])
 
     def labels(self, slot: int) -> array[int]:
@@ -124,14 +132,14 @@ class ReferenceRecords:
         return pack(self._labelled(), max_spans, max_bytes)
 
     def _labelled(self) -> Iterator[Packed]:
-        rows = self.current_rows()
+        rows = self.current_rows() or [_NO_TRACE]
         headers: dict[tuple[builtins.bytes, builtins.bytes, tuple[int, int]], _Headers] = {}
         for entry in self.entries:
             row = rows[entry.trace]
             place = (entry.resource, entry.scope, row.labels)
             if place not in headers:
                 headers[place] = self._headers(*place)
-            yield *headers[place], self._span(entry.span, row)
+            yield Packed(*headers[place], self._span(entry.span, row), entry.records)
 
     def _headers(self, resource: builtins.bytes, scope: builtins.bytes, labels: tuple[int, int]) -> _Headers:
         """Return both headers with what the labels write on them."""

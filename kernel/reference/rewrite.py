@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from ..contract import BadProgram
 from .levels import Level, Shape, View, change_values, pair_of, put
-from .operands import KIND, NAME, STATUS, TRACE_STATE
+from .operands import BODY, EVENT_NAME, KIND, NAME, SEVERITY_NUMBER, SEVERITY_TEXT, STATUS, TRACE_STATE
 from .ottl import compile_value
 from .ottl_calls import Failed
 from .patterns import Pattern, compile_pattern
@@ -29,6 +29,8 @@ class _Place(NamedTuple):
     number: int
     is_text: bool = True
     inside: int | None = None
+    is_value: bool = False
+    """It is an `AnyValue`, which takes what every attribute does."""
 
 
 _PLACES = {
@@ -40,6 +42,13 @@ _PLACES = {
     "scope.name": _Place("scope", 1),
     "scope.version": _Place("scope", 2),
     "event.name": _Place("event", 2),
+    "body": _Place("log", BODY, is_value=True),
+    "severity_number": _Place("log", SEVERITY_NUMBER, is_text=False),
+    "severity_text": _Place("log", SEVERITY_TEXT),
+    "event_name": _Place("log", EVENT_NAME),
+    "metric.name": _Place("metric", 1),
+    "metric.description": _Place("metric", 2),
+    "metric.unit": _Place("metric", 3),
 }
 
 
@@ -83,6 +92,8 @@ def set_field(spec: Any, shape: Shape) -> Change:
 
     def action(view: View, level: Level) -> Level:
         found = value(view)
+        if place.is_value:
+            return level if found is None else with_field(level, place, of_value(found))
         fits = isinstance(found, str) if place.is_text else _is_enum(found)
         return with_field(level, place, found) if fits else level
 
@@ -109,14 +120,18 @@ def _put(messages: Sequence[Fields], place: _Place, value: Any) -> list[Fields]:
 
     out: list[Fields] = [[_with(one, value) if mine(one) else one for one in message] for message in messages]
     if not any(mine(one) for message in messages for one in message):
-        new = field(place.number, value.encode()) if place.is_text else _enum(place.number, value)
+        new = field(place.number, _payload(value)) if place.is_text else _enum(place.number, value)
         out[-1] = [*out[-1], new]
     return out
 
 
+def _payload(value: str | bytes) -> bytes:
+    return value.encode() if isinstance(value, str) else value
+
+
 def _with(one: Field, value: Any) -> Field:
-    if isinstance(value, str):
-        return replaced(one, value.encode())
+    if isinstance(value, (str, bytes)):
+        return replaced(one, _payload(value))
     return one if signed(one.integer, 32) == value else _enum(one.number, value)
 
 
@@ -209,7 +224,7 @@ def replace_text(spec: Any, shape: Shape) -> Change:
         need(spec.get("key") is None, "replace: expected key or field")
         place = _place(spec["field"], shape, "replace")
         need(place.is_text, f"replace: {spec['field']} is no text")
-        return _replace_field(place, new)
+        return _replace_value(place, new) if place.is_value else _replace_field(place, new)
     wanted = None if spec.get("key") is None else text(spec["key"], "replace: key").encode()
 
     def changed(key: bytes, pair: bytes) -> bytes | None:
@@ -251,6 +266,17 @@ def _replace_field(place: _Place, new: Callable[[bytes], bytes]) -> Change:
         content = _text_field(level, place)
         changed = None if content is None else new(content)
         return level if changed is None or changed == content else with_field(level, place, changed.decode())
+
+    return action
+
+
+def _replace_value(place: _Place, new: Callable[[bytes], bytes]) -> Change:
+    change = _on_text(new)
+
+    def action(view: View, level: Level) -> Level:
+        payload = _text_field(level, place)
+        changed = None if payload is None else change(payload)
+        return level if changed is None or changed == payload else with_field(level, place, changed)
 
     return action
 

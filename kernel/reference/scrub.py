@@ -8,30 +8,18 @@ from typing import Any
 
 from .form_rules import compile_form, system_of
 from .gotext import go_text
-from .levels import SPAN, Level, Shape, View, change_attributes, change_values, pair_of
+from .levels import LOG, METRIC, RESOURCE, SCOPE, Level, Shape, View, change_attributes, change_values, pair_of
 from .marks import DEPTH, LIMIT, PATIENCE, RULE, SIZE, Counters, Limits, compile_limits, tagged
 from .operands import EVENTS, LINKS, NAME, STATUS, TRACE_STATE
 from .patterns import Pattern, compile_pattern
+from .positions import OF_SIGNAL
 from .rules import Rule, compile_key_rule, compile_value_rule
+from .scrub_others import Others
 from .spec import choice, listed, need, only, text
 from .tally import SUMMARIES, Tally
 from .values import BYTES, KVLIST, STRING, decode, is_nested, is_text, number_text, of_string, text_of
 from .wire import Field, is_len, join, last_payload, replaced, split
 
-POSITIONS = (
-    "resource",
-    "scope",
-    "span",
-    "event",
-    "link",
-    "span_name",
-    "status",
-    "event_name",
-    "trace_state",
-    "scope_name",
-    "schema_url",
-    "attribute_key",
-)
 TYPES = ("strings", "numbers", "all")
 _OPTIONAL = ("types", "summary", "forms", "forms_first", "tag", "limits")
 _CACHED = 512  # bytes; longer texts seldom come twice
@@ -42,9 +30,10 @@ Through = tuple[bytes | None, Sequence[tuple[int, int]], bool]
 class Scrub:
     """A compiled scrub stage. Raises `BadProgram`."""
 
-    def __init__(self, stage: Any) -> None:
+    def __init__(self, stage: Any, signal: str = "traces") -> None:
         only(stage, {"kind", "positions", "skip", "only", "allow", "keep", "keys", "values", *_OPTIONAL}, "scrub")
-        self.positions = {choice(one, POSITIONS, "positions") for one in listed(stage.get("positions"), "positions")}
+        known = OF_SIGNAL[signal]
+        self.positions = {choice(one, known, "positions") for one in listed(stage.get("positions"), "positions")}
         self.skip, self.only = _optional(stage, "skip"), _optional(stage, "only")
         self.allow, self.keep = _optional(stage, "allow"), _optional(stage, "keep")
         self.types = None if stage.get("types") is None else choice(stage["types"], TYPES, "types")
@@ -128,7 +117,7 @@ def _optional(stage: Any, name: str) -> Pattern | None:
     return None if stage.get(name) is None else compile_pattern(stage[name], name)
 
 
-class _Walk:
+class _Walk(Others):
     """One scrub stage on its way through one request."""
 
     def __init__(self, scrub: Scrub, counters: Counters, first: int) -> None:
@@ -152,7 +141,7 @@ class _Walk:
         new = self.level(level)
         if self._scrub.tag is not None and self._tags:
             new = tagged(new, self._scrub.tag, self._tags)
-        if level.shape is not SPAN:
+        if level.shape in (RESOURCE, SCOPE):
             if self._doom:
                 self._doomed[id(level)] = level, self._doom
             return new
@@ -163,8 +152,9 @@ class _Walk:
         return None if doom else new
 
     def level(self, level: Level) -> Level:
-        """Return the resource, scope or span without what the rules find."""
+        """Return the level without what the rules find."""
         positions, name, forms_first = self._scrub.positions, level.shape.name, self._scrub.forms_first
+        before = level
         if name == "span" and forms_first:
             level = self._renamed(level)
         if name in positions:
@@ -172,10 +162,12 @@ class _Walk:
         if name == "span":
             level = level.with_fields([self._span_field(one) for one in level.fields])
             return level if forms_first else self._renamed(level)
+        if level.shape in (LOG, METRIC):
+            return self._log(level, system_of(before)) if level.shape is LOG else self._metric(level)
         if "scope_name" in positions and name == "scope":
             named = [[self._text(one, "scope_name", 1, 2) for one in message] for message in level.messages]
             level = level.with_messages(named)
-        if "schema_url" in positions and level.shape is not SPAN:
+        if "schema_url" in positions:
             level = level.with_fields([self._text(one, "schema_url", 3) for one in level.fields])
         return level
 
@@ -226,7 +218,8 @@ class _Walk:
             self._doom |= RULE
 
     def _string(self, content: bytes) -> bytes | None:
-        scrub, limits = self._scrub, self._scrub.limits
+        scrub: Scrub = self._scrub
+        limits = scrub.limits
         if limits is not None and scrub.values and len(content) > limits.size:
             self._fail(SIZE)
             return limits.text

@@ -5,20 +5,20 @@ from __future__ import annotations
 import threading
 import weakref
 from array import array
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
-from ..contract import Columns, Early, Filed, Program, Records, Settled, TableStats, Tally
-from .columns import ReferenceColumns, Row, fnv, randomness_of
-from .facts import Facts, FactsProgram
+from ..contract import Columns, Early, Filed, Followed, Program, Records, Settled, TableStats, Tally
+from .columns import ReferenceColumns, Row
+from .decisions import THRESHOLDS, Condition, Decision, Decisions
+from .facts import Facts
+from .following import LOG_COST, TRACE_COST, Following, Logs
 from .labels import ReferenceLabels
 from .program import ReferenceProgram
 from .records import Entry, ReferenceRecords, Trace
 
-_SPAN_COST, _TRACE_COST = 24, 128
-_THRESHOLDS = range(1 << 56)
+_SPAN_COST = 24
 _SECOND = 1_000_000_000
 
 
@@ -31,85 +31,21 @@ class _Held:
     facts: Facts
     epoch: int
     entries: list[Entry] = field(default_factory=list)
+    logs: Logs = field(default_factory=list)
+    """The log records that follow it."""
     out: weakref.ref[ReferenceColumns] | None = None
     """The columns in which it is out to be judged; once those are gone it is not."""
 
     @property
     def cost(self) -> int:
         """Held bytes without headers."""
-        return self.facts.bytes + _SPAN_COST * self.facts.spans + _TRACE_COST
+        logs = sum(len(entry.span) + LOG_COST for _, entry in self.logs)
+        return self.facts.bytes + _SPAN_COST * self.facts.spans + TRACE_COST + logs
 
     @property
     def is_out(self) -> bool:
         """Whether it is out to be judged."""
         return self.out is not None and self.out() is not None
-
-
-class _Decision(NamedTuple):
-    """What was decided on a trace."""
-
-    labels: tuple[int, int]
-    threshold: int
-    at: int
-    """`now` of `settle`."""
-
-
-class _Decisions:
-    """A least-recently-used map from trace id to decision."""
-
-    def __init__(self, size: int) -> None:
-        self._size = size
-        self._map: OrderedDict[bytes, _Decision] = OrderedDict()
-
-    def __len__(self) -> int:
-        return len(self._map)
-
-    def get(self, trace_id: bytes) -> _Decision | None:
-        """Return and refresh an entry."""
-        if trace_id in self._map:
-            self._map.move_to_end(trace_id)
-        return self._map.get(trace_id)
-
-    def add(self, trace_id: bytes, decision: _Decision) -> None:
-        """Add an entry, the oldest one goes when there is no room."""
-        self._map[trace_id] = decision
-        self._map.move_to_end(trace_id)
-        if len(self._map) > self._size:
-            self._map.popitem(last=False)
-
-    def resize(self, size: int) -> None:
-        """Give room to this many; when it is less, the newest stay."""
-        self._size = size
-        while len(self._map) > size:
-            self._map.popitem(last=False)
-
-    def change(self, trace_id: bytes, labels: tuple[int, int]) -> None:
-        """Replace the labels of an entry that is there."""
-        if trace_id in self._map:
-            self._map[trace_id] = self._map[trace_id]._replace(labels=labels)
-
-
-class _Condition:
-    """An early condition, checked."""
-
-    def __init__(self, early: Early, program: FactsProgram) -> None:
-        size = 2 * len(program.leaves) + len(program.compare) + 1
-        if any(bit not in range(size) for bit in early.bits):
-            raise ValueError(f"early: masks have {size} bits, not {max(early.bits)}")
-        if early.randomness not in _THRESHOLDS:
-            raise ValueError("early: the randomness is not below 2**56")
-        if any(most not in range(1 << 64) for _, most in early.hashes):
-            raise ValueError("early: a hash is not below 2**64")
-        self._program, self._early = program, early
-        self._mask = sum({1 << bit for bit in early.bits})
-
-    def holds(self, trace_id: bytes, facts: Facts) -> bool:
-        """Return whether a trace satisfies it."""
-        return (
-            self._program.mask(facts) & self._mask == self._mask
-            and all(fnv(salt + trace_id) <= most for salt, most in self._early.hashes)
-            and randomness_of(trace_id, facts) >= self._early.randomness
-        )
 
 
 class ReferenceTable:
@@ -125,11 +61,12 @@ class ReferenceTable:
         self._lock = threading.Lock()
         self._held: dict[bytes, _Held] = {}
         self._roots: dict[bytes, int] = {}
-        self._conditions = [_Condition(condition, program.facts) for condition in early]
+        self._conditions = [Condition(condition, program.facts) for condition in early]
         self._early: dict[bytes, None] = {}
         """Trace ids, in the order in which they came to satisfy a condition."""
         self._headers: Counter[tuple[str, bytes]] = Counter()
-        self._kept, self._dropped = _Decisions(kept), _Decisions(dropped)
+        self._kept, self._dropped = Decisions(kept), Decisions(dropped)
+        self._following = Following()
 
     def file(self, records: Records, now: int) -> Filed:
         """Hold the records of `digest` of the table's program; spans of traces decided before follow."""
@@ -153,7 +90,8 @@ class ReferenceTable:
         """Merge a trace's facts; return whether it is new."""
         held = self._held.get(trace.trace_id)
         if held is None:
-            self._held[trace.trace_id] = _Held(trace.trace_id, now, trace.facts, self._epoch)
+            logs = self._following.joined(trace.trace_id)
+            self._held[trace.trace_id] = _Held(trace.trace_id, now, trace.facts, self._epoch, logs=logs)
         else:
             held.facts = held.facts.merge(trace.facts)
         if trace.facts.root:
@@ -170,7 +108,7 @@ class ReferenceTable:
                 self._held[records.rows[entry.trace].trace_id].entries.append(entry)
                 self._headers.update(_headers_of(entry))
 
-    def _late(self, records: ReferenceRecords, decisions: Sequence[_Decision | None], new: int, now: int) -> Filed:
+    def _late(self, records: ReferenceRecords, decisions: Sequence[Decision | None], new: int, now: int) -> Filed:
         late: Counter[int] = Counter()
         ages = Counter(max(0, -((decision.at - now) // _SECOND)) for decision in decisions if decision is not None)
         traces: list[Trace] = []
@@ -185,6 +123,41 @@ class ReferenceTable:
         entries = [entry._replace(trace=new_rows[entry.trace]) for entry in records.entries if entry.trace in new_rows]
         kept = ReferenceRecords(self._program, traces, entries, self._book) if traces else None
         return Filed(len(records.entries) - late.total(), new, kept, dict(late), dict(ages))
+
+    def follow(self, records: Records, now: int, follower: int = 0) -> Followed:
+        """Hold log records with their traces; those of traces decided before follow, those without a trace pass."""
+        with self._lock:
+            own = self._following.own(records)
+            rows = sorted({entry.trace for entry in own.entries})
+            fates = {row: self._fate(own.rows[row].trace_id, now) for row in rows}
+            for entry in own.entries:
+                fate = fates[entry.trace]
+                if isinstance(fate, list):
+                    fate.append((follower, entry))
+                    self._headers.update(_headers_of(entry))
+            return self._following.followed(own, fates, lambda label: self._book.get(label).keep)
+
+    def _fate(self, trace_id: bytes, now: int) -> Logs | Decision | None:
+        """Return where the log records of a trace are held, or what was decided on it; None: they have no trace."""
+        if not any(trace_id):
+            return None
+        decision = self._kept.get(trace_id) or self._dropped.get(trace_id)
+        if decision is not None:
+            return decision
+        held = self._held.get(trace_id)
+        return self._following.waiting(trace_id, now) if held is None else held.logs
+
+    def unmatched(self, first_seen: int, limit: int) -> dict[int, Records]:
+        """Let go of the log records whose traces have not come."""
+        with self._lock:
+            gone = self._following.unmatched(first_seen, limit)
+            self._release(entry for _, logs in gone for _, entry in logs)
+            return self._following.by_follower(gone)
+
+    def next_unmatched(self) -> int | None:
+        """Return `first_seen` of the oldest trace of which only log records came."""
+        with self._lock:
+            return self._following.first_seen()
 
     def due(self, first_seen: int, root_seen: int | None, limit: int) -> ReferenceColumns:
         """Return the oldest traces that are due, at most `limit`; the table keeps them until `settle`."""
@@ -235,17 +208,22 @@ class ReferenceTable:
         with self._lock:
             rows = self._checked(columns, verdicts, thresholds)
             tally: dict[int, Tally] = {}
+            followed: Counter[int] = Counter()
             kept: list[tuple[Trace, list[Entry]]] = []
+            logs: list[tuple[bytes, Logs]] = []
             for index, (held, verdict) in enumerate(zip(rows, verdicts, strict=True)):
                 held.out = None
                 if verdict:
                     facts, before = held.facts, tally.get(verdict, Tally(0, 0, 0))
                     tally[verdict] = Tally(before.traces + 1, before.spans + facts.spans, before.bytes + facts.bytes)
-                    decision = _Decision((verdict, 0), 0 if thresholds is None else thresholds[index], now)
+                    decision = Decision((verdict, 0), 0 if thresholds is None else thresholds[index], now)
+                    followed[verdict] += len(held.logs)
                     self._forget(held)
                     if self._decide(held, decision):
                         kept.append((Trace(held.trace_id, facts, decision.labels, decision.threshold), held.entries))
-            return Settled(self._records(kept), tally)
+                        logs.append((held.trace_id, held.logs))
+            counts = {verdict: count for verdict, count in followed.items() if count}
+            return Settled(self._records(kept), tally, self._following.by_follower(logs), counts)
 
     def _checked(self, columns: Columns, verdicts: array[int], thresholds: array[int] | None) -> list[_Held]:
         if not isinstance(columns, ReferenceColumns):
@@ -254,7 +232,7 @@ class ReferenceTable:
             raise ValueError(f"{columns.count} traces need as many verdicts and thresholds")
         for verdict in set(verdicts):
             self._book.get(verdict)
-        if any(threshold not in _THRESHOLDS for threshold in thresholds or ()):
+        if any(threshold not in THRESHOLDS for threshold in thresholds or ()):
             raise ValueError("a threshold is not below 2**56")
         rows = [self._held.get(row.trace_id) for row in columns.rows]
         held = [row for row in rows if row is not None and row.out is not None and row.out() is columns]
@@ -267,6 +245,7 @@ class ReferenceTable:
         self._roots.pop(held.trace_id, None)
         self._early.pop(held.trace_id, None)
         self._release(held.entries)
+        self._release(entry for _, entry in held.logs)
 
     def _release(self, entries: Iterable[Entry]) -> None:
         for entry in entries:
@@ -275,7 +254,7 @@ class ReferenceTable:
                 if not self._headers[header]:
                     del self._headers[header]
 
-    def _decide(self, held: _Held, decision: _Decision) -> bool:
+    def _decide(self, held: _Held, decision: Decision) -> bool:
         """Remember a decision; return whether it keeps."""
         keep = self._book.get(decision.labels[0]).keep
         (self._kept if keep else self._dropped).add(held.trace_id, decision)
@@ -307,7 +286,7 @@ class ReferenceTable:
         new = _program(program)
         if any(upgrade.facts.shape != new.facts.shape for upgrade in own.values()):
             raise ValueError("an upgrade computes other facts than the program")
-        conditions = [_Condition(condition, new.facts) for condition in early]
+        conditions = [Condition(condition, new.facts) for condition in early]
         with self._lock:
             missing = [epoch for epoch in self._epochs() if epoch not in own]
             if missing:
@@ -358,15 +337,17 @@ class ReferenceTable:
     def stats(self) -> TableStats:
         """Return what the table holds now."""
         with self._lock:
-            headers = sum(len(header) for _, header in self._headers)
+            headers, waiting = sum(len(header) for _, header in self._headers), self._following
             return TableStats(
                 len(self._held),
                 sum(held.facts.spans for held in self._held.values()),
-                sum(held.cost for held in self._held.values()) + headers,
+                sum(held.cost for held in self._held.values()) + headers + waiting.cost,
                 len(self._headers),
                 len(self._kept),
                 len(self._dropped),
                 len(self._early),
+                sum(len(held.logs) for held in self._held.values()) + waiting.records,
+                waiting.traces,
             )
 
 
@@ -377,4 +358,6 @@ def _headers_of(entry: Entry) -> tuple[tuple[str, bytes], tuple[str, bytes]]:
 def _program(program: Program) -> ReferenceProgram:
     if not isinstance(program, ReferenceProgram):
         raise TypeError(f"no program of this kernel: {program!r}")
+    if program.signal != "traces":
+        raise ValueError(f"a table holds traces, not {program.signal}")
     return program

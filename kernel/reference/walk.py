@@ -6,16 +6,20 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from .facts import Facts
-from .levels import RESOURCE, SCOPE, SPAN, Level, View
+from .levels import LOG, RESOURCE, SCOPE, SPAN, Level, View
 from .marks import Counters
 from .measure import Measure
 from .meter import Noted
 from .operands import TRACE_ID
+from .points import records_in
 from .records import Entry, Trace
 from .wire import is_len, join, last_payload, replaced, split
 
 if TYPE_CHECKING:
     from .program import ReferenceProgram
+
+_TRACE_IDS = {SPAN: TRACE_ID, LOG: 9}
+"""The field of a child that holds its trace id."""
 
 Versions = list[Level]
 """A resource or scope before each stage, and after the last one."""
@@ -66,14 +70,14 @@ class Walk:
         level = Level(SCOPE, split(payload))
         self._program.limits.check_level(level)
         scopes = self.scope(resources, level)
-        return scopes[-1].with_children([self._span(resources, scopes, one.payload) for one in level.children])
+        return scopes[-1].with_children([self._child(resources, scopes, one.payload) for one in level.children])
 
-    def _span(self, resources: Versions, scopes: Versions, payload: bytes) -> bytes | None:
-        level = Level(SPAN, split(payload))
+    def _child(self, resources: Versions, scopes: Versions, payload: bytes) -> bytes | None:
+        level = Level(self._program.child, split(payload))
         self._program.limits.check_level(level)
-        self._seen += 1
+        self._seen += max(1, records_in(level))
         self._program.limits.check_spans(self._seen)
-        return self.span(resources, scopes, level)
+        return self.child(resources, scopes, level)
 
     def resource(self, level: Level) -> Versions:
         """Return the resource before each stage and after the last."""
@@ -95,25 +99,38 @@ class Walk:
             self._rows[trace_id] = len(self._rows)
             self._facts.append(self._program.facts.nothing())
 
-    def span(self, resources: Versions, scopes: Versions, level: Level, trace_id: bytes | None = None) -> bytes | None:
-        """Walk a span, filed under `trace_id` (default: its own); return it after the stages, None: it goes."""
+    def child(self, resources: Versions, scopes: Versions, level: Level, trace_id: bytes | None = None) -> bytes | None:
+        """Walk a span, filed under `trace_id` (default: its own), a log record or a metric.
+
+        Return it after the stages, None: it goes.
+        """
         for number, stage in enumerate(self._stages):
-            new = stage(View(resources[number], scopes[number], level), level)
+            before = records_in(level)
+            new = stage(View(resources[number], scopes[number]).on(level), level)
+            gone = before - (0 if new is None else records_in(new))
+            if gone:
+                self.dropped[self._program.drop_index(number) + getattr(stage, "why", 0)] += gone
             if new is None:
-                self.dropped[self._program.drop_index(number) + getattr(stage, "why", 0)] += 1
                 return None
             level = new
-        span = join(level.fields)
+        message = join(level.fields)
+        row = self._row(View(resources[-1], scopes[-1]).on(level), level, len(message), trace_id)
+        self.entries.append(Entry(row, resources[-1].header, scopes[-1].header, message, records_in(level)))
+        return message
+
+    def _row(self, view: View, level: Level, size: int, trace_id: bytes | None) -> int:
+        """Return the row of the trace that this belongs to, its facts merged into it; 0 for a metric."""
+        if level.shape not in _TRACE_IDS:
+            return 0
         if trace_id is None:
-            trace_id = (last_payload(level.fields, TRACE_ID) or b"")[:16].ljust(16, b"\0")
-        facts = self._program.facts.of_span(View(resources[-1], scopes[-1], level), len(span))
+            trace_id = (last_payload(level.fields, _TRACE_IDS[level.shape]) or b"")[:16].ljust(16, b"\0")
+        facts = self._program.facts.of_span(view, size) if level.shape is SPAN else self._program.facts.nothing()
         row = self._rows.setdefault(trace_id, len(self._rows))
         if row == len(self._facts):
             self._facts.append(facts)
         else:
             self._facts[row] = self._facts[row].merge(facts)
-        self.entries.append(Entry(row, resources[-1].header, scopes[-1].header, span))
-        return span
+        return row
 
     def traces(self) -> list[Trace]:
         """Return the traces in order of first appearance."""

@@ -179,6 +179,15 @@ EVERYWHERE = [
 ]
 
 
+SHARED = ["resource", "scope", "scope_name", "schema_url"]
+POSITIONS = {
+    "traces": EVERYWHERE,
+    "logs": [*SHARED, "log", "body", "severity_text", "event_name"],
+    "metrics": [*SHARED, "metric", "datapoint", "exemplar", "metric_name", "metric_description", "metric_unit"],
+}
+"""All positions of each signal."""
+
+
 def scrub(*values: Any, keys: Sequence[Any] = (), skip: str | None = None, positions: Any = None, **more: Any) -> Any:
     return {
         "kind": "scrub",

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import DecodeError
-from kernel_helpers import edit, encoded, field, rule, scrub, spec
+from kernel_helpers import LIMITS, POSITIONS, edit, encoded, field, rule, scrub, spec
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from tailgate.kernel import Malformed, OverLimit
 
@@ -24,41 +28,59 @@ def everything():
     return spec(stages, leaves, [{"value": ["attr", "any", "k"], "if": None}], [["attr", "span", "k"]], **NO_LIMITS)
 
 
-def upb_accepts(data: bytes) -> bool:
+def everything_of(signal: str, level: str, part: str) -> Any:
+    """Return the same for another signal: `level` stands for spans, `part` for what stands in them."""
+    stages = [
+        edit({"do": "insert", "key": "a", "value": encoded(1)}, on="resource"),
+        edit({"do": "convert", "key": "k", "to": "string"}, on=level),
+        edit({"do": "hash", "pattern": "."}, on=part, when=["exists", ["attr", "any", "k"]]),
+        scrub(rule("a.c"), keys=[rule("pass", {"do": "drop"})], skip="^s", positions=POSITIONS[signal]),
+    ]
+    return {"signal": signal, "stages": stages, "limits": LIMITS | NO_LIMITS, "context": 0}
+
+
+REQUESTS: dict[str, Any] = {
+    "traces": ExportTraceServiceRequest,
+    "logs": ExportLogsServiceRequest,
+    "metrics": ExportMetricsServiceRequest,
+}
+
+
+def upb_accepts(data: bytes, signal: str = "traces") -> bool:
     try:
-        ExportTraceServiceRequest.FromString(data)
+        REQUESTS[signal].FromString(data)
     except DecodeError:
         return False
     return True
 
 
-def accepts(program, data: bytes) -> bool:
+def accepts(program, data: bytes, signal: str = "traces") -> bool:
     refusal = None
     try:
         records = program.digest(data)
     except Malformed as error:
         refusal = error
     if refusal is None:
-        assert upb_accepts(records.request())
+        assert upb_accepts(records.request(), signal)
         return True
     assert not isinstance(refusal, OverLimit)
     assert str(refusal)
     return False
 
 
-def compare(program, corpus) -> tuple[int, int]:
+def compare(program, corpus, signal: str = "traces") -> tuple[int, int]:
     """Assert the same answer as upb's for each; return how many were accepted and refused."""
     counts = [0, 0]
     for data in corpus:
-        expected = upb_accepts(data)
-        assert accepts(program, data) is expected, data.hex()
+        expected = upb_accepts(data, signal)
+        assert accepts(program, data, signal) is expected, data.hex()
         counts[not expected] += 1
     return counts[0], counts[1]
 
 
-def paths() -> dict[str, tuple[Descriptor, list[int]]]:
+def paths(signal: str = "traces") -> dict[str, tuple[Descriptor, list[int]]]:
     """Return every message of the schema with the shortest way of field numbers from the request to it."""
-    top = ExportTraceServiceRequest.DESCRIPTOR
+    top = REQUESTS[signal].DESCRIPTOR
     found = {top.full_name: (top, [])}
     todo = [top]
     while todo:

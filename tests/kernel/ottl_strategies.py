@@ -14,11 +14,28 @@ SETTABLE = {
     "span": ["name", "trace_state", "kind", "status.message", "status.code"],
     "scope": ["scope.name", "scope.version"],
     "event": ["event.name"],
+    "log": ["body", "body", "severity_text", "severity_number", "event_name"],
+    "metric": ["metric.name", "metric.description", "metric.unit"],
 }
+NUMBERS = ["kind", "status.code", "severity_number"]
+"""Those of them that are no texts."""
+OWN_FIELDS = {
+    "log": ["body", "severity_number", "severity_text", "event_name", "trace_id", "span_id", "flags", "time"],
+    "metric": ["metric.name", "metric.description", "metric.unit", "metric.type", "metric.aggregation_temporality"],
+}
+OWN_FIELDS["log"] += ["observed_time", "scope.name"]
+OWN_FIELDS["metric"] += ["metric.is_monotonic", "scope.version"]
+OWN_FIELDS["datapoint"] = [*OWN_FIELDS["metric"], "datapoint.value", "datapoint.count", "datapoint.sum"]
+OWN_FIELDS["datapoint"] += ["datapoint.flags", "datapoint.start", "datapoint.time"]
+OUTER = ["resource", "scope"]
+PLACES = {"log": [*OUTER, "log", "log", "any"], "metric": [*OUTER, "metric"]}
+PLACES["datapoint"] = [*OUTER, "metric", "datapoint", "datapoint", "any"]
 _FIELDS = ["name", "kind", "status.message", "status.code", "trace_state", "duration", "trace_id", "start", "end"]
 _PLACES = {"resource": ["resource"], "scope": ["resource", "scope"], "span": ["resource", "scope", "span", "any"]}
 _PLACES["event"] = [*_PLACES["span"], "event", "event", "event"]
+_PLACES |= PLACES
 _OWN = {"resource": [], "scope": ["scope.name"], "span": _FIELDS, "event": [*_FIELDS, "event.name", "event.time"]}
+_OWN |= OWN_FIELDS
 
 _texts = st.sampled_from([*TEXTS, "", "a", "1", "-7", "2.5", "x=y", "0000"])
 _numbers = st.sampled_from([0, 1, 2, 5, -1, 2**63 - 1, -(2**63), 0.5, -0.0, 1e300])

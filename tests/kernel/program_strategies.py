@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from hypothesis import strategies as st
-from kernel_helpers import EVERYWHERE, field
-from ottl_strategies import SETTABLE, ottl_conditions, ottl_values
+from kernel_helpers import POSITIONS, field
+from ottl_strategies import NUMBERS, OWN_FIELDS, PLACES, SETTABLE, ottl_conditions, ottl_values
 from tailgate.kernel.contract import Early
 from wire_strategies import KEYS, TEXTS, any_values, keys, plain_pairs
 
@@ -64,7 +64,18 @@ WITH_PARAMETERS = [
     {"entropy": 150, "kinds": 1, "changes": 1},
     {"entropy": 250},
 ]
-RANK = {"resource": 0, "scope": 1, "span": 2, "event": 3}
+LEVELS = {
+    "traces": ["resource", "scope", "span", "event"],
+    "logs": ["resource", "scope", "log"],
+    "metrics": ["resource", "scope", "metric", "datapoint"],
+}
+
+
+def seen_from(on: str) -> list[str]:
+    """Return the levels that what stands on one can see."""
+    levels = next(levels for levels in LEVELS.values() if on in levels)
+    return levels[: levels.index(on) + 1]
+
 
 names = st.sampled_from(KEYS)
 literal_texts = st.sampled_from([*TEXTS, "true", "0"])
@@ -79,8 +90,8 @@ def patterns(valid: bool) -> st.SearchStrategy[str]:
 
 def operands(on: str) -> st.SearchStrategy[list[str]]:
     on = "span" if on == "event" else on
-    places = [place for place, rank in RANK.items() if rank <= RANK[on]] + (["any"] if on == "span" else [])
-    fields = FIELDS if on == "span" else FIELDS[-2:] if on == "scope" else []
+    places = PLACES.get(on) or seen_from(on) + (["any"] if on == "span" else [])
+    fields = OWN_FIELDS.get(on) or (FIELDS if on == "span" else FIELDS[-2:] if on == "scope" else [])
     attributes = st.tuples(st.just("attr"), st.sampled_from(places), names)
     if not fields:
         return attributes.map(list)
@@ -130,7 +141,7 @@ def sources(draw: Draw, on: str) -> dict[str, Any]:
         return {"value": base64.b64encode(draw(any_values)).decode()}
     if kind == "context":
         return {"context": draw(st.integers(0, 2))}
-    return {"from": [draw(st.sampled_from([place for place, rank in RANK.items() if rank <= RANK[on]])), draw(names)]}
+    return {"from": [draw(st.sampled_from(seen_from(on))), draw(names)]}
 
 
 @st.composite
@@ -138,7 +149,7 @@ def actions(draw: Draw, on: str, valid: bool) -> dict[str, Any]:
     """Return an action of an edit."""
     plain = ["insert", "update", "upsert", "delete", "hash", "extract", "convert", "lookup", *["rewrite"] * 4]
     do = draw(st.sampled_from(plain))
-    if do == "lookup" and on != "event":
+    if do == "lookup" and on not in ("event", "datapoint"):
         by = draw(st.lists(st.lists(sources(on), min_size=1, max_size=2), max_size=3))
         write = draw(st.sampled_from(["insert", "upsert", "fill", "nothing"]))
         return {"do": do, "in": draw(st.integers(0, 1)), "by": by, "write": write}
@@ -156,12 +167,12 @@ def actions(draw: Draw, on: str, valid: bool) -> dict[str, Any]:
 
 
 @st.composite
-def edits(draw: Draw, valid: bool) -> dict[str, Any]:
+def edits(draw: Draw, valid: bool, signal: str = "traces") -> dict[str, Any]:
     """Return an edit stage."""
-    on = draw(st.sampled_from(list(RANK)))
+    on = draw(st.sampled_from(LEVELS[signal] + LEVELS[signal][2:]))
     when = draw(st.one_of(st.none(), st.none(), conditions(on, valid)))
     own = st.fixed_dictionaries({}, optional={"if": conditions(on, valid, 0)})
-    if on in ("span", "event"):
+    if on not in ("resource", "scope"):
         own = st.one_of(own, own, st.builds(dict, drop_if=conditions(on, valid, 0)))
     steps = st.tuples(actions(on, valid), own).map(lambda pair: pair[0] | pair[1])
     return {"kind": "edit", "on": on, "if": when, "actions": draw(st.lists(steps, min_size=1, max_size=4))}
@@ -188,7 +199,7 @@ def rewrites(draw: Draw, on: str, valid: bool) -> dict[str, Any]:
         return {"do": do, "patterns": rules, "rename": draw(st.booleans()), "first": draw(st.booleans())}
     what = {"key": draw(names)} if chosen == "key" else {}
     if chosen == "field" and SETTABLE.get(on):
-        what = {"field": draw(st.sampled_from([name for name in SETTABLE[on] if name not in ("kind", "status.code")]))}
+        what = {"field": draw(st.sampled_from([name for name in SETTABLE[on] if name not in NUMBERS]))}
     parts = st.lists(st.one_of(st.sampled_from(["", "X", "é"]), st.just(0)), max_size=3)
     what = {} if do == "rename" else what
     do = "rename" if do == "rename" else "replace"
@@ -196,9 +207,9 @@ def rewrites(draw: Draw, on: str, valid: bool) -> dict[str, Any]:
 
 
 @st.composite
-def drops(draw: Draw, valid: bool) -> dict[str, Any]:
-    """Return a filter of spans or events, or a sampler."""
-    on = draw(st.sampled_from(["span", "event", "sample"]))
+def drops(draw: Draw, valid: bool, signal: str = "traces") -> dict[str, Any]:
+    """Return a filter, or a sampler."""
+    on = draw(st.sampled_from(LEVELS[signal][2:] + (["sample"] if signal == "traces" else [])))
     if on != "sample":
         return {"kind": "filter", "on": on, "if": draw(conditions(on, valid))}
     ratio = draw(st.sampled_from([0, 1, 0.5, 0.25, 0.1, 1e-3, 1e-17, 0.999999]))
@@ -253,7 +264,7 @@ def forms(valid: bool) -> st.SearchStrategy[Any]:
 
 
 @st.composite
-def scrubs(draw: Draw, valid: bool) -> dict[str, Any]:
+def scrubs(draw: Draw, valid: bool, signal: str = "traces") -> dict[str, Any]:
     """Return a scrub stage."""
     key_rules = st.fixed_dictionaries({"pattern": patterns(valid), "action": replacements})
     grouped = st.sampled_from(GROUPED)
@@ -266,7 +277,8 @@ def scrubs(draw: Draw, valid: bool) -> dict[str, Any]:
             {"pattern": grouped, "action": replacements, "check": checks, "group": group}, optional=more
         ),
     )
-    everywhere = st.just(EVERYWHERE)
+    everywhere = st.just(POSITIONS[signal])
+    some_positions = st.lists(st.sampled_from([*POSITIONS[signal], "attribute_key"]), unique=True)
     optional = st.fixed_dictionaries(
         {},
         optional={
@@ -290,9 +302,7 @@ def scrubs(draw: Draw, valid: bool) -> dict[str, Any]:
         **draw(st.one_of(st.just({}), optional)),
         **draw(st.sampled_from([{"tag": "k"}] * 9 + [{"tag": "found"}] * (19 if valid else 18) + [{}] * (not valid))),
         "kind": "scrub",
-        "positions": draw(
-            st.one_of(everywhere, everywhere, st.lists(st.sampled_from([*EVERYWHERE, "attribute_key"]), unique=True))
-        ),
+        "positions": draw(st.one_of(everywhere, everywhere, some_positions)),
         "skip": draw(st.one_of(st.none(), patterns(valid))),
         "only": draw(st.one_of(st.none(), st.none(), patterns(valid))),
         "keys": draw(st.lists(key_rules, max_size=2)),
@@ -330,16 +340,23 @@ def meters() -> st.SearchStrategy[list[dict[str, Any]]]:
 
 
 @st.composite
-def programs(draw: Draw, stages: int = 3, valid: bool = False) -> Any:
+def programs(draw: Draw, stages: int = 3, valid: bool = False, signal: str = "traces") -> Any:
     """Return a program; with `valid` one that surely compiles."""
     limits = st.sampled_from([(1 << 20, 1000, 1000, 50)] * 7 + [(600, 3, 3, 1)])
     limit = (1 << 20, 1000, 1000, 100) if valid else draw(limits)
     number = st.fixed_dictionaries(
         {"value": st.one_of(st.none(), operands("span")), "if": st.one_of(st.none(), conditions(valid=valid))}
     )
-    stage = st.one_of(edits(valid), scrubs(valid), drops(valid), measures())
-    return {
+    kinds = [edits(valid, signal), scrubs(valid, signal), drops(valid, signal)]
+    stage = st.one_of(*kinds, measures()) if signal == "traces" else st.one_of(*kinds)
+    shared = {
         "stages": draw(st.lists(stage, min_size=1, max_size=stages)),
+        "limits": dict(zip(("max_bytes", "max_spans", "max_attributes", "max_depth"), limit, strict=True)),
+        "context": 3,
+    }
+    if signal != "traces":
+        return shared | {"signal": signal}
+    return shared | {
         "facts": {
             "leaves": draw(st.lists(conditions(valid=valid), max_size=3)),
             "numbers": draw(st.lists(number, min_size=2, max_size=2)),
@@ -348,8 +365,6 @@ def programs(draw: Draw, stages: int = 3, valid: bool = False) -> Any:
                 st.lists(st.fixed_dictionaries({"of": _subjects, "op": _comparisons, "value": _values}), max_size=4)
             ),
         },
-        "limits": dict(zip(("max_bytes", "max_spans", "max_attributes", "max_depth"), limit, strict=True)),
-        "context": 3,
     }
 
 

@@ -59,6 +59,13 @@ def records_of(records, bounds) -> Any:
     return counts, columns_of(records.columns()), records.requests(*bounds)
 
 
+def sent(records, bound) -> Any:
+    """Return everything that log records say, sent within these bounds."""
+    if records is None:
+        return None
+    return records.traces, records.spans, records.bytes, records.dropped, records.requests(*bound)
+
+
 bounds = st.tuples(st.sampled_from([0, 1, 2, 3, 100]), st.sampled_from([0, 1, 50, 120, 200, 1000]))
 
 
@@ -122,6 +129,7 @@ class Life:
         self.editions = [kernel.compile(later | {"stages": stages}, lookups, self.meters) for stages in editions]
         self.early = early
         self.columns = []
+        self.logs = kernel.compile({"signal": "logs", "stages": [], "limits": spec["limits"], "context": 0})
 
     def step(self, step, now, data, choices, bound) -> Any:
         """Do one step; return everything that can be seen of it."""
@@ -132,6 +140,15 @@ class Life:
             filed = self.table.file(records, now * HALF_SECOND)
             records.measure(now)
             return filed[:2], records_of(filed.late_kept, bound), filed.late, filed.late_ages
+        if step == "follow":
+            records = outcome(self.logs.digest, data)
+            if isinstance(records, str):
+                return records
+            followed = self.table.follow(records, now * HALF_SECOND, choices[0] % 3)
+            return followed.held, sent(followed.passed, bound), followed.untraced, followed.late
+        if step == "unmatched":
+            gone = self.table.unmatched((now - choices[0]) * HALF_SECOND, choices[1])
+            return {follower: sent(records, bound) for follower, records in gone.items()}
         if step in ("due", "heaviest", "early"):
             now, earlier = now * HALF_SECOND, (now - 2) * HALF_SECOND
             due = (earlier, now - choices[0] * HALF_SECOND, choices[1])
@@ -167,6 +184,7 @@ class Life:
         except ValueError:
             return "put back"
         seen = [records_of(settled.kept, bound), {label: tuple(tally) for label, tally in settled.tally.items()}]
+        seen += [{follower: sent(records, bound) for follower, records in settled.logs.items()}, settled.followed]
         if settled.kept is not None:
             refined = self.later.refine(settled.kept)
             second = [numbers[choices[row % len(choices)] % len(numbers)] for row in range(refined.traces)]
@@ -181,13 +199,14 @@ class Life:
         programs_ = (self.program, self.later, *self.editions)
         counters = [(program.counters(), program.places(), program.lookups()) for program in programs_]
         measured = [(meter.series(), meter.stats()) for meter in self.meters]
-        return tuple(self.table.stats()), self.table.held_bytes, self.table.next_due(), counters, measured
+        due = self.table.next_due(), self.table.next_unmatched()
+        return tuple(self.table.stats()), self.table.held_bytes, due, counters, measured
 
 
+STEPS = ["file", "file", "file", "due", "heaviest", "early", "settle", "settle", "forget", "adopt", "meters"]
+STEPS += ["follow", "follow", "follow", "unmatched"]
 steps = st.tuples(
-    st.sampled_from(
-        ["file", "file", "file", "due", "heaviest", "early", "settle", "settle", "forget", "adopt", "meters"]
-    ),
+    st.sampled_from(STEPS),
     st.integers(0, 2),
     st.integers(0, 5),
     st.lists(st.integers(0, 6), min_size=2, max_size=5),
@@ -201,16 +220,18 @@ steps = st.tuples(
     later=programs(stages=2, valid=True),
     specs=st.lists(labels(), min_size=1, max_size=3),
     data=st.lists(requests_on_the_wire(), min_size=1, max_size=4),
+    logs=st.lists(requests_on_the_wire("logs"), min_size=1, max_size=2),
     course=st.lists(steps, max_size=14),
     early=early_conditions(),
     measured=meters(),
 )
-def test_life_of_a_table(kernels, spec, later, specs, data, course, early, measured):
-    """Filing, falling due, judging, labelling, refining, remembering, late spans, new rules, in any order: the same."""
+def test_life_of_a_table(kernels, spec, later, specs, data, logs, course, early, measured):
+    """Filing, falling due, judging, labelling, refining, remembering, late spans, logs, new rules, in any order."""
     lives = [Life(kernel, spec, later, specs, early, measured) for kernel in kernels]
     now = 0
     for name, wait, which, choices, bound in course:
         now += wait
-        seen = [life.step(name, now, data[which % len(data)], choices, bound) for life in lives]
+        of = logs if name == "follow" else data
+        seen = [life.step(name, now, of[which % len(of)], choices, bound) for life in lives]
         assert seen[0] == seen[1]
         assert lives[0].state() == lives[1].state()

@@ -164,19 +164,93 @@ spans: st.SearchStrategy[bytes] = message(
 _entity = message({1: (2, texts), 2: (2, texts), 3: (2, texts), 4: (2, texts)}, most=2)
 _resource = message({1: (2, key_values), 2: (0, _counts), 3: (2, _entity)}, most=3)
 _scope = message({1: (2, texts), 2: (2, texts), 3: (2, key_values), 4: (0, _counts)}, most=3)
-_scope_spans = message({1: (2, _scope), 2: (2, spans), 3: (2, texts)}, most=4, often=(2, 2))
-_resource_spans = message({1: (2, _resource), 2: (2, _scope_spans), 3: (2, texts)}, most=3, often=(2, 2))
+logs: st.SearchStrategy[bytes] = message(
+    {
+        1: (1, _times),
+        2: (0, st.one_of(_counts, integers)),
+        3: (2, texts),
+        5: (2, any_values),
+        6: (2, key_values),
+        7: (0, _counts),
+        8: (5, st.binary(min_size=4, max_size=4)),
+        9: (2, _ids),
+        10: (2, _span_ids),
+        11: (1, _times),
+        12: (2, texts),
+    },
+    most=7,
+    often=(9, 5, 6, 6),
+)
+_exemplar = message({7: (2, key_values), 3: (1, _fixed), 6: (1, _times), 4: (2, _span_ids), 5: (2, _ids)}, most=3)
+_number_point = {7: (2, key_values), 2: (1, _times), 3: (1, _times), 4: (1, _fixed), 6: (1, _times), 8: (0, integers)}
+_packed = st.lists(_times, max_size=3).map(b"".join)
+_buckets = message({1: (0, _counts), 2: (2, st.lists(integers.map(varint), max_size=3).map(b"".join))}, most=2)
+_quantile = message({1: (1, _fixed), 2: (1, _fixed)}, most=2)
+_extremes = {4: (1, _times), 5: (1, _fixed), 12: (1, _fixed)}
+_histogram_point = _extremes | {
+    9: (2, key_values),
+    6: (2, _packed),
+    7: (2, _packed),
+    8: (2, _exemplar),
+    10: (0, _counts),
+}
+_exponential_point = _extremes | {
+    1: (2, key_values),
+    8: (2, _buckets),
+    9: (2, _buckets),
+    10: (0, integers),
+    11: (2, _exemplar),
+}
+_summary_point = {
+    7: (2, key_values),
+    3: (1, _times),
+    4: (1, _times),
+    5: (1, _fixed),
+    6: (2, _quantile),
+    8: (0, _counts),
+}
 
 
-def requests_on_the_wire() -> st.SearchStrategy[bytes]:
-    """Return requests that upb accepts, nearly all of them with spans."""
-    return message({1: (2, _resource_spans)}, most=3, often=(1, 1))
+def _data(point: dict[int, tuple[int, st.SearchStrategy[Any]]], *often: int) -> tuple[int, st.SearchStrategy[Any]]:
+    points = message(point, most=4, often=often)
+    return 2, message({1: (2, points), 2: (0, st.one_of(_counts, integers)), 3: (0, _counts)}, most=3, often=(1, 1))
+
+
+metrics: st.SearchStrategy[bytes] = message(
+    {
+        1: (2, texts),
+        2: (2, texts),
+        3: (2, texts),
+        5: _data(_number_point | {5: (2, _exemplar)}, 7, 7),
+        7: _data(_number_point | {5: (2, _exemplar)}, 7, 5),
+        9: _data(_histogram_point, 9, 9),
+        10: _data(_exponential_point, 1, 1),
+        11: _data(_summary_point, 7, 7),
+        12: (2, key_values),
+    },
+    most=4,
+    often=(5, 7, 9, 10, 11),
+)
+
+
+def _requests(children: st.SearchStrategy[bytes]) -> st.SearchStrategy[bytes]:
+    scoped = message({1: (2, _scope), 2: (2, children), 3: (2, texts)}, most=4, often=(2, 2))
+    of_resource = message({1: (2, _resource), 2: (2, scoped), 3: (2, texts)}, most=3, often=(2, 2))
+    return message({1: (2, of_resource)}, most=3, often=(1, 1))
+
+
+_REQUESTS = {"traces": _requests(spans), "logs": _requests(logs), "metrics": _requests(metrics)}
+
+
+def requests_on_the_wire(signal: str = "traces") -> st.SearchStrategy[bytes]:
+    """Return requests that upb accepts, nearly all of them with spans (log records, data points)."""
+    return _REQUESTS[signal]
 
 
 @st.composite
-def mutated(draw: Draw) -> bytes:
+def mutated(draw: Draw, signal: str = "traces") -> bytes:
     """Return a request with some bytes changed, cut out, doubled or put in; mostly malformed, some of them not."""
-    data = bytearray(draw(requests_on_the_wire()))
+    data = bytearray(draw(requests_on_the_wire(signal)))
     for _ in range(draw(st.integers(1, 3))):
         start = draw(st.integers(0, len(data)))
         size = draw(st.integers(0, 3))

@@ -6,13 +6,18 @@ use crate::edit::Around;
 use crate::env::{Env, SpanFields, SpanView, Where};
 use crate::header::{compute, memo_key, Header};
 use crate::index::{trace_id, TraceIndex};
+use crate::log;
 use crate::meter::Noted;
+use crate::metric;
+use crate::parts::Parts;
 use crate::program::{Program, Scratch, Stage};
 use crate::rows::Rows;
-use crate::walk::{self, check_attributes, owner, Limit, Limits, Refusal, Walked, RESOURCE_SPANS, SCOPE_SPANS};
-use crate::wire::{Bad, Range, Reader, What, LEN};
+use crate::signal::Signal;
+use crate::walk::{self, Limit, Limits, Refusal, Walked, RESOURCE_SPANS, SCOPE_SPANS};
+use crate::wire::{Bad, Range, Reader, What};
+use crate::work::Loc;
 
-/// A span after the stages.
+/// A span (log record, metric) after the stages.
 #[derive(Debug, Clone, Copy)]
 pub struct SpanAt {
     pub start: u32,
@@ -20,6 +25,7 @@ pub struct SpanAt {
     /// It stands among the changed ones, not in the request.
     pub changed: bool,
     pub pair: u32,
+    /// Its trace; of a metric, which has none, the number of its data points.
     pub row: u32,
 }
 
@@ -42,51 +48,6 @@ pub struct Digested {
     pub gone: Vec<u32>,
     /// For each stage that measures.
     pub noted: Vec<Noted>,
-}
-
-/// The parts of a `ResourceSpans` or `ScopeSpans`.
-#[derive(Default)]
-struct Parts {
-    children: Vec<Range>,
-    /// Length-delimited fields that are not children, with their tags.
-    fields: Vec<(u32, Range)>,
-    header: Vec<u8>,
-}
-
-impl Parts {
-    fn read(&mut self, mut reader: Reader<'_>, level: u32) -> Walked<()> {
-        self.children.clear();
-        self.fields.clear();
-        self.header.clear();
-        while !reader.done() {
-            let start = reader.pos;
-            let tag = reader.tag()?;
-            if tag == 0x12 {
-                self.children.push(reader.len()?);
-                continue;
-            }
-            if tag & 7 == LEN {
-                let body = reader.len()?;
-                self.fields.push((tag, body));
-            } else {
-                reader.skip(tag, level)?;
-            }
-            self.header.extend_from_slice(Range { start, end: reader.pos }.of(reader.buf));
-        }
-        Ok(())
-    }
-
-    fn validate(&self, reader: &Reader<'_>, level: u32, scope: bool, limits: &Limits) -> Walked<()> {
-        let mut attributes = 0;
-        for &(tag, body) in &self.fields {
-            match tag {
-                0x0a => attributes += owner(reader.sub(body), level + 1, scope, limits)?,
-                0x1a => reader.sub(body).rest_as_string()?,
-                _ => {}
-            }
-        }
-        check_attributes(limits, attributes)
-    }
 }
 
 /// Walks a whole request.
@@ -125,7 +86,12 @@ fn validate(program: &Program, request: &[u8]) -> Walked<()> {
             inner.read(reader.sub(child), SCOPE_SPANS)?;
             inner.validate(&reader, SCOPE_SPANS, true, &Limits::NONE)?;
             for &span in &inner.children {
-                walk::span(reader.sub(span), &program.keys, &Limits::NONE, program.notes, &mut work)?;
+                let (child, keys, limits) = (reader.sub(span), &program.keys, &Limits::NONE);
+                match keys.signal {
+                    Signal::Traces => drop(walk::span(child, keys, limits, program.notes, &mut work)?),
+                    Signal::Logs => drop(log::walk(child, keys, limits, program.notes, &mut work)?),
+                    Signal::Metrics => drop(metric::walk(child, keys, limits, &mut work)?),
+                }
             }
         }
     }
@@ -143,6 +109,8 @@ struct Walk<'a> {
     index: TraceIndex,
     /// Spans so far, with those that were dropped.
     seen: usize,
+    /// Log records or metrics so far.
+    children: u32,
     out: Digested,
 }
 
@@ -157,6 +125,7 @@ impl<'a> Walk<'a> {
             limits: &program.limits,
             index: TraceIndex::default(),
             seen: 0,
+            children: 0,
             out: Digested { rows: Rows::new(program.facts.shape()), ..Digested::default() },
         }
     }
@@ -180,7 +149,11 @@ impl<'a> Walk<'a> {
                 inner.read(here, SCOPE_SPANS)?;
                 let scope = self.header(&here, &inner, Some(&resource))?;
                 self.out.scopes.push((Arc::clone(&scope), inner.children.len() as u32));
-                self.spans(&reader, &inner.children, &resource, &scope)?;
+                if self.program.keys.signal.is_traces() {
+                    self.spans(&reader, &inner.children, &resource, &scope)?;
+                } else {
+                    self.others(&reader, &inner.children, &resource, &scope)?;
+                }
             }
         }
         self.out.dropped = std::mem::take(&mut self.scratch.dropped);
@@ -255,8 +228,94 @@ impl<'a> Walk<'a> {
                 row: row as u32,
             });
         }
+        self.without_unused(pair);
         Ok(())
     }
+
+    /// Takes a pair back of which nothing is left.
+    fn without_unused(&mut self, pair: u32) {
+        if self.out.spans.last().is_none_or(|last| last.pair != pair) {
+            self.out.pairs.pop();
+        }
+    }
+}
+
+impl Walk<'_> {
+    /// As `spans`, of log records and metrics.
+    fn others(
+        &mut self,
+        reader: &Reader<'_>,
+        children: &[Range],
+        resource: &Arc<Header>,
+        scope: &Arc<Header>,
+    ) -> Walked<()> {
+        if children.is_empty() {
+            return Ok(());
+        }
+        let pair = self.out.pairs.len() as u32;
+        self.out.pairs.push((Arc::clone(resource), Arc::clone(scope)));
+        for &range in children {
+            let place = Place { resource, scope, context: self.context };
+            let one = other(self.program, reader.sub(range), self.limits, place, self.scratch)?;
+            self.seen = self.seen.saturating_add(one.came.max(1));
+            if self.seen > self.limits.max_spans {
+                return Err(Refusal::OverLimit(Limit::Spans));
+            }
+            self.children += 1;
+            if self.scratch.gone {
+                self.out.gone.push(self.children - 1);
+                self.out.is_changed = true;
+                continue;
+            }
+            let (work, start) = (&self.scratch.work, self.out.changed.len());
+            if work.changed {
+                work.write_owner(self.request, 0, &mut self.out.changed);
+                self.out.is_changed = true;
+            }
+            let size = if work.changed { self.out.changed.len() - start } else { range.end - range.start };
+            let row = match one.trace_id {
+                Some(id) => {
+                    let id = trace_id(work.bytes(self.request, id));
+                    self.index.row(&mut self.out.ids, &mut self.out.rows, id)
+                }
+                None => one.left,
+            };
+            self.out.spans.push(SpanAt {
+                start: if work.changed { start } else { range.start } as u32,
+                len: size as u32,
+                changed: work.changed,
+                pair,
+                row: row as u32,
+            });
+        }
+        self.without_unused(pair);
+        Ok(())
+    }
+}
+
+/// A log record or a metric after the stages.
+pub struct Other {
+    /// Of a log record.
+    pub trace_id: Option<Loc>,
+    /// What it counted for when it came, and what it counts for now: 1, or the data points of a metric.
+    pub came: usize,
+    pub left: usize,
+}
+
+/// Walks a log record or a metric and takes it through the stages; see `one_span`.
+pub fn other(
+    program: &Program,
+    reader: Reader<'_>,
+    limits: &Limits,
+    place: Place<'_>,
+    scratch: &mut Scratch,
+) -> Walked<Other> {
+    if program.keys.signal == Signal::Metrics {
+        let points = metric::one(program, reader, limits, place, scratch)?;
+        return Ok(Other { trace_id: None, came: points.came, left: points.left });
+    }
+    let fields = log::one(program, reader, limits, place, scratch)?;
+    Ok(Other { trace_id: Some(fields.trace_id), came: 1, left: 1 })
 }
 
 /// Where a span stands.
@@ -300,7 +359,7 @@ pub fn one_span(
             }
             Some(Stage::Scrub(scrub)) => {
                 scrub.span(base, &mut fields, (index, &program.keys), scratch);
-                if scrub.drops() > 0 && crate::drop::is_doomed(program, (index, scrub), place, scratch) {
+                if scrub.drops() > 0 && crate::drop::is_doomed(program, (index, scrub), place, 1, scratch) {
                     scratch.gone = true;
                     break;
                 }

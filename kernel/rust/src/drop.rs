@@ -3,7 +3,7 @@
 use serde_json::Value as Json;
 
 use crate::digest::Place;
-use crate::edit::{Around, Edit};
+use crate::edit::{Around, Edit, EVENT_ATTRIBUTES};
 use crate::env::{Env, Side, SpanFields, SpanView, Where};
 use crate::expr::Expr;
 use crate::keys::Keys;
@@ -21,11 +21,8 @@ pub struct Filter {
 impl Filter {
     pub fn compile(spec: &Json, keys: &mut Keys) -> Outcome<Filter> {
         let stage = only(Some(spec), &["kind", "on", "if"], "filter")?;
-        let on = match stage.get("on").and_then(Json::as_str) {
-            Some("span") => Where::Span,
-            Some("event") => Where::Event,
-            _ => return Err(format!("filter: on {}", shown(stage.get("on")))),
-        };
+        let on = stage.get("on").and_then(Json::as_str).and_then(|name| keys.signal.level(name));
+        let on = on.filter(|on| *on >= Where::Span).ok_or_else(|| format!("filter: on {}", shown(stage.get("on"))))?;
         Ok(Filter { on, when: Expr::compile(stage.get("if"), on, keys)? })
     }
 
@@ -63,8 +60,32 @@ pub fn passes(
     fields: &mut SpanFields,
     scratch: &mut Scratch,
 ) -> bool {
+    let kept = judged(program, (index, stage), place, base, fields, scratch);
+    if !kept {
+        count_dropped(program, index, 1, scratch);
+    }
+    kept
+}
+
+/// Counts what a stage dropped.
+pub fn count_dropped(program: &Program, index: usize, dropped: usize, scratch: &mut Scratch) {
+    let before = program.stages.iter().take(index).map(|stage| stage.drops(program.keys.signal)).sum::<usize>();
+    if let Some(count) = scratch.dropped.get_mut(before).filter(|_| dropped > 0) {
+        *count += dropped as u64;
+    }
+}
+
+/// Runs a stage on a span, a log record or a metric; false when it is dropped.
+pub fn judged(
+    program: &Program,
+    (index, stage): (usize, &Stage),
+    place: Place<'_>,
+    base: &[u8],
+    fields: &mut SpanFields,
+    scratch: &mut Scratch,
+) -> bool {
     let (resource, scope) = (place.resource.level(index), place.scope.level(index));
-    let kept = match stage {
+    match stage {
         Stage::Edit(edit) if edit.on == Where::Event => {
             edit_events(program, edit, (place, index), base, fields, scratch)
         }
@@ -84,27 +105,27 @@ pub fn passes(
         }
         Stage::Sample(sample) => sample.keeps(&mut scratch.work, base, fields),
         Stage::Scrub(_) | Stage::Measure(_) => true,
-    };
-    if !kept {
-        let before = program.stages.iter().take(index).map(Stage::drops).sum::<usize>();
-        if let Some(count) = scratch.dropped.get_mut(before) {
-            *count += 1;
-        }
     }
-    kept
 }
 
-/// Whether a span goes for what a scrub stage found in it, or above it; if so it is counted.
+/// Whether a span goes for what a scrub stage found in it, or above it; if so it is counted, as so many `records`.
 #[inline(never)]
-pub fn is_doomed(program: &Program, (index, scrub): (usize, &Scrub), place: Place<'_>, scratch: &mut Scratch) -> bool {
+pub fn is_doomed(
+    program: &Program,
+    (index, scrub): (usize, &Scrub),
+    place: Place<'_>,
+    records: usize,
+    scratch: &mut Scratch,
+) -> bool {
     let own = scratch.scrub.get_mut(index).map_or(0, |cache| std::mem::take(&mut cache.marks.doom));
     let doom = own | place.resource.doom(index) | place.scope.doom(index);
     if doom == 0 {
         return false;
     }
-    let before = program.stages.iter().take(index).map(Stage::drops).sum::<usize>();
+    let signal = program.keys.signal;
+    let before = program.stages.iter().take(index).map(|stage| stage.drops(signal)).sum::<usize>();
     if let Some(count) = scratch.dropped.get_mut(before + scrub.reason(doom)) {
-        *count += 1;
+        *count += records as u64;
     }
     true
 }
@@ -129,7 +150,7 @@ fn edit_events(
             continue;
         }
         let around = Around { resource, scope, span, context: place.context, keys: &program.keys };
-        if !edit.apply_to_event(&mut event, event_work, &around, text) {
+        if !edit.apply_to_event(&mut event, EVENT_ATTRIBUTES, event_work, &around, text) {
             return false;
         }
         if event != work.bytes(base, item.body) {

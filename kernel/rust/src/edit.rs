@@ -28,6 +28,9 @@ pub struct Edit {
     pub may_drop: bool,
 }
 
+/// The field of an event that holds its attributes.
+pub const EVENT_ATTRIBUTES: u32 = 3;
+
 /// What an edit may look at besides the level it works on.
 #[derive(Clone, Copy)]
 pub struct Around<'a> {
@@ -42,7 +45,7 @@ pub struct Around<'a> {
 impl Edit {
     pub fn compile(spec: &Json, contexts: usize, keys: &mut Keys) -> Outcome<Edit> {
         let stage = only(Some(spec), &["kind", "on", "if", "actions"], "edit")?;
-        let on = stage.get("on").and_then(Json::as_str).and_then(Where::parse);
+        let on = stage.get("on").and_then(Json::as_str).and_then(|name| keys.signal.level(name));
         let on = on.ok_or_else(|| format!("edit: on {}", shown(stage.get("on"))))?;
         let when = Expr::compile_if(stage.get("if"), on, keys)?;
         let actions = listed(stage.get("actions"), "actions")?.iter().map(|one| Step::compile(one, on, contexts, keys));
@@ -89,16 +92,18 @@ impl Edit {
         }
     }
 
-    /// Applies the actions to an event, whatever the condition says, into `event`; false when the span is dropped.
+    /// Applies the actions to an event, or to a data point with its attributes in the field `number`, whatever the
+    /// condition says; false when the span (or the data point) is dropped.
     pub fn apply_to_event(
         &self,
         event: &mut Vec<u8>,
+        number: u32,
         work: &mut Work,
         around: &Around<'_>,
         scratch: &mut Vec<u8>,
     ) -> bool {
         for step in &self.actions {
-            note_event(work, event, around.keys);
+            note_event(work, event, number, around.keys);
             let mut fields = SpanFields::default();
             match step.goes(&self.env(work, event, &fields, around)) {
                 None => return false,
@@ -263,15 +268,15 @@ impl Edit {
     }
 }
 
-/// Notes what stands in an event.
-fn note_event(work: &mut Work, event: &[u8], keys: &Keys) {
-    work.reset(3, keys.len());
+/// Notes what stands in an event or a data point.
+fn note_event(work: &mut Work, event: &[u8], number: u32, keys: &Keys) {
+    work.reset(number, keys.len());
     let range = Range { start: 0, end: event.len() };
     work.owners.push(Owner { range, items: (0, usize::MAX), changed: false, added: false });
     fields(event, range, |field| {
-        if field.is(3) {
+        if field.is(number) {
             work.note(keys, event, 0, &field);
-        } else if field.is(2) {
+        } else if number == EVENT_ATTRIBUTES && field.is(2) {
             work.field(0, 2, field.start, field.body);
         }
     });

@@ -5,25 +5,14 @@ use std::fmt;
 use crate::keys::KeyId;
 use crate::work::{Loc, State, Work};
 
-/// A level that has attributes. A condition may look at its own level and those before it.
+/// A level that has attributes. A condition may look at its own level and those before it. In programs of logs and
+/// metrics `Span` stands for log records and metrics, `Event` for the data points of a metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Where {
     Resource,
     Scope,
     Span,
     Event,
-}
-
-impl Where {
-    pub fn parse(name: &str) -> Option<Where> {
-        Some(match name {
-            "resource" => Where::Resource,
-            "scope" => Where::Scope,
-            "span" => Where::Span,
-            "event" => Where::Event,
-            _ => return None,
-        })
-    }
 }
 
 impl fmt::Display for Where {
@@ -102,7 +91,8 @@ impl<'a> Side<'a> {
     }
 }
 
-/// The fields of a span that are no attributes.
+/// The fields of a span that are no attributes. Those of log records and metrics stand in the same places, see `log` and
+/// `metric`.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SpanFields {
     pub trace_id: Loc,
@@ -152,7 +142,7 @@ pub struct Env<'a> {
     pub resource: Side<'a>,
     pub scope: Side<'a>,
     pub span: Option<SpanView<'a>>,
-    /// The message of one of its events.
+    /// The message of one of its events or data points.
     pub event: Option<&'a [u8]>,
 }
 

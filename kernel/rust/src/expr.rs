@@ -1,4 +1,4 @@
-//! Conditions and operands: compiled from a program's data, evaluated on one span with its scope and resource.
+//! Conditions: compiled from a program's data, evaluated on one span with its scope and resource.
 
 use std::cmp::Ordering;
 
@@ -6,146 +6,12 @@ use serde_json::Value as Json;
 
 pub use crate::compare::Op;
 use crate::env::{Env, Where};
-use crate::keys::{KeyId, Keys};
+use crate::keys::Keys;
+use crate::operand::Operand;
 use crate::ottl::{Cond, Site};
 use crate::regex::Pattern;
-use crate::spec::{listed, need, put_hex, shown, text, Outcome};
+use crate::spec::{listed, need, shown, text, Outcome};
 use crate::value::{any_element, compare_int_double, value_text, Value};
-
-/// A field that is no attribute.
-#[derive(Debug, Clone, Copy)]
-pub enum FieldName {
-    Name,
-    StatusMessage,
-    TraceState,
-    ScopeName,
-    ScopeVersion,
-    Kind,
-    StatusCode,
-    Flags,
-    Duration,
-    Start,
-    End,
-    TraceId,
-    SpanId,
-    ParentSpanId,
-}
-
-/// What a condition, a number or a key looks at.
-#[derive(Debug, Clone)]
-pub enum Operand {
-    Attribute(Where, KeyId),
-    /// The span's attribute, else the resource's.
-    Any(KeyId),
-    Field(FieldName),
-    /// A member of the span's trace state, by key.
-    State(Box<[u8]>),
-}
-
-impl Operand {
-    /// Compiles an operand that is used on the level `on`.
-    pub fn compile(spec: Option<&Json>, on: Where, keys: &mut Keys) -> Outcome<Operand> {
-        let parts = listed(spec, "operand")?;
-        match (parts.first().and_then(Json::as_str), parts.len()) {
-            (Some("attr"), 3) => attribute(parts, on, keys),
-            (Some("field"), 2) => field(text(parts.get(1), "operand")?, on),
-            (Some("state"), 2) => {
-                need(on >= Where::Span, || format!("a trace state is not there on a {on}"))?;
-                Ok(Operand::State(text(parts.get(1), "operand")?.as_bytes().into()))
-            }
-            _ => Err(format!("unknown operand {}", shown(spec))),
-        }
-    }
-
-    /// Calls `then` with the operand's value, None when it is absent.
-    #[inline]
-    pub fn with<T>(&self, env: &Env<'_>, then: impl FnOnce(Option<Value<'_>>) -> T) -> T {
-        match self {
-            Operand::Attribute(place, key) => then(env.attr(*place, *key).map(crate::value::read)),
-            Operand::Any(key) => {
-                let found = env.attr(Where::Span, *key).or_else(|| env.attr(Where::Resource, *key));
-                then(found.map(crate::value::read))
-            }
-            Operand::Field(name) => name.with(env, then),
-            Operand::State(key) => {
-                let state = env.span.map_or(&[][..], |span| span.work.bytes(span.base, span.fields.trace_state));
-                then(crate::tracestate::member(state, key).map(Value::Str))
-            }
-        }
-    }
-}
-
-fn attribute(parts: &[Json], on: Where, keys: &mut Keys) -> Outcome<Operand> {
-    let place = text(parts.get(1), "operand")?;
-    let key = keys.add(text(parts.get(2), "operand")?.as_bytes()).ok_or("too many keys")?;
-    let (needed, operand) = match place {
-        "any" => (Where::Span, Operand::Any(key)),
-        _ => {
-            // Those of events stand in values only.
-            let place = Where::parse(place).filter(|one| *one != Where::Event);
-            let place = place.ok_or_else(|| format!("unknown place of an attribute {:?}", parts.get(1)))?;
-            (place, Operand::Attribute(place, key))
-        }
-    };
-    need(needed <= on, || format!("an attribute of {place:?} is not there on a {on}"))?;
-    Ok(operand)
-}
-
-fn field(name: &str, on: Where) -> Outcome<Operand> {
-    let field = match name {
-        "name" => FieldName::Name,
-        "status.message" => FieldName::StatusMessage,
-        "trace_state" => FieldName::TraceState,
-        "scope.name" => FieldName::ScopeName,
-        "scope.version" => FieldName::ScopeVersion,
-        "kind" => FieldName::Kind,
-        "status.code" => FieldName::StatusCode,
-        "flags" => FieldName::Flags,
-        "duration" => FieldName::Duration,
-        "start" => FieldName::Start,
-        "end" => FieldName::End,
-        "trace_id" => FieldName::TraceId,
-        "span_id" => FieldName::SpanId,
-        "parent_span_id" => FieldName::ParentSpanId,
-        _ => return Err(format!("unknown field {name:?}")),
-    };
-    let needed = if name.starts_with("scope.") { Where::Scope } else { Where::Span };
-    need(needed <= on, || format!("field {name:?} is not there on a {on}"))?;
-    Ok(Operand::Field(field))
-}
-
-impl FieldName {
-    fn with<T>(self, env: &Env<'_>, then: impl FnOnce(Option<Value<'_>>) -> T) -> T {
-        let number = |number: i128| Some(Value::Int(number));
-        match self {
-            FieldName::ScopeName => return then(Some(Value::Str(env.scope.text(1)))),
-            FieldName::ScopeVersion => return then(Some(Value::Str(env.scope.text(2)))),
-            _ => {}
-        }
-        let Some(span) = env.span else {
-            return then(None);
-        };
-        let fields = span.fields;
-        let bytes = |loc| span.work.bytes(span.base, loc);
-        let id = match self {
-            FieldName::Name => return then(Some(Value::Str(bytes(fields.name)))),
-            FieldName::StatusMessage => return then(Some(Value::Str(bytes(fields.status_message)))),
-            FieldName::TraceState => return then(Some(Value::Str(bytes(fields.trace_state)))),
-            FieldName::Kind => return then(number(fields.kind.into())),
-            FieldName::StatusCode => return then(number(fields.status_code.into())),
-            FieldName::Flags => return then(number(fields.flags.into())),
-            FieldName::Duration => return then(number(fields.duration().into())),
-            FieldName::Start => return then(number((fields.start as i64).into())),
-            FieldName::End => return then(number((fields.end as i64).into())),
-            FieldName::SpanId => fields.span_id,
-            FieldName::ParentSpanId => fields.parent,
-            _ => fields.trace_id,
-        };
-        let mut hex = Vec::with_capacity(32);
-        put_hex(&mut hex, bytes(id));
-        then(Some(Value::Str(&hex)))
-    }
-}
 
 /// A constant of a condition.
 #[derive(Debug, Clone)]
@@ -255,7 +121,8 @@ impl Expr {
             ("true", []) => Expr::Const(true),
             ("false", []) => Expr::Const(false),
             ("root", []) => {
-                need(on >= Where::Span, || format!("root is not there on a {on}"))?;
+                let there = keys.signal.is_traces() && on >= Where::Span;
+                need(there, || format!("root is not there on a {on}"))?;
                 Expr::Root
             }
             ("exists", [operand]) => Expr::Exists(Operand::compile(Some(operand), on, keys)?),

@@ -3,8 +3,9 @@
 use serde_json::Value as Json;
 
 use crate::env::{Env, Where};
-use crate::expr::{Expr, Op, Operand};
+use crate::expr::{Expr, Op};
 use crate::keys::Keys;
+use crate::operand::Operand;
 use crate::rows::{KeyFact, Rows, Shape};
 use crate::spec::{listed, natural, need, only, shown, Outcome};
 use crate::value::{fixed_point, value_text, Value};
@@ -48,6 +49,16 @@ impl Facts {
         let compare = listed(spec.get("compare"), "compare")?.iter();
         let compare = compare.map(|one| Compare::compile(one, numbers.len())).collect::<Outcome<_>>()?;
         Ok(Facts { leaves, numbers, keys: operands, compare })
+    }
+
+    /// Those of a program that is not for traces: none may be asked for.
+    pub fn none(spec: Option<&Json>) -> Outcome<Facts> {
+        if let Some(given) = spec {
+            let asked = only(Some(given), &["leaves", "numbers", "keys", "compare"], "facts")?;
+            let nothing = |one: &Json| one.is_null() || one.as_array().is_some_and(Vec::is_empty);
+            need(asked.values().all(nothing), || "facts are those of traces".to_owned())?;
+        }
+        Ok(Facts { leaves: Vec::new(), numbers: Vec::new(), keys: Vec::new(), compare: Vec::new() })
     }
 
     /// How much room a trace's facts take.

@@ -3,8 +3,11 @@
 use serde_json::Value as Json;
 
 use crate::env::Where;
+use crate::log;
 use crate::ottl::Val;
+use crate::signal::Signal;
 use crate::spec::{need, shown, Outcome};
+use crate::value::{read, Value};
 use crate::wire::{fields, put_field, put_varint, Range};
 use crate::work::{State, Work, KIND, STATUS, TOP};
 
@@ -14,23 +17,33 @@ pub struct Field {
     number: u32,
     pub is_text: bool,
     in_status: bool,
+    /// Whether it is an `AnyValue`.
+    pub is_value: bool,
 }
 
 /// The name of a span.
-pub const NAME: Field = Field { number: 5, is_text: true, in_status: false };
+pub const NAME: Field = Field { number: 5, is_text: true, in_status: false, is_value: false };
 
 impl Field {
-    pub fn compile(spec: Option<&Json>, on: Where) -> Outcome<Field> {
-        let field = |number, is_text, in_status| Field { number, is_text, in_status };
-        let (place, found) = match spec.and_then(Json::as_str) {
-            Some("name") => (Where::Span, field(5, true, false)),
-            Some("trace_state") => (Where::Span, field(3, true, false)),
-            Some("kind") => (Where::Span, field(KIND, false, false)),
-            Some("status.message") => (Where::Span, field(2, true, true)),
-            Some("status.code") => (Where::Span, field(3, false, true)),
-            Some("scope.name") => (Where::Scope, field(1, true, false)),
-            Some("scope.version") => (Where::Scope, field(2, true, false)),
-            Some("event.name") => (Where::Event, field(2, true, false)),
+    pub fn compile(spec: Option<&Json>, on: Where, signal: Signal) -> Outcome<Field> {
+        let field = |number, is_text, in_status| Field { number, is_text, in_status, is_value: false };
+        let text = |number| field(number, true, false);
+        let (place, found) = match (signal, spec.and_then(Json::as_str)) {
+            (_, Some("scope.name")) => (Where::Scope, text(1)),
+            (_, Some("scope.version")) => (Where::Scope, text(2)),
+            (Signal::Traces, Some("name")) => (Where::Span, text(5)),
+            (Signal::Traces, Some("trace_state")) => (Where::Span, text(3)),
+            (Signal::Traces, Some("kind")) => (Where::Span, field(KIND, false, false)),
+            (Signal::Traces, Some("status.message")) => (Where::Span, field(2, true, true)),
+            (Signal::Traces, Some("status.code")) => (Where::Span, field(3, false, true)),
+            (Signal::Traces, Some("event.name")) => (Where::Event, text(2)),
+            (Signal::Logs, Some("body")) => (Where::Span, Field { is_value: true, ..text(log::BODY) }),
+            (Signal::Logs, Some("severity_number")) => (Where::Span, field(log::SEVERITY_NUMBER, false, false)),
+            (Signal::Logs, Some("severity_text")) => (Where::Span, text(log::SEVERITY_TEXT)),
+            (Signal::Logs, Some("event_name")) => (Where::Span, text(log::EVENT_NAME)),
+            (Signal::Metrics, Some("metric.name")) => (Where::Span, text(1)),
+            (Signal::Metrics, Some("metric.description")) => (Where::Span, text(2)),
+            (Signal::Metrics, Some("metric.unit")) => (Where::Span, text(3)),
             _ => return Err(format!("unknown field {}", shown(spec))),
         };
         need(place == on, || format!("field {} is none of a {on}", shown(spec)))?;
@@ -64,6 +77,15 @@ impl Field {
         found
     }
 
+    /// The text that the field holds; None when it is a value that is no string.
+    pub fn content(self, payload: Vec<u8>) -> Option<Vec<u8>> {
+        match read(&payload) {
+            _ if !self.is_value => Some(payload),
+            Value::Str(text) => Some(text.to_vec()),
+            _ => None,
+        }
+    }
+
     /// Replaces the field wherever it stands, or appends it to the last message that may hold it.
     pub fn set(self, work: &mut Work, base: &[u8], value: &Val<'_>) {
         let items = self.items(work);
@@ -72,6 +94,7 @@ impl Field {
         }
         let mut payload = Vec::new();
         match value {
+            _ if self.is_value => drop(value.put(&mut payload)),
             Val::Str(text) => payload.extend_from_slice(text),
             Val::Int(number) => put_varint(&mut payload, *number as u64),
             _ => return,
@@ -80,7 +103,7 @@ impl Field {
             let Some(item) = work.items.get(index) else { continue };
             let old = work.bytes(base, item.body);
             let same = match value {
-                Val::Int(number) => varint(old) == *number,
+                Val::Int(number) if !self.is_value => varint(old) == *number,
                 _ => old == payload,
             };
             if !same {

@@ -6,6 +6,7 @@ use serde_json::{Map, Value as Json};
 
 use crate::lookup::Lookup;
 use crate::meter::Meter;
+use crate::signal::Signal;
 use crate::spec::{text, Outcome};
 
 /// The number of a key in a program.
@@ -22,6 +23,8 @@ pub struct Keys {
     /// What else the program knows by number: the tables that it looks up in, and what it counts in.
     pub lookups: Vec<Arc<Lookup>>,
     pub meters: Vec<Arc<Meter>>,
+    /// What the program is for.
+    pub signal: Signal,
     keys: Vec<Box<[u8]>>,
     buckets: Vec<Vec<KeyId>>,
 }

@@ -32,7 +32,7 @@ pub fn requests(records: &Records, max_spans: usize, max_bytes: usize) -> Vec<(V
     for resource in &resources {
         for scope in &resource.scopes {
             for &index in &scope.spans {
-                labelled.with(index, |span| packer.add(&resource.header, &scope.header, span));
+                labelled.with(index, |span, count| packer.add(&resource.header, &scope.header, span, count));
             }
         }
     }
@@ -108,29 +108,29 @@ struct Labelled<'a> {
 }
 
 impl Labelled<'_> {
-    fn with(&mut self, index: usize, then: impl FnOnce(&[u8])) {
+    fn with(&mut self, index: usize, then: impl FnOnce(&[u8], usize)) {
         let Some(span) = self.records.spans.get(index) else {
             return;
         };
-        let bytes = self.records.span(span);
+        let (bytes, count) = (self.records.span(span), self.records.counts(span));
         let labels = self.labels.get(span.row as usize).copied().unwrap_or_default();
         let (Some(book), true) = (&self.records.book, labels != [0; 2]) else {
-            return then(bytes);
+            return then(bytes, count);
         };
         let (book, threshold) = (book.read(), self.records.threshold(span.row));
         let mut writes = labels.iter().filter_map(|&number| book.get(usize::from(number)));
         let mut next = || writes.find(|label: &&Label| !label.leaves_spans());
         let Some(one) = next() else {
-            return then(bytes);
+            return then(bytes, count);
         };
         self.first.clear();
         one.on_span(bytes, threshold, &mut self.first);
         let Some(two) = next() else {
-            return then(&self.first);
+            return then(&self.first, count);
         };
         self.second.clear();
         two.on_span(&self.first, threshold, &mut self.second);
-        then(&self.second);
+        then(&self.second, count);
     }
 }
 
@@ -184,10 +184,11 @@ impl Packer {
         }
     }
 
-    fn add(&mut self, resource: &Arc<[u8]>, scope: &Arc<[u8]>, span: &[u8]) {
+    /// Adds a span (log record, metric) that counts for so many.
+    fn add(&mut self, resource: &Arc<[u8]>, scope: &Arc<[u8]>, span: &[u8], count: usize) {
         let field = field_size(span.len());
         let (mut size, mut fresh) = self.grown(resource, scope, field);
-        let full = self.max_spans > 0 && !self.open.is_empty() && self.count >= self.max_spans;
+        let full = self.max_spans > 0 && !self.open.is_empty() && self.count + count > self.max_spans;
         let large = self.max_bytes > 0 && !self.open.is_empty() && size.total() > self.max_bytes;
         if full || large {
             self.close();
@@ -201,7 +202,7 @@ impl Packer {
         if let Some(part) = self.open.last_mut() {
             put_head(&mut part.spans, 2, span.len());
             part.spans.extend_from_slice(span);
-            self.count += 1;
+            self.count += count;
         }
     }
 

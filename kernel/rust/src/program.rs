@@ -15,7 +15,8 @@ use crate::lookup::Lookup;
 use crate::meter::{Measure, Meter, Noted};
 use crate::sample::Sample;
 use crate::scrub::{self, Scrub, POSITIONS};
-use crate::spec::{listed, natural, only, shown, Outcome};
+use crate::signal::Signal;
+use crate::spec::{given, listed, natural, only, shown, Outcome};
 use crate::walk::{Limits, Notes};
 use crate::work::Work;
 
@@ -28,11 +29,20 @@ pub enum Stage {
 }
 
 impl Stage {
-    /// For how many reasons it may drop spans.
-    pub fn drops(&self) -> usize {
+    /// The level that it stands on.
+    pub fn on(&self) -> Where {
+        match self {
+            Stage::Edit(edit) => edit.on,
+            Stage::Filter(filter) => filter.on,
+            Stage::Scrub(_) | Stage::Sample(_) | Stage::Measure(_) => Where::Span,
+        }
+    }
+
+    /// For how many reasons it may drop spans, log records or data points.
+    pub fn drops(&self, signal: Signal) -> usize {
         match self {
             Stage::Sample(_) => 1,
-            Stage::Filter(filter) => usize::from(filter.on == Where::Span),
+            Stage::Filter(filter) => usize::from(filter.on == Where::Span || !signal.is_traces()),
             Stage::Edit(edit) => usize::from(edit.may_drop),
             Stage::Scrub(scrub) => scrub.drops(),
             Stage::Measure(_) => 0,
@@ -110,10 +120,11 @@ pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Program {
     /// Compiles a program from its data.
     pub fn compile(spec: &Json, lookups: Vec<Arc<Lookup>>, meters: Vec<Arc<Meter>>) -> Outcome<Program> {
-        let spec = only(Some(spec), &["stages", "facts", "limits", "context"], "program")?;
+        let spec = only(Some(spec), &["stages", "facts", "limits", "context", "signal"], "program")?;
         let contexts = natural(spec.get("context"), "context")?;
         let mut keys = Keys::default();
         (keys.lookups, keys.meters) = (lookups, meters);
+        keys.signal = Signal::compile(spec.get("signal"))?;
         let (mut stages, mut rules, mut measures) = (Vec::new(), 0, 0);
         for stage in listed(spec.get("stages"), "stages")? {
             stages.push(match stage.get("kind").and_then(Json::as_str) {
@@ -124,19 +135,22 @@ impl Program {
                     Stage::Scrub(Box::new(scrub))
                 }
                 Some("filter") => Stage::Filter(Filter::compile(stage, &mut keys)?),
-                Some("sample") => Stage::Sample(Sample::compile(stage, &mut keys)?),
-                Some("measure") => {
+                Some("sample") if keys.signal.is_traces() => Stage::Sample(Sample::compile(stage, &mut keys)?),
+                Some("measure") if keys.signal.is_traces() => {
                     measures += 1;
                     Stage::Measure(Box::new(Measure::compile(stage, measures - 1, &mut keys)?))
                 }
                 _ => return Err(format!("unknown stage {}", shown(stage.get("kind")))),
             });
         }
-        let facts = Facts::compile(spec.get("facts"), &mut keys)?;
+        let facts = match keys.signal {
+            Signal::Traces => Facts::compile(spec.get("facts"), &mut keys)?,
+            _ => Facts::none(given(spec, "facts"))?,
+        };
         let limits = limits(spec.get("limits"))?;
         Ok(Program {
             notes: notes(&stages),
-            drops: stages.iter().map(Stage::drops).sum(),
+            drops: stages.iter().map(|stage| stage.drops(keys.signal)).sum(),
             measures,
             span_stages: span_stages(&stages),
             headers_use_context: stages

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use foldhash::fast::RandomState;
 use pyo3::pybacked::PyBackedBytes;
 
-use crate::digest::{env, one_span, Digested, Place};
+use crate::digest::{env, one_span, other, Digested, Place};
 use crate::env::Env;
 use crate::header::{compute, memo_key, Header};
 use crate::labels::{Book, LabelId};
@@ -14,8 +14,10 @@ use crate::meter::Noted;
 use crate::program::{lock, Program, Scratch, Stage};
 use crate::rebuild::Rebuild;
 use crate::rows::Rows;
+use crate::signal::Signal;
 use crate::walk::{Limits, Walked};
 use crate::wire::Reader;
+use crate::work::Work;
 
 /// Bytes that spans stand in.
 pub enum Buffer {
@@ -41,7 +43,7 @@ pub struct SpanRef {
     pub len: u32,
     /// Its resource and scope.
     pub pair: u32,
-    /// Its trace.
+    /// Its trace; of a metric, which has none, the number of its data points.
     pub row: u32,
 }
 
@@ -113,6 +115,23 @@ impl Records {
         buffer.get(span.start as usize..span.start as usize + span.len as usize).unwrap_or(&[])
     }
 
+    /// How many spans, log records or data points a span (log record, metric) counts for.
+    #[inline]
+    pub fn counts(&self, span: &SpanRef) -> usize {
+        match self.program.keys.signal {
+            Signal::Metrics => span.row as usize,
+            _ => 1,
+        }
+    }
+
+    /// How many spans, log records or data points.
+    pub fn count(&self) -> usize {
+        match self.program.keys.signal {
+            Signal::Metrics => self.spans.iter().map(|span| span.row as usize).sum(),
+            _ => self.spans.len(),
+        }
+    }
+
     /// Of span messages.
     pub fn bytes(&self) -> u64 {
         self.spans.iter().map(|span| u64::from(span.len)).sum()
@@ -174,16 +193,21 @@ impl Records {
             };
             let place = Place { resource, scope, context: &[] };
             let base = self.span(span);
+            if !program.keys.signal.is_traces() {
+                let one = other(program, Reader::new(base), &Limits::NONE, place, scratch)?;
+                let row = if one.trace_id.is_some() { span.row } else { one.left as u32 };
+                if !scratch.gone {
+                    let new = SpanRef { row, ..*span };
+                    spans.push(written(&scratch.work, base, new, buffer, &mut changed));
+                }
+                continue;
+            }
             let fields = one_span(program, Reader::new(base), &Limits::NONE, place, scratch)?;
             if scratch.gone {
                 continue;
             }
-            let (work, start) = (&scratch.work, changed.len());
-            let mut new = *span;
-            if work.changed {
-                work.write_owner(base, 0, &mut changed);
-                new = SpanRef { buffer, start: start as u32, len: (changed.len() - start) as u32, ..*span };
-            }
+            let work = &scratch.work;
+            let new = written(work, base, *span, buffer, &mut changed);
             let env: Env<'_> = env(place, work, base, &fields);
             program.facts.add(&mut rows, span.row as usize, &env, new.len as usize);
             spans.push(new);
@@ -205,6 +229,16 @@ impl Records {
             noted: Mutex::new(scratch.noted.iter_mut().map(Noted::take).collect()),
         })
     }
+}
+
+/// The span as it is now: where it was, or (when it changed) appended to the buffer of that number.
+fn written(work: &Work, base: &[u8], span: SpanRef, buffer: u32, changed: &mut Vec<u8>) -> SpanRef {
+    if !work.changed {
+        return span;
+    }
+    let start = changed.len();
+    work.write_owner(base, 0, changed);
+    SpanRef { buffer, start: start as u32, len: (changed.len() - start) as u32, ..span }
 }
 
 /// The headers of all pairs after another program's stages. Each distinct one is counted once.

@@ -56,7 +56,7 @@ impl Rewrite {
         Ok(Some(match action {
             "set" => {
                 allow(&["do", "field", "of"])?;
-                let field = Field::compile(spec.get("field"), site.on)?;
+                let field = Field::compile(spec.get("field"), site.on, site.keys.signal)?;
                 Rewrite::Set(field, Compute::compile(spec.get("of").unwrap_or(&Json::Null), site)?)
             }
             "keep" => {
@@ -73,7 +73,7 @@ impl Rewrite {
                 match (given(spec, "key"), given(spec, "field")) {
                     (Some(_), Some(_)) => return Err("replace: expected key or field".into()),
                     (None, Some(field)) => {
-                        let found = Field::compile(Some(field), site.on)?;
+                        let found = Field::compile(Some(field), site.on, site.keys.signal)?;
                         need(found.is_text, || format!("replace: {field} is no text"))?;
                         Rewrite::ReplaceField(found, template)
                     }
@@ -95,7 +95,8 @@ impl Rewrite {
             }
             "parse_name" => {
                 allow(&["do", "patterns", "rename", "first"])?;
-                need(site.on == Where::Span, || format!("parse_name: a {} is no span", site.on))?;
+                let there = site.on == Where::Span && site.keys.signal.is_traces();
+                need(there, || format!("parse_name: a {} is no span", site.on))?;
                 let flag = |name: &str| spec.get(name).and_then(Json::as_bool);
                 let flags = flag("rename").zip(flag("first"));
                 let (rename, first) = flags.ok_or("parse_name: rename and first are booleans")?;
@@ -133,7 +134,7 @@ impl Rewrite {
                 template.apply(text, out);
             }),
             Rewrite::ReplaceField(field, template) => {
-                let Some(content) = field.read(work, base) else { return };
+                let Some(content) = field.read(work, base).and_then(|content| field.content(content)) else { return };
                 let mut new = Vec::new();
                 template.apply(&content, &mut new);
                 if new != content {
@@ -156,6 +157,8 @@ impl Rewrite {
         let Rewrite::Set(field, compute) = self else { return None };
         let value = compute.eval(env).ok()?;
         let fits = match &value {
+            Val::Nil => false,
+            _ if field.is_value => true,
             Val::Str(_) => field.is_text,
             Val::Int(number) => !field.is_text && i32::try_from(*number).is_ok(),
             _ => false,

@@ -42,7 +42,7 @@ impl Source {
             }
             (None, Some(from), None) => {
                 let parts = listed(Some(from), "from")?;
-                let place = parts.first().and_then(Json::as_str).and_then(Where::parse);
+                let place = parts.first().and_then(Json::as_str).and_then(|name| keys.signal.level(name));
                 let place = place.filter(|_| parts.len() == 2).ok_or_else(|| format!("from: {from}"))?;
                 need(place <= on, || format!("from: a {place} is not there on a {on}"))?;
                 Ok(Source::From(place, add(text(parts.get(1), "from")?, keys)?))

@@ -54,7 +54,7 @@ impl Limits {
     pub const NONE: Limits =
         Limits { max_bytes: usize::MAX, max_spans: usize::MAX, max_attributes: usize::MAX, max_depth: usize::MAX };
 
-    fn attributes(&self, count: usize) -> Walked<()> {
+    pub fn attributes(&self, count: usize) -> Walked<()> {
         if count > self.max_attributes {
             return Err(Refusal::OverLimit(Limit::Attributes));
         }
@@ -66,6 +66,11 @@ impl Limits {
 pub const RESOURCE_SPANS: u32 = 1;
 pub const SCOPE_SPANS: u32 = 2;
 pub const SPAN: u32 = 3;
+
+/// Data, data points and exemplars of metrics.
+pub const DATA: u32 = 4;
+pub const POINT: u32 = 5;
+pub const EXEMPLAR: u32 = 6;
 
 const fn tag(number: u32, wire: u32) -> u32 {
     number << 3 | wire
@@ -256,7 +261,7 @@ fn any_key_value(mut reader: Reader<'_>, level: u32, limits: &Limits) -> Walked<
 
 /// Validates an `AnyValue` that stands at `level`, inside `nesting` arrays and maps.
 #[inline]
-fn any_value(mut reader: Reader<'_>, level: u32, nesting: usize, limits: &Limits) -> Walked<()> {
+pub fn any_value(mut reader: Reader<'_>, level: u32, nesting: usize, limits: &Limits) -> Walked<()> {
     while !reader.done() {
         match reader.tag()? {
             0x0a => drop(reader.string()?),

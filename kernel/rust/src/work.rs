@@ -7,8 +7,10 @@ use crate::keys::{KeyId, Keys, UNKNOWN};
 use crate::walk::{Form, Pair};
 use crate::wire::{fields, put_field, Field, Range};
 
-/// The field of a span that is a varint and may be an item: its body is the varint.
-pub const KIND: u32 = 6;
+/// The number of an item that is a varint (its body) is more by this.
+pub const VARINT: u32 = 1 << 31;
+/// The field of a span that is a varint and may be an item.
+pub const KIND: u32 = 6 | VARINT;
 /// The field of a span that holds its status.
 pub const STATUS: u32 = 15;
 
@@ -103,6 +105,8 @@ pub struct Work {
     pub counted: Vec<usize>,
     /// Whether all fields that stages may touch stand among the items, not only attributes.
     pub noted: bool,
+    /// Of a metric: the field that holds the data point that is looked at.
+    pub data: u32,
 }
 
 impl Work {
@@ -312,8 +316,8 @@ impl Work {
     /// Appends a changed item with its tag; nothing when it is gone.
     pub fn put(&self, base: &[u8], item: &Item, out: &mut Vec<u8>) {
         if item.state == State::Changed {
-            if item.number == KIND {
-                out.push((KIND << 3) as u8);
+            if item.number & VARINT != 0 {
+                out.push((item.number << 3) as u8);
                 out.extend_from_slice(self.bytes(base, item.body));
                 return;
             }

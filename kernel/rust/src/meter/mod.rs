@@ -10,8 +10,8 @@ use std::sync::Mutex;
 
 use serde_json::Value as Json;
 
-use crate::expr::Operand;
 use crate::keys::Keys;
+use crate::operand::Operand;
 use crate::program::lock;
 use crate::spec::{listed, natural, need, only, shown, text, Outcome};
 

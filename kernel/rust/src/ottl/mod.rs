@@ -75,7 +75,8 @@ impl Cond {
                 ("not", [one]) => Cond::Not(Box::new(Cond::compile(Some(one), site)?)),
                 ("try", [one]) => Cond::Try(Box::new(Cond::compile(Some(one), site)?)),
                 ("events", [one]) => {
-                    need(site.on == Where::Span, || format!("events are not there on a {}", site.on))?;
+                    let there = site.on == Where::Span && site.keys.signal.is_traces();
+                    need(there, || format!("events are not there on a {}", site.on))?;
                     let inner = site.inside(Where::Event, |site| Cond::compile(Some(one), site));
                     Cond::Events(Box::new(inner?))
                 }

@@ -9,8 +9,9 @@ use super::calls::Call;
 use super::val::part;
 use super::{Computed, Failed, Site, Val};
 use crate::env::{Env, Where};
-use crate::expr::{FieldName, Literal, Operand};
+use crate::expr::Literal;
 use crate::lookup::{of_program, Lookup};
+use crate::operand::{FieldName, Operand};
 use crate::spec::{listed, natural, need, put_hex, shown, text, unhex, Outcome};
 use crate::value::read;
 use crate::wire::{fields, Range};
@@ -91,7 +92,8 @@ impl Compute {
 
     /// An operand; those of an event stand in values only.
     fn operand(spec: &Json, rest: &[Json], site: &mut Site<'_>) -> Outcome<Compute> {
-        let event = || need(site.on == Where::Event, || format!("{spec} is not there on a {}", site.on));
+        let there = site.on == Where::Event && site.keys.signal.is_traces();
+        let event = || need(there, || format!("{spec} is not there on a {}", site.on));
         Ok(match (rest.first().and_then(Json::as_str), rest.get(1)) {
             (Some("event"), Some(key)) => {
                 event()?;
@@ -162,6 +164,7 @@ fn operand_value<'a>(operand: &Operand, env: &Env<'a>) -> Val<'a> {
         Operand::Any(key) => env.attr(Where::Span, *key).or_else(|| env.attr(Where::Resource, *key)),
         Operand::Field(name) => return field(*name, env),
         Operand::State(key) => return operand_state(env, key),
+        Operand::Point(point) => point.payload(env),
     };
     payload.map_or(Val::Nil, |payload| Val::of(read(payload)))
 }
@@ -195,6 +198,7 @@ fn field<'a>(name: FieldName, env: &Env<'a>) -> Val<'a> {
         FieldName::End => return Val::Int(fields.end as i64),
         FieldName::SpanId => fields.span_id,
         FieldName::ParentSpanId => fields.parent,
+        FieldName::Other(other) => return other.read(env).map_or(Val::Nil, Val::of),
         _ => fields.trace_id,
     };
     let mut hex = Vec::with_capacity(32);

@@ -8,7 +8,7 @@ use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::PyBytes;
 
-use super::errors::{bad_program, refused};
+use super::errors::{bad_program, refused, value_error};
 use super::meter::plain;
 use super::records::PyRecords;
 use crate::digest::digest;
@@ -56,6 +56,9 @@ impl PyProgram {
 
     /// The same for held spans, trace by trace; labels stay.
     fn refine(&self, py: Python<'_>, records: &PyRecords) -> PyResult<PyRecords> {
+        if records.records.program.keys.signal != self.program.keys.signal {
+            return Err(value_error("the records are of another signal than the program"));
+        }
         let refined = py.detach(|| records.records.refine(&self.program));
         refined.map(PyRecords::new).map_err(|refusal| refused(py, refusal, &self.program.limits))
     }

@@ -48,7 +48,7 @@ impl PyRecords {
 
     #[getter]
     fn spans(&self) -> usize {
-        self.records.spans.len()
+        self.records.count()
     }
 
     /// Of span messages.
@@ -81,9 +81,13 @@ impl PyRecords {
     }
 
     /// Facts, a row a trace in order of first appearance.
-    fn columns(&self, py: Python<'_>) -> PyColumns {
+    fn columns(&self, py: Python<'_>) -> PyResult<PyColumns> {
         let records = &self.records;
-        PyColumns::new(py.detach(|| Columns::of_rows(&records.program.facts, &records.rows, &records.ids)))
+        if !records.program.keys.signal.is_traces() {
+            return Err(value_error("records of logs and metrics have no facts"));
+        }
+        let columns = py.detach(|| Columns::of_rows(&records.program.facts, &records.rows, &records.ids));
+        Ok(PyColumns::new(columns))
     }
 
     /// Each trace's label in that slot.

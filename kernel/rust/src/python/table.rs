@@ -11,12 +11,14 @@ use super::columns::PyColumns;
 use super::errors::{refused, value_error, Class};
 use super::program::PyProgram;
 use super::records::PyRecords;
-use crate::labels::Book;
+use crate::labels::{Book, LabelId};
 use crate::program::Program;
+use crate::records::Records;
 use crate::table::{Condition, Table};
 use crate::walk::{Limits, Refusal};
 
 static FILED: Class = Class::new("Filed");
+static FOLLOWED: Class = Class::new("Followed");
 static SETTLED: Class = Class::new("Settled");
 static STATS: Class = Class::new("TableStats");
 static TALLY: Class = Class::new("Tally");
@@ -58,6 +60,26 @@ fn checked(early: Vec<Early>, program: &Program) -> PyResult<Vec<Condition>> {
     early.into_iter().map(|one| condition(one, size)).collect()
 }
 
+/// Counts by label.
+fn counts(py: Python<'_>, counts: BTreeMap<LabelId, u64>) -> PyResult<Bound<'_, PyDict>> {
+    let out = PyDict::new(py);
+    counts.into_iter().try_for_each(|(label, count)| out.set_item(label, count))?;
+    Ok(out)
+}
+
+fn by_follower(py: Python<'_>, logs: BTreeMap<u32, Records>) -> PyResult<Bound<'_, PyDict>> {
+    let out = PyDict::new(py);
+    logs.into_iter().try_for_each(|(follower, records)| out.set_item(follower, PyRecords::new(records)))?;
+    Ok(out)
+}
+
+fn traces(program: &Program) -> PyResult<()> {
+    if program.keys.signal.is_traces() {
+        return Ok(());
+    }
+    Err(value_error("a table holds traces, not logs and metrics"))
+}
+
 /// See `contract.Table`.
 #[pyclass(frozen, name = "Table", module = "tailgate.kernel.rust._native")]
 pub struct PyTable {
@@ -73,6 +95,7 @@ impl PyTable {
         dropped: usize,
         early: Vec<Early>,
     ) -> PyResult<PyTable> {
+        traces(&program)?;
         let early = checked(early, &program)?;
         Ok(PyTable { table: Arc::new(Table::new(program, book, kept, dropped, early)) })
     }
@@ -85,10 +108,7 @@ impl PyTable {
         let records = &records.records;
         let filed = py.detach(|| self.table.file(records, now)).map_err(|refusal| walked(py, refusal))?;
         let filed = filed.ok_or_else(|| value_error("these records are not those of the table's program"))?;
-        let late = PyDict::new(py);
-        for (label, spans) in filed.late {
-            late.set_item(label, spans)?;
-        }
+        let late = counts(py, filed.late)?;
         let ages = PyDict::new(py);
         for (seconds, traces) in filed.late_ages {
             ages.set_item(seconds, traces)?;
@@ -145,7 +165,33 @@ impl PyTable {
         for (label, sums) in settled.tally {
             tally.set_item(label, TALLY.get(py)?.call1(sums)?)?;
         }
-        SETTLED.get(py)?.call1((settled.kept.map(PyRecords::new), tally))
+        let (logs, followed) = (by_follower(py, settled.logs)?, counts(py, settled.followed)?);
+        SETTLED.get(py)?.call1((settled.kept.map(PyRecords::new), tally, logs, followed))
+    }
+
+    /// Hold log records with their traces.
+    #[pyo3(signature = (records, now, follower=0))]
+    fn follow<'py>(
+        &self,
+        py: Python<'py>,
+        records: &PyRecords,
+        now: i64,
+        follower: u32,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let followed = py.detach(|| self.table.follow(&records.records, now, follower));
+        let followed = followed.ok_or_else(|| value_error("only log records follow"))?;
+        let (passed, late) = (followed.passed.map(PyRecords::new), counts(py, followed.late)?);
+        FOLLOWED.get(py)?.call1((followed.held, passed, followed.untraced, late))
+    }
+
+    /// Let go of log records, by follower, whose traces have not come.
+    fn unmatched<'py>(&self, py: Python<'py>, first_seen: i64, limit: i64) -> PyResult<Bound<'py, PyDict>> {
+        by_follower(py, py.detach(|| self.table.unmatched(first_seen, at_least_0(limit))))
+    }
+
+    /// When the oldest trace came of which there are only log records.
+    fn next_unmatched(&self, py: Python<'_>) -> Option<i64> {
+        py.detach(|| self.table.next_unmatched())
     }
 
     /// Replace the labels remembered for the traces of these records by those they have now.
@@ -174,6 +220,8 @@ impl PyTable {
         dropped_decisions: i64,
         early: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<u32> {
+        let mut programs = upgrades.values().map(Py::get).chain([program]);
+        programs.try_for_each(|one| traces(&one.program))?;
         let early = checked(conditions(early)?, &program.program)?;
         let (kept, dropped) = (at_least_0(kept_decisions), at_least_0(dropped_decisions));
         let programs = |program: &Py<PyProgram>| Arc::clone(&program.get().program);
@@ -190,7 +238,8 @@ impl PyTable {
     fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let stats = py.detach(|| self.table.stats());
         let decisions = (stats.kept_decisions, stats.dropped_decisions);
-        let held = (stats.traces, stats.spans, stats.held_bytes, stats.headers, decisions.0, decisions.1, stats.early);
-        STATS.get(py)?.call1(held)
+        let held = (stats.traces, stats.spans, stats.held_bytes, stats.headers);
+        let logs = (stats.logs, stats.log_traces);
+        STATS.get(py)?.call1((held.0, held.1, held.2, held.3, decisions.0, decisions.1, stats.early, logs.0, logs.1))
     }
 }

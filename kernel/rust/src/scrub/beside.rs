@@ -4,14 +4,16 @@ use std::borrow::Cow;
 
 use super::action::Action;
 use super::cache::Verdict;
+use super::form::{named, SYSTEM};
 use super::marks::{ATTRIBUTE_KEY, LIMIT, PATIENCE, RULE, SIZE};
 use super::pass::{changed, whole, Pass};
+use super::tally::first;
 use super::Scrub;
 use crate::edit::put;
 use crate::keys::Keys;
 use crate::splice::{Change, Splice};
 use crate::value::{put_string, read, value_text, Value};
-use crate::wire::fields;
+use crate::wire::{fields, Field};
 use crate::work::{key_value_parts, Work};
 
 impl Pass<'_> {
@@ -139,6 +141,67 @@ impl Pass<'_> {
             }
         });
         changed(splice.finish(None, out))
+    }
+
+    /// An event, a link or a status: attributes in one field, a string in another, each if wanted.
+    pub fn part(
+        &mut self,
+        payload: &[u8],
+        attributes: (u32, bool, usize),
+        (text, with_text, text_at): (u32, bool, usize),
+        out: &mut Vec<u8>,
+    ) -> Change {
+        self.message(payload, attributes, out, |pass, field, content, new| {
+            (with_text && field.is(text)).then(|| {
+                pass.at = text_at;
+                pass.plain(content, new)
+            })
+        })
+    }
+
+    /// A message with attributes in one field, if they are wanted; `other` looks at the other fields.
+    #[inline(always)]
+    pub fn message(
+        &mut self,
+        payload: &[u8],
+        (attributes, with_attributes, attributes_at): (u32, bool, usize),
+        out: &mut Vec<u8>,
+        mut other: impl FnMut(&mut Self, &Field, &[u8], &mut Vec<u8>) -> Option<Change>,
+    ) -> Change {
+        let (mut splice, mut new) = (Splice::new(payload), Vec::new());
+        let outer = std::mem::take(&mut self.cache.tally);
+        let outer_system = std::mem::take(&mut self.cache.system);
+        if self.scrub.known.is_some() && with_attributes {
+            let found = SYSTEM.map(|key| first(payload, attributes, key));
+            self.cache.system = named(found.iter().map(Option::as_deref));
+        }
+        let start = out.len();
+        fields(payload, whole(payload), |field| {
+            let content = field.body.of(payload);
+            new.clear();
+            let change = if with_attributes && field.is(attributes) {
+                self.at = attributes_at;
+                self.attribute(key_value_parts(content).0.of(content), content, &mut new)
+            } else if let Some(change) = other(self, &field, content, &mut new) {
+                change
+            } else {
+                return;
+            };
+            match change {
+                Change::Same => {}
+                Change::New => splice.replace(&field, &new, out),
+                Change::Drop => splice.remove(&field, out),
+            }
+        });
+        self.cache.system = outer_system;
+        let tally = std::mem::replace(&mut self.cache.tally, outer);
+        let Some(summary) = self.scrub.summary.as_ref().filter(|_| !tally.is_empty()) else {
+            return changed(splice.finish(None, out));
+        };
+        splice.finish(Some(()), out);
+        let message = out.split_off(start);
+        out.extend_from_slice(&summary.onto_message(&tally, message, attributes, self.known));
+        Change::New
     }
 
     /// A number by its text.

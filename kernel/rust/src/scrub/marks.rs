@@ -2,11 +2,12 @@
 
 use serde_json::Value as Json;
 
+use crate::signal::Signal;
 use crate::spec::{given, natural, only, shown, text, Outcome};
 use crate::value::{put_string, read, Value};
 
 /// Where strings stand, by number.
-pub const POSITIONS: [&str; 12] = [
+pub const POSITIONS: [&str; 21] = [
     "resource",
     "scope",
     "span",
@@ -19,6 +20,15 @@ pub const POSITIONS: [&str; 12] = [
     "scope_name",
     "schema_url",
     "attribute_key",
+    "log",
+    "body",
+    "severity_text",
+    "metric",
+    "datapoint",
+    "exemplar",
+    "metric_name",
+    "metric_description",
+    "metric_unit",
 ];
 pub const RESOURCE: usize = 0;
 pub const SCOPE: usize = 1;
@@ -32,6 +42,27 @@ pub const TRACE_STATE: usize = 8;
 pub const SCOPE_NAME: usize = 9;
 pub const SCHEMA_URL: usize = 10;
 pub const ATTRIBUTE_KEY: usize = 11;
+pub const LOG: usize = 12;
+pub const BODY: usize = 13;
+pub const SEVERITY_TEXT: usize = 14;
+pub const METRIC: usize = 15;
+pub const DATAPOINT: usize = 16;
+pub const EXEMPLAR: usize = 17;
+pub const METRIC_NAME: usize = 18;
+pub const METRIC_DESCRIPTION: usize = 19;
+pub const METRIC_UNIT: usize = 20;
+
+/// The positions of a signal.
+pub fn positions(signal: Signal) -> impl Iterator<Item = &'static str> {
+    let own = match signal {
+        Signal::Traces => SPAN..SCOPE_NAME,
+        Signal::Logs => LOG..METRIC,
+        Signal::Metrics => METRIC..POSITIONS.len(),
+    };
+    let shared = [RESOURCE, SCOPE, SCOPE_NAME, SCHEMA_URL, ATTRIBUTE_KEY].into_iter();
+    let event_name = (signal == Signal::Logs).then_some(EVENT_NAME);
+    shared.chain(own).chain(event_name).filter_map(|position| POSITIONS.get(position).copied())
+}
 
 /// Why something could not be scrubbed, as it is counted behind a stage's rules.
 pub const SIZE: usize = 0;

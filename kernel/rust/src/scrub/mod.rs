@@ -9,9 +9,11 @@ mod marks;
 mod matcher;
 mod near;
 mod pass;
+mod positions;
 mod rule;
 mod sets;
 mod sieve;
+mod signals;
 mod symbols;
 mod tally;
 mod windows;
@@ -36,25 +38,9 @@ use marks::{
 pub use marks::{LIMIT, POSITIONS};
 use matcher::{Matcher, Sought};
 use pass::Pass;
+use positions::Positions;
 use rule::{KeyRule, ValueRule};
 use tally::Summary;
-
-/// Which positions a stage looks at.
-#[derive(Debug, Clone, Copy)]
-struct Positions {
-    resource: bool,
-    scope: bool,
-    span: bool,
-    event: bool,
-    link: bool,
-    span_name: bool,
-    status: bool,
-    event_name: bool,
-    trace_state: bool,
-    scope_name: bool,
-    schema_url: bool,
-    attribute_key: bool,
-}
 
 /// A compiled scrub stage.
 pub struct Scrub {
@@ -124,7 +110,7 @@ impl Scrub {
             "limits",
         ];
         let stage = only(Some(spec), &all, "scrub")?;
-        let positions = Positions::compile(stage.get("positions"))?;
+        let positions = Positions::compile(stage.get("positions"), known.signal)?;
         let pattern =
             |name: &str| given(stage, name).map(|one| text(Some(one), name).and_then(Pattern::new)).transpose();
         let (skip, limited) = (pattern("skip")?, pattern("only")?);
@@ -223,7 +209,8 @@ impl Scrub {
             return true;
         }
         (self.rules() > 0 || self.summary.is_some())
-            && (at.span || at.event || at.link || at.span_name || at.status || at.event_name || at.trace_state)
+            && ([at.span, at.event, at.link, at.span_name, at.status, at.event_name, at.trace_state].contains(&true)
+                || [at.body, at.severity_text, at.metric_name, at.metric_description, at.metric_unit].contains(&true))
     }
 
     /// Memory for this stage in one scratch.
@@ -348,12 +335,18 @@ impl Scrub {
     }
 }
 
-fn enumerated(varint: &[u8]) -> i32 {
+/// An enum by its varint.
+pub fn enumerated(varint: &[u8]) -> i32 {
     Reader::new(varint).varint().map_or(0, |bits| bits as i32)
 }
 
-/// Reads the fields of a span again, after some changed.
+/// Reads the fields of a span, log record or metric again, after some changed.
 pub fn reread(work: &Work, base: &[u8], span: &mut SpanFields) {
+    match work.attribute {
+        9 => {}
+        crate::log::ATTRIBUTES => return crate::log::reread(work, base, span),
+        _ => return crate::metric::reread(work, span),
+    }
     for item in work.items.iter().filter(|item| !item.attribute) {
         match item.number {
             3 => span.trace_state = item.body,
@@ -371,29 +364,5 @@ pub fn reread(work: &Work, base: &[u8], span: &mut SpanFields) {
             }
             _ => {}
         }
-    }
-}
-
-impl Positions {
-    fn compile(spec: Option<&Json>) -> Outcome<Positions> {
-        let given = listed(spec, "positions")?;
-        if let Some(unknown) = given.iter().find(|one| !one.as_str().is_some_and(|name| POSITIONS.contains(&name))) {
-            return Err(format!("unknown position {}", shown(Some(unknown))));
-        }
-        let has = |name: &str| given.iter().any(|one| one.as_str() == Some(name));
-        Ok(Positions {
-            resource: has("resource"),
-            scope: has("scope"),
-            span: has("span"),
-            event: has("event"),
-            link: has("link"),
-            span_name: has("span_name"),
-            status: has("status"),
-            event_name: has("event_name"),
-            trace_state: has("trace_state"),
-            scope_name: has("scope_name"),
-            schema_url: has("schema_url"),
-            attribute_key: has("attribute_key"),
-        })
     }
 }

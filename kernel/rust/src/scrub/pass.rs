@@ -5,10 +5,9 @@ use std::borrow::Cow;
 use super::action::Action;
 use super::beside::has_several_keys;
 use super::cache::{Cache, Verdict};
-use super::form::{named, SYSTEM};
 use super::marks::{self, DEPTH};
 use super::rule::KeyRule;
-use super::tally::{first, ALLOWED, IGNORED, MASKED, REDACTED};
+use super::tally::{ALLOWED, IGNORED, MASKED, REDACTED};
 use super::{Scrub, Types};
 use crate::gotext::go_text;
 use crate::keys::Keys;
@@ -245,7 +244,7 @@ impl Pass<'_> {
     }
 
     /// What `keep` and the rules of `keys` see of an `AnyValue`.
-    fn seen<'v>(&self, payload: &'v [u8]) -> Cow<'v, [u8]> {
+    pub fn seen<'v>(&self, payload: &'v [u8]) -> Cow<'v, [u8]> {
         match (read(payload), self.scrub.types) {
             (Value::Str(text), _) => text.into(),
             (value, Types::All) => go_text(value),
@@ -276,7 +275,7 @@ impl Pass<'_> {
     }
 
     /// An `AnyValue` by the text of what is no string, then by what is within it.
-    fn any_type(&mut self, payload: &[u8], out: &mut Vec<u8>) -> Change {
+    pub fn any_type(&mut self, payload: &[u8], out: &mut Vec<u8>) -> Change {
         let value = read(payload);
         if matches!(value, Value::Str(_)) {
             return self.any_value(payload, out);
@@ -294,6 +293,12 @@ impl Pass<'_> {
 
     /// An `AnyValue`; `Drop` when what holds it is to be removed.
     pub fn any_value(&mut self, payload: &[u8], out: &mut Vec<u8>) -> Change {
+        self.members(payload, out, false)
+    }
+
+    /// The same; maps at the top have `attributes`, or entries.
+    #[inline(always)]
+    pub fn members(&mut self, payload: &[u8], out: &mut Vec<u8>, attributes: bool) -> Change {
         if self.is_too_deep(payload) {
             self.fail(DEPTH);
             put_string(out, self.scrub.limits.as_ref().map_or(&[], |limits| &limits.text));
@@ -318,6 +323,7 @@ impl Pass<'_> {
                 0x0a => self.text(content, &mut new),
                 0x3a if std::str::from_utf8(content).is_ok() => self.text(content, &mut new),
                 0x2a => self.array(content, &mut new),
+                0x32 if attributes => self.entries(content, &mut new),
                 0x32 => self.map(content, 1, &mut new),
                 _ => Change::Same,
             };
@@ -332,50 +338,5 @@ impl Pass<'_> {
             return Change::Drop;
         }
         changed(splice.finish(None, out))
-    }
-
-    /// An event, a link or a status: attributes in one field, a string in another, each if wanted.
-    pub fn part(
-        &mut self,
-        payload: &[u8],
-        (attributes, with_attributes, attributes_at): (u32, bool, usize),
-        (text, with_text, text_at): (u32, bool, usize),
-        out: &mut Vec<u8>,
-    ) -> Change {
-        let (mut splice, mut new) = (Splice::new(payload), Vec::new());
-        let outer = std::mem::take(&mut self.cache.tally);
-        let outer_system = std::mem::take(&mut self.cache.system);
-        if self.scrub.known.is_some() && with_attributes {
-            let found = SYSTEM.map(|key| first(payload, attributes, key));
-            self.cache.system = named(found.iter().map(Option::as_deref));
-        }
-        let start = out.len();
-        fields(payload, whole(payload), |field| {
-            let content = field.body.of(payload);
-            new.clear();
-            let change = if with_attributes && field.is(attributes) {
-                self.at = attributes_at;
-                self.attribute(key_value_parts(content).0.of(content), content, &mut new)
-            } else if with_text && field.is(text) {
-                self.at = text_at;
-                self.plain(content, &mut new)
-            } else {
-                return;
-            };
-            match change {
-                Change::Same => {}
-                Change::New => splice.replace(&field, &new, out),
-                Change::Drop => splice.remove(&field, out),
-            }
-        });
-        self.cache.system = outer_system;
-        let tally = std::mem::replace(&mut self.cache.tally, outer);
-        let Some(summary) = self.scrub.summary.as_ref().filter(|_| !tally.is_empty()) else {
-            return changed(splice.finish(None, out));
-        };
-        splice.finish(Some(()), out);
-        let message = out.split_off(start);
-        out.extend_from_slice(&summary.onto_message(&tally, message, attributes, self.known));
-        Change::New
     }
 }

@@ -3,6 +3,8 @@
 use std::sync::{Arc, Mutex};
 
 use super::decisions::Decision;
+use super::slots::Chunk;
+use super::Inner;
 use crate::labels::{Book, LabelId};
 use crate::records::{Buffer, Records, SpanRef};
 use crate::rows::Rows;
@@ -96,5 +98,50 @@ impl<'a> Selection<'a> {
             noted: Mutex::default(),
             origin: None,
         })
+    }
+}
+
+impl Inner {
+    pub fn hold_spans(&mut self, records: &Records, slot: u32, spans: &[u32], pairs: &mut [Option<u32>]) {
+        let (chunk, bytes) = self.chunk(records, spans, pairs);
+        self.spans += spans.len() as u64;
+        self.bytes += bytes;
+        if let Some(slot) = self.slots.get_mut(slot) {
+            slot.add(chunk);
+        }
+    }
+
+    /// Some spans (or log records) as they are held, and their bytes.
+    #[inline]
+    pub fn chunk(&mut self, records: &Records, spans: &[u32], pairs: &mut [Option<u32>]) -> (Chunk, u64) {
+        let own = |index: &u32| records.spans.get(*index as usize);
+        let bytes: usize = spans.iter().filter_map(own).map(|span| span.len as usize).sum();
+        let mut chunk = Vec::with_capacity(bytes + 4 + 8 * spans.len());
+        chunk.extend_from_slice(&(spans.len() as u32).to_le_bytes());
+        for span in spans.iter().filter_map(own) {
+            let number = self.pair(records, span, pairs);
+            chunk.extend_from_slice(&number.to_le_bytes());
+            chunk.extend_from_slice(&span.len.to_le_bytes());
+        }
+        for span in spans.iter().filter_map(own) {
+            chunk.extend_from_slice(records.span(span));
+        }
+        (chunk.into_boxed_slice(), bytes as u64)
+    }
+
+    fn pair(&mut self, records: &Records, span: &SpanRef, pairs: &mut [Option<u32>]) -> u32 {
+        let known = pairs.get(span.pair as usize).copied().flatten();
+        if let Some(number) = known {
+            self.headers.use_again(number);
+            return number;
+        }
+        let Some(pair) = records.pairs.get(span.pair as usize) else {
+            return u32::MAX;
+        };
+        let number = self.headers.number(pair);
+        if let Some(place) = pairs.get_mut(span.pair as usize) {
+            *place = Some(number);
+        }
+        number
     }
 }

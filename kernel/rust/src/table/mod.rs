@@ -3,6 +3,7 @@
 mod decisions;
 mod early;
 mod filing;
+mod following;
 mod headers;
 mod queue;
 mod settle;
@@ -15,15 +16,16 @@ use std::sync::{Arc, Mutex};
 use crate::columns::Columns;
 use crate::labels::{Book, LabelId};
 use crate::program::{lock, Program};
-use crate::records::{Records, SpanRef};
+use crate::records::Records;
 use crate::walk::Walked;
 use decisions::{Decision, Decisions};
 pub use early::Condition;
 use early::Early;
 use filing::{ByRow, Selection};
+use following::Following;
 use headers::Headers;
 use queue::{Queue, Rooted, Ticket};
-use slots::Slots;
+use slots::{Slot, Slots};
 
 /// What a span and a trace cost besides the span's bytes.
 const SPAN_COST: u64 = 24;
@@ -50,6 +52,7 @@ struct Inner {
     headers: Headers,
     kept: Decisions,
     dropped: Decisions,
+    following: Following,
     spans: u64,
     bytes: u64,
     /// The number of the last columns that were handed out.
@@ -79,6 +82,10 @@ pub struct Settled {
     pub kept: Option<Records>,
     /// Traces, spans and bytes by verdict label.
     pub tally: BTreeMap<LabelId, (u64, u64, u64)>,
+    /// Log records that followed those that are kept, by follower.
+    pub logs: BTreeMap<u32, Records>,
+    /// Log records by verdict label.
+    pub followed: BTreeMap<LabelId, u64>,
 }
 
 /// What a table holds.
@@ -90,6 +97,8 @@ pub struct Stats {
     pub kept_decisions: usize,
     pub dropped_decisions: usize,
     pub early: usize,
+    pub logs: u64,
+    pub log_traces: usize,
 }
 
 impl Table {
@@ -107,6 +116,7 @@ impl Table {
             headers: Headers::default(),
             kept: Decisions::new(kept),
             dropped: Decisions::new(dropped),
+            following: Following::default(),
             spans: 0,
             bytes: 0,
             columns: 0,
@@ -262,6 +272,8 @@ impl Table {
             kept_decisions: inner.kept.len(),
             dropped_decisions: inner.dropped.len(),
             early: inner.early.count,
+            logs: inner.following.records,
+            log_traces: inner.following.traces(),
         }
     }
 
@@ -300,13 +312,16 @@ impl Inner {
     }
 
     fn held_bytes(&self) -> u64 {
-        self.bytes + SPAN_COST * self.spans + TRACE_COST * self.slots.len() as u64 + self.headers.bytes
+        let logs = self.following.bytes + SPAN_COST * self.following.records;
+        let traces = self.slots.len() + self.following.traces();
+        self.bytes + SPAN_COST * self.spans + TRACE_COST * traces as u64 + self.headers.bytes + logs
     }
 
     /// Held bytes of a trace without its headers.
     fn cost(&self, slot: u32) -> u64 {
         let row = self.slots.rows.get(slot as usize);
-        row.bytes + SPAN_COST * u64::from(row.spans) + TRACE_COST
+        let logs = self.slots.get(slot).and_then(Slot::logs).map_or(0, |logs| logs.bytes + SPAN_COST * logs.records);
+        row.bytes + SPAN_COST * u64::from(row.spans) + TRACE_COST + logs
     }
 
     /// Merges a trace's facts: where it is held, and whether it is new.
@@ -318,6 +333,7 @@ impl Inner {
             let epoch = self.epoch;
             if let Some(slot) = self.slots.get_mut(ticket.slot) {
                 slot.epoch = epoch;
+                self.following.join(slot);
             }
         }
         if records.rows.get(row).root {
@@ -328,42 +344,6 @@ impl Inner {
         }
         self.look_early(&records.program.facts, ticket);
         (ticket.slot, new)
-    }
-
-    fn hold_spans(&mut self, records: &Records, slot: u32, spans: &[u32], pairs: &mut [Option<u32>]) {
-        let own = |index: &u32| records.spans.get(*index as usize);
-        let bytes: usize = spans.iter().filter_map(own).map(|span| span.len as usize).sum();
-        let mut chunk = Vec::with_capacity(bytes + 4 + 8 * spans.len());
-        chunk.extend_from_slice(&(spans.len() as u32).to_le_bytes());
-        for span in spans.iter().filter_map(own) {
-            let number = self.pair(records, span, pairs);
-            chunk.extend_from_slice(&number.to_le_bytes());
-            chunk.extend_from_slice(&span.len.to_le_bytes());
-        }
-        for span in spans.iter().filter_map(own) {
-            chunk.extend_from_slice(records.span(span));
-        }
-        self.spans += spans.len() as u64;
-        self.bytes += bytes as u64;
-        if let Some(slot) = self.slots.get_mut(slot) {
-            slot.add(chunk.into_boxed_slice());
-        }
-    }
-
-    fn pair(&mut self, records: &Records, span: &SpanRef, pairs: &mut [Option<u32>]) -> u32 {
-        let known = pairs.get(span.pair as usize).copied().flatten();
-        if let Some(number) = known {
-            self.headers.use_again(number);
-            return number;
-        }
-        let Some(pair) = records.pairs.get(span.pair as usize) else {
-            return u32::MAX;
-        };
-        let number = self.headers.number(pair);
-        if let Some(place) = pairs.get_mut(span.pair as usize) {
-            *place = Some(number);
-        }
-        number
     }
 
     /// Columns of these traces, which are out until they are settled or given back.

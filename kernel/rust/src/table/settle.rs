@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
+use super::following::{by_follower, finished};
+use super::headers::Headers;
 use super::queue::Ticket;
+use super::slots::{Chunk, Slot};
 use super::{Decision, Inner, Out, Settled, Table};
 use crate::labels::{Book, LabelId};
 use crate::program::{lock, Program};
@@ -49,18 +52,33 @@ impl Kept {
         self.labels.push(decision.labels);
         self.thresholds.push(decision.threshold);
         for chunk in trace.chunks() {
-            for (pair, span) in Spans::of(chunk) {
-                let pair = self.pair(inner, pair);
-                let (buffer, start) = self.store(span);
-                self.spans.push(SpanRef { buffer, start, len: span.len() as u32, pair, row });
-            }
+            self.chunk(&inner.headers, chunk, row);
         }
     }
 
-    fn pair(&mut self, inner: &Inner, number: u32) -> u32 {
+    fn chunk(&mut self, headers: &Headers, chunk: &Chunk, row: u32) {
+        for (pair, span) in Spans::of(chunk) {
+            let pair = self.pair(headers, pair);
+            let (buffer, start) = self.store(span);
+            self.spans.push(SpanRef { buffer, start, len: span.len() as u32, pair, row });
+        }
+    }
+
+    /// Adds log records of a trace, which have no facts.
+    pub fn logs(&mut self, headers: &Headers, id: [u8; 16], chunk: &Chunk) {
+        if self.ids.last() != Some(&id) {
+            self.rows.push();
+            self.ids.push(id);
+            self.labels.push([0; 2]);
+            self.thresholds.push(0);
+        }
+        self.chunk(headers, chunk, self.ids.len() as u32 - 1);
+    }
+
+    fn pair(&mut self, headers: &Headers, number: u32) -> u32 {
         let pairs = &mut self.pairs;
         *self.numbers.entry(number).or_insert_with(|| {
-            pairs.extend(inner.headers.get(number));
+            pairs.extend(headers.get(number));
             pairs.len() as u32 - 1
         })
     }
@@ -78,7 +96,7 @@ impl Kept {
         (buffer, start)
     }
 
-    pub fn finish(self, program: &Arc<Program>, book: &Arc<Book>) -> Option<Records> {
+    pub fn finish(self, program: &Arc<Program>, book: Option<&Arc<Book>>) -> Option<Records> {
         if self.ids.is_empty() {
             return None;
         }
@@ -91,7 +109,7 @@ impl Kept {
             rows: self.rows,
             thresholds: self.thresholds,
             labels: Mutex::new(self.labels),
-            book: Some(Arc::clone(book)),
+            book: book.map(Arc::clone),
             dropped: Vec::new(),
             noted: Mutex::default(),
             origin: None,
@@ -147,6 +165,7 @@ impl Table {
         let book = self.book.read();
         let mut kept = Kept::new(Rows::new(inner.program.facts.shape()));
         let mut tally: BTreeMap<LabelId, (u64, u64, u64)> = BTreeMap::new();
+        let (mut logs, mut followed) = (BTreeMap::new(), BTreeMap::new());
         for (index, (ticket, &verdict)) in rows.iter().zip(verdicts).enumerate() {
             if verdict == 0 {
                 if let Some(slot) = inner.slots.get_mut(ticket.slot) {
@@ -163,6 +182,12 @@ impl Table {
             if keep {
                 kept.add(&inner, ticket.slot, decision);
             }
+            if let Some((trace, its)) = inner.slots.get(ticket.slot).and_then(|slot| Some((slot, slot.logs()?))) {
+                *followed.entry(verdict).or_default() += its.records;
+                if keep {
+                    by_follower(&mut logs, &inner.headers, trace.id, its);
+                }
+            }
             inner.forget(ticket.slot, decision, keep);
         }
         inner.sweep();
@@ -171,7 +196,7 @@ impl Table {
         if let Some(mut out) = out.take() {
             out.rows.clear();
         }
-        Ok(Settled { kept: kept.finish(&program, &self.book), tally })
+        Ok(Settled { kept: kept.finish(&program, Some(&self.book)), tally, logs: finished(logs), followed })
     }
 
     fn checked(self: &Arc<Self>, inner: &Inner, out: Option<&Out>) -> Result<Vec<Ticket>, String> {
@@ -190,6 +215,9 @@ impl Inner {
     /// Takes a trace out of the table and remembers what was decided.
     fn forget(&mut self, slot: u32, decision: Decision, keep: bool) {
         self.release(slot);
+        if let Some(logs) = self.slots.get(slot).and_then(Slot::logs) {
+            self.following.release(&mut self.headers, logs);
+        }
         let Some(trace) = self.slots.get(slot) else {
             return;
         };

@@ -33,6 +33,15 @@ pub struct Slot {
 #[derive(Default)]
 struct More {
     chunks: Vec<Chunk>,
+    logs: Logs,
+}
+
+/// Log records that follow a trace: as one call held them, with the number of their follower.
+#[derive(Default)]
+pub struct Logs {
+    pub chunks: Vec<(u32, Chunk)>,
+    pub records: u64,
+    pub bytes: u64,
 }
 
 impl Slot {
@@ -70,9 +79,22 @@ impl Slot {
         }
     }
 
-    /// Puts one chunk in the place of all.
+    /// Puts one chunk in the place of all; log records stay.
     pub fn replace(&mut self, chunk: Chunk) {
-        (self.first, self.more) = (chunk, None);
+        self.first = chunk;
+        match self.more.as_mut().filter(|more| more.logs.records > 0) {
+            Some(more) => more.chunks.clear(),
+            None => self.more = None,
+        }
+    }
+
+    /// The log records that follow it, if there are any.
+    pub fn logs(&self) -> Option<&Logs> {
+        self.more.as_ref().map(|more| &more.logs).filter(|logs| logs.records > 0)
+    }
+
+    pub fn logs_mut(&mut self) -> &mut Logs {
+        &mut self.more.get_or_insert_default().logs
     }
 
     pub fn chunks(&self) -> impl Iterator<Item = &Chunk> {

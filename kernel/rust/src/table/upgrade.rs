@@ -86,7 +86,7 @@ impl Inner {
         };
         let mut held = Kept::new(Rows::new(self.program.facts.shape()));
         held.add(self, slot, UNDECIDED);
-        if let Some(held) = held.finish(&self.program, book) {
+        if let Some(held) = held.finish(&self.program, Some(book)) {
             let new = held.refine(&upgrade)?;
             self.release(slot);
             self.hold_again(slot, &new);

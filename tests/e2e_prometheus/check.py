@@ -26,7 +26,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 sys.path[:0] = [str(HERE), str(ROOT / "tests" / "support"), str(ROOT)]
 
-from conditions import CONDITIONS, SCRUBBED, TOGETHER, WAITING, Condition, yesterday  # noqa: E402
+from conditions import CONDITIONS, SCRUBBED, TOGETHER, Condition, yesterday  # noqa: E402
 from dashboard_svg import Drawn, Line, picture, shown  # noqa: E402
 from prometheus_rules import Panel, Rules, alerts, hastened, panels, queries_of, rules_of_configmap, rules_of_object  # noqa: E402
 from prometheus_run import Prometheus, promtool  # noqa: E402
@@ -46,7 +46,10 @@ PATIENCE = 240
 RULES = ROOT / "helm" / "tailgate" / "files" / "alerts.yaml"
 GOLDEN = ROOT / "tests" / "helm" / "golden" / "monitoring.yaml"
 PEOPLES = HERE / "people" / "alerts-configmap.yaml"
-BOARDS = {"tailgate": ROOT / "helm" / "tailgate" / "files" / "dashboards" / "tailgate.json"}
+BOARDS = {
+    "tailgate": ROOT / "helm" / "tailgate" / "files" / "dashboards" / "tailgate.json",
+    "as-people-have-it": ROOT / "tests" / "connectors" / "dashboard.json",
+}
 WELL = {"TailgateBadRequests"}
 """What fires while all is well: among the traffic is a request now and then that is none."""
 OVERLAY = """\
@@ -54,12 +57,16 @@ processors:
   memory_limiter: {limit_mib: 400, spike_limit_mib: 100}
   cost: {prices: {small-model: {input: 0.5, output: 1.5}}}
   tail_sampling: {rules: sampling.yaml}
-exporters: {otlp: {endpoint: '${env:UPSTREAM}', tls: {insecure: true}}}
+connectors: {span_metrics: {exemplars: {enabled: true}}, service_graph: {}}
+exporters:
+  otlp: {endpoint: '${env:UPSTREAM}', tls: {insecure: true}}
+  prometheus: {endpoint: "127.0.0.1:8889"}
 service:
   pipelines:
     traces:
       processors: [memory_limiter, enrich, cost, scrub, tail_sampling, retention, batch]
-      exporters: [otlp]
+      exporters: [otlp, span_metrics, service_graph]
+    metrics: {receivers: [span_metrics, service_graph], exporters: [prometheus]}
 """
 SAMPLING = """\
 decision_wait: 5s
@@ -82,7 +89,7 @@ class Run:
         self.binaries, self.folder = binaries, folder
         self.rules: Rules = yaml.safe_load(RULES.read_text(encoding="utf-8"))
         self.wrong: list[str] = []
-        self.seen = Seen(VERSION, waiting=WAITING)
+        self.seen = Seen(VERSION)
 
     def say(self, text: str) -> None:
         print(f"{time.strftime('%H:%M:%S')} {text}", flush=True)
@@ -223,9 +230,9 @@ def note(run: Run, server: Prometheus, board: str, panel: Panel, expr: str) -> N
 
 
 def legend(pattern: str, labels: Mapping[str, str]) -> str:
-    """Return a legend with its labels filled in; without a pattern all labels."""
+    """Return a legend with its labels filled in; without a pattern what the series is about."""
     if not pattern:
-        return labels["le"] if set(labels) == {"le"} else ", ".join(labels.values())
+        return ", ".join(value for name, value in labels.items() if name not in ("instance", "job", "__name__"))
     for name, value in labels.items():
         pattern = pattern.replace("{{" + name + "}}", value)
     return pattern
@@ -252,6 +259,9 @@ def check_dashboards(run: Run, upstream: int) -> dict[str, str]:
             check_metrics(run, "everything in use", instance.page())
             firing = {one.name: one for one in server.firing("ours")}
             check_pages(run, server)
+            run.seen.exemplars = server.exemplars("traces_spanmetrics_latency_bucket")
+            if not run.seen.exemplars:
+                run.miss("no exemplars")
             stop.set()
         for name in set(firing) ^ WELL:
             run.miss(f"{name} {'fires, though all is well' if name in firing else 'does not fire'}: {firing.get(name)}")

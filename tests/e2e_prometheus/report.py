@@ -38,6 +38,7 @@ not need it: what can be said of alerts and dashboards without a Prometheus is i
 
 - `promtool check metrics` has nothing to say about the metrics of the shipped configuration: %s.
 - `promtool check rules --lint=all --lint-fatal`: %s.
+- `promtool test rules` (`tests/e2e_prometheus/waiting.yaml`): alerts wait for as long as they say.
 - While all was well no alert fired but %s, whose condition the traffic makes true.
 - %s, as people have written them for a collector, fired as well.
 - Exemplars of the span metrics arrive: %d with a trace id.

@@ -64,7 +64,7 @@ class Shop:
             span.start_time_unix_nano = now - max(1, length // (depth + 1)) * MS
             span.end_time_unix_nano = now
             self._describe(span, service)
-            if service == "payment" and self._random.random() < (0.5 if self._trouble else 0.04):
+            if service == "payment" and self._random.random() < (0.5 if self._trouble else 0.03):
                 span.status.code = ERROR
                 span.status.message = "card 4111 1111 1111 1111 was declined" if self._secrets else "declined"
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import time
 import urllib.error
 import urllib.request
 
-from harness import StartTailgate
+from harness import StartTailgate, Tailgate
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from peer_collector import capture
@@ -53,8 +54,19 @@ def broken(body: bytes, text: str, how: int) -> tuple[bytes, str]:
     return (text.encode(), f"text/{len(text)}") if how == 5 else (body, "application/x-protobuf")
 
 
+def show_one(tailgate: Tailgate) -> None:
+    """Send a span until the exporter that prints has printed its name, so that it is known to print."""
+    body = planted("span_name", "GET /jane.roe@mail.example.com").SerializeToString()
+    for _ in range(100):
+        post(tailgate.http_port, "traces", body, "application/x-protobuf")
+        if b"GET /[EMAIL]" in tailgate.log.read_bytes():
+            return
+        time.sleep(0.1)
+    raise AssertionError("nothing was printed")
+
+
 def test_nothing_is_told(start_tailgate: StartTailgate) -> None:
-    """Guarantees: neither logs (at debug, with everything printed), metrics, answers nor upstream ever have a secret."""
+    """Guarantees: neither logs (at debug, with what is printed), metrics, answers nor upstream ever have a secret."""
     with capture() as sink:
         config = CONFIG + "".join(PIPELINE % signal for signal in SIGNALS)
         tailgate = start_tailgate(config, UPSTREAM=str(sink.port))
@@ -70,11 +82,11 @@ def test_nothing_is_told(start_tailgate: StartTailgate) -> None:
             assert not seen([secret[1]], post(tailgate.http_port, signal, body, kind))
 
         send()
+        show_one(tailgate)
         page = tailgate.page().encode()
         assert tailgate.stop() == 0
         left = b"".join(body for requests in sink.requests.values() for _, body in requests)
         log = tailgate.log.read_bytes()
         assert b"[EMAIL]" in left
-        assert b"[EMAIL]" in log
         for where in (page, log, left):
             assert not seen(planted_so_far, where)

@@ -40,7 +40,7 @@ class Kind:
     """Whose this is; then those that may find it as well."""
     draw: Draw
     texts: str
-    """In which texts it can stand: `any`, `lines` (not in URLs and the like), `whole` (to the end of a line), `alone`."""
+    """In which texts it can stand: `any`, `lines` (not in URLs and such), `whole` (to the end of a line), `alone`."""
     weight: int
     """Examples in the corpus."""
     counted: bool = True

@@ -31,7 +31,7 @@ class Change:
     was: str
     """The shape of what is replaced: letters and digits are masked."""
     becomes: str
-    """The string once all rules have been applied; `(removed)` when it is taken out."""
+    """The string once all rules have been applied; `(removed)` when it is taken out; what else happens in brackets."""
 
 
 @dataclass(frozen=True)
@@ -40,9 +40,11 @@ class _Rule:
 
     stage: int
     kind: str
-    """`allow`, `keys`, `values` or `forms`."""
+    """`allow`, `keys`, `values`, `forms` or `limits`."""
     index: int
     name: tuple[str, str]
+    does: str
+    """What else it does than to replace: `tag`, `drop_span` or nothing of the kind."""
 
 
 class Scrubbing:
@@ -60,6 +62,7 @@ class Scrubbing:
             part = component.spec.build(component.config, context)
             if isinstance(part, Fused):
                 self._add(part)
+        self._keys = Keys(self._stages, kernel)
         self._context, self._lookups = len(context.context), [named.lookup for named in context.lookups]
 
     @property
@@ -71,38 +74,58 @@ class Scrubbing:
         names = iter(part.counters)
         for stage in part.stages:
             if stage["kind"] == "scrub":
-                for kind, number in _rules(stage):
-                    self._rules.extend(_Rule(len(self._stages), kind, at, next(names)) for at in range(number))
+                at = len(self._stages)
+                self._rules.extend(_Rule(at, kind, index, next(names), does) for kind, index, does in _rules(stage))
             self._stages.append(stage)
 
     def changes(self, requests: Sequence[bytes]) -> list[Change]:
         """Return everything that would be changed, in the order of effect. Raises `Malformed`."""
         whole = self._compile(self._stages)
-        final = [_strings(self._run(whole, request)) for request in requests]
+        for request in requests:
+            self._run(whole, request)
         active = [rule for rule, number in zip(self._rules, whole.counters(), strict=True) if number]
+        shown = self._compile([self._shown(number) for number in range(len(self._stages))])
+        final = [_strings(self._run(shown, request), self._keys) for request in requests]
         found: list[Change] = []
         for at, rule in enumerate(active):
-            before, after = (self._compile(self._with(active[:upto], rule.stage)) for upto in (at, at + 1))
+            before, after = (self._compile(self._with(active[:upto], rule)) for upto in (at, at + 1))
             for request, last in zip(requests, final, strict=True):
-                old, new = (_strings(self._run(program, request)) for program in (before, after))
+                old, new = (_strings(self._run(program, request), self._keys) for program in (before, after))
                 found.extend(_changed(rule, old, new, last))
         return found
 
-    def _with(self, rules: Sequence[_Rule], upto: int) -> list[Stage]:
-        """Return the stages up to one of them, with some of their rules only."""
+    def _shown(self, number: int) -> Stage:
+        """Return a stage that drops no span, and replaces what is tagged once all else is done."""
+        stage = self._stages[number]
+        if stage["kind"] != "scrub":
+            return stage
+        sorted_rules = {kind: sorted(stage[kind], key=lambda rule: _does(rule) == "tag") for kind in ("keys", "values")}
+        return {**_staying(stage), **{kind: list(map(_plain, rules)) for kind, rules in sorted_rules.items()}}
+
+    def _with(self, rules: Sequence[_Rule], last: _Rule) -> list[Stage]:
+        """Return the stages up to that of the last rule, with some of their rules only; none drops a span.
+
+        A rule that tags replaces nothing, but for the last one: that shows what it has found.
+        """
         stages: list[Stage] = []
-        for number, stage in enumerate(self._stages[: upto + 1]):
+        for number, stage in enumerate(self._stages[: last.stage + 1]):
             if stage["kind"] != "scrub":
                 stages.append(stage)
                 continue
             mine = [rule for rule in rules if rule.stage == number]
             chosen = {
-                kind: [stage[kind][rule.index] for rule in mine if rule.kind == kind]
+                kind: [
+                    _plain(stage[kind][rule.index])
+                    for rule in mine
+                    if rule.kind == kind and (rule.does != "tag" or rule == last)
+                ]
                 for kind in ("keys", "values", "forms")
                 if kind in stage
             }
-            allow = stage.get("allow") if any(rule.kind == "allow" for rule in mine) else None
-            stages.append({**stage, **chosen, "allow": allow, "summary": None})
+            kinds = {rule.kind for rule in mine}
+            stage = _staying(stage)
+            allow, limits = (stage.get(name) if name in kinds else None for name in ("allow", "limits"))
+            stages.append({**stage, **chosen, "allow": allow, "limits": limits, "summary": None})
         return stages
 
     def _compile(self, stages: list[Stage]) -> Program:
@@ -113,12 +136,58 @@ class Scrubbing:
         return program.digest(request, [None] * self._context).request()
 
 
-def _rules(stage: Stage) -> Iterator[tuple[str, int]]:
-    """Yield what kinds of rules a scrub stage counts, in that order, and how many of each."""
-    yield "allow", int(stage.get("allow") is not None)
-    yield "keys", len(stage["keys"])
-    yield "values", len(stage["values"])
-    yield "forms", len(stage.get("forms") or ())
+def _rules(stage: Stage) -> Iterator[tuple[str, int, str]]:
+    """Yield what a scrub stage counts, in that order: kind, place among its kind, and what else it does."""
+    if stage.get("allow") is not None:
+        yield "allow", 0, ""
+    for kind in ("keys", "values", "forms"):
+        yield from ((kind, at, _does(rule)) for at, rule in enumerate(stage.get(kind) or ()))
+    if limits := stage.get("limits"):
+        yield from (("limits", at, "drop_span" if limits["do"] == "drop" else "") for at in range(3))
+
+
+def _does(rule: Mapping[str, Any]) -> str:
+    return str(rule.get("action", {}).get("do", ""))
+
+
+def _plain(rule: dict[str, Any]) -> dict[str, Any]:
+    """Return the rule for a tool that shows what would be done: it replaces, whatever it does."""
+    if _does(rule) == "tag":
+        return {**rule, "action": {"do": "redact", "text": f"<{rule['action']['as']}>"}}
+    return {**rule, "action": {"do": "redact", "text": ""}} if _does(rule) == "drop_span" else rule
+
+
+def _staying(stage: Stage) -> dict[str, Any]:
+    """Return a stage whose limits let no span go."""
+    limits = stage.get("limits")
+    return {**stage, "limits": {**limits, "do": "redact"}} if limits else {**stage}
+
+
+class Keys:
+    """What becomes of the keys of attributes, where a stage looks at them: they are shown as they leave."""
+
+    def __init__(self, stages: Sequence[Stage], kernel: Kernel) -> None:
+        looking = [stage for stage in stages if "attribute_key" in stage.get("positions", ())]
+        self.looks = bool(looking)
+        names = [
+            {"kind": "scrub", "positions": ["span_name"], "skip": None, "keys": [], "values": _all_plain(stage)}
+            for stage in looking
+        ]
+        spec: Any = {"stages": names, "facts": NO_FACTS, "limits": LIMITS, "context": 0}
+        self._program, self._known = kernel.compile(spec), dict[str, str]()
+
+    def __call__(self, key: str) -> str:
+        """Return the key as it leaves."""
+        if self.looks and key not in self._known:
+            request = ExportTraceServiceRequest()
+            request.resource_spans.add().scope_spans.add().spans.add(name=key)
+            out = ExportTraceServiceRequest.FromString(self._program.digest(request.SerializeToString()).request())
+            self._known[key] = out.resource_spans[0].scope_spans[0].spans[0].name
+        return self._known.get(key, key)
+
+
+def _all_plain(stage: Stage) -> list[dict[str, Any]]:
+    return list(map(_plain, stage["values"]))
 
 
 def _changed(rule: _Rule, old: Mapping[str, str], new: Mapping[str, str], last: Mapping[str, str]) -> Iterator[Change]:
@@ -126,6 +195,7 @@ def _changed(rule: _Rule, old: Mapping[str, str], new: Mapping[str, str], last: 
         after = new.get(where)
         if after != before:
             becomes = shortened(last[where]) if where in last else "(removed)"
+            becomes = {"tag": f"(tagged) {becomes}", "drop_span": "(the span is dropped)"}.get(rule.does, becomes)
             yield Change(*rule.name, where, shape(_middle(before, after or "")), becomes)
 
 
@@ -152,50 +222,53 @@ def shortened(text: str) -> str:
     return line if len(line) <= MOST_SHOWN else line[: MOST_SHOWN - 3] + "..."
 
 
-def _strings(request: bytes) -> dict[str, str]:
+def _strings(request: bytes, names: Keys) -> dict[str, str]:
     """Return every string of a request by where it stands."""
     found: dict[str, str] = {}
     number = numbers(1)
     for at, group in enumerate(ExportTraceServiceRequest.FromString(request).resource_spans, 1):
-        found.update(_attributes(f"resource {at} attributes", group.resource.attributes))
+        found.update(_attributes(f"resource {at} attributes", group.resource.attributes, names))
         found[f"resource {at} schema_url"] = group.schema_url
         for scope in group.scope_spans:
             head = f"resource {at} scope"
             found.update({f"{head} name": scope.scope.name, f"{head} version": scope.scope.version})
-            found.update(_attributes(f"{head} attributes", scope.scope.attributes))
+            found.update(_attributes(f"{head} attributes", scope.scope.attributes, names))
             for span in scope.spans:
-                found.update(_span(f"span {next(number)}", span))
+                found.update(_span(f"span {next(number)}", span, names))
     return {where: text for where, text in found.items() if text}
 
 
-def _span(head: str, span: Span) -> Iterator[tuple[str, str]]:
+def _span(head: str, span: Span, names: Keys) -> Iterator[tuple[str, str]]:
     yield f"{head} name", span.name
     yield f"{head} trace_state", span.trace_state
     yield f"{head} status.message", span.status.message
-    yield from _attributes(f"{head} attributes", span.attributes)
+    yield from _attributes(f"{head} attributes", span.attributes, names)
     for at, event in enumerate(span.events):
         yield f"{head} events[{at}].name", event.name
-        yield from _attributes(f"{head} events[{at}]", event.attributes)
+        yield from _attributes(f"{head} events[{at}]", event.attributes, names)
     for at, link in enumerate(span.links):
         yield f"{head} links[{at}].trace_state", link.trace_state
-        yield from _attributes(f"{head} links[{at}]", link.attributes)
+        yield from _attributes(f"{head} links[{at}]", link.attributes, names)
 
 
-def _attributes(head: str, pairs: Sequence[KeyValue]) -> Iterator[tuple[str, str]]:
+def _attributes(head: str, pairs: Sequence[KeyValue], names: Keys) -> Iterator[tuple[str, str]]:
     seen: dict[str, int] = {}
     for pair in pairs:
-        seen[pair.key] = seen.get(pair.key, 0) + 1
-        again = f"#{seen[pair.key]}" if seen[pair.key] > 1 else ""
-        yield from _value(f"{head}.{pair.key}{again}", pair.value)
+        key = names(pair.key)
+        seen[key] = seen.get(key, 0) + 1
+        where = f"{head}.{key}" + (f"#{seen[key]}" if seen[key] > 1 else "")
+        if names.looks:
+            yield f"{where} (key)", pair.key
+        yield from _value(where, pair.value, names)
 
 
-def _value(where: str, value: AnyValue) -> Iterator[tuple[str, str]]:
+def _value(where: str, value: AnyValue, names: Keys) -> Iterator[tuple[str, str]]:
     kind = value.WhichOneof("value")
     if kind == "array_value":
         for at, item in enumerate(value.array_value.values):
-            yield from _value(f"{where}[{at}]", item)
+            yield from _value(f"{where}[{at}]", item, names)
     elif kind == "kvlist_value":
-        yield from _attributes(where, value.kvlist_value.values)
+        yield from _attributes(where, value.kvlist_value.values, names)
     elif kind == "bytes_value":
         yield where, value.bytes_value.decode("utf-8", "replace")
     elif kind is not None:

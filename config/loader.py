@@ -43,7 +43,7 @@ def load(paths: Sequence[Path | str], tables: Tables, env: Mapping[str, str], le
     sources = Sources(problems)
     root, complete = _merged(paths, sources, env)
     root = expand(root, env, problems)
-    root = connected(sources.with_rules(root, tables, env), tables, problems)
+    root, scraped = connected(sources.with_rules(root, tables, env), tables, problems)
     if lenient:
         root, whole = without_missing(root, tables, problems)
         complete = complete and whole
@@ -59,7 +59,7 @@ def load(paths: Sequence[Path | str], tables: Tables, env: Mapping[str, str], le
         exporters=components.exporters,
         pipelines=service.pipelines,
         connectors=components.connectors,
-        metrics=service.metrics,
+        metrics=replace(service.metrics, also=scraped),
         logs=service.logs,
         health=service.health,
         shutdown_grace=service.shutdown_grace,

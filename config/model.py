@@ -78,6 +78,8 @@ class MetricsConfig:
     """False for `level: none` and for an empty list of readers."""
     legacy_names: bool = False
     """Counters are exposed without `_total` as well."""
+    also: tuple[tuple[str, int], ...] = ()
+    """Other hosts and ports where they are served: those of the exporters `prometheus` behind connectors."""
 
 
 @dataclass(frozen=True)

@@ -75,7 +75,9 @@ RULE_FILES: tuple[RuleFile, ...] = (
     ),
     RuleFile("retention.yaml", "retention", _is_retention),
     RuleFile("sampling.yaml", "tail_sampling", _has("policies", "decision_wait")),
-    RuleFile("scrubbing.yaml", "scrub", _has("packs", "detectors", "patterns", "default_keys", "skip_keys")),
+    RuleFile(
+        "scrubbing.yaml", "scrub", _has("packs", "detectors", "patterns", "default_keys", "skip_keys", "allow_keys")
+    ),
     RuleFile("enrichment.yaml", "enrich", _has("actions")),
 )
 """The dialects, which are called by the key at their top, then our own files, which have several keys there."""

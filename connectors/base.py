@@ -19,6 +19,8 @@ from ..telemetry.samples import Sample
 
 MOST_SERIES = 2000
 """Series of a connector unless it says otherwise: the cardinality limit of OpenTelemetry's SDKs."""
+MOST_KEYS = 16_384
+"""Different series that are told apart within one request: more than a connector has, unless it was given more."""
 MOST_GROUPS = 1000
 """Services that have an overflow series of their own: the collector's `resource_metrics_cache_size`."""
 ADVANCE_SECONDS = 1.0

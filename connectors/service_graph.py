@@ -12,7 +12,7 @@ from ..kernel.contract import Kernel
 from ..kernel.meters import MeterSeries
 from ..rules.durations import Duration
 from ..telemetry.families import Counters, Distribution, Distributions, Family, label_text
-from .base import MOST_GROUPS, MOST_SERIES, Connector, ConnectorSpec, Lint
+from .base import MOST_GROUPS, MOST_KEYS, MOST_SERIES, Connector, ConnectorSpec, Lint
 from .labels import OVERFLOW, clashes, label_name
 from .span_metrics import BUCKETS, Buckets
 
@@ -89,6 +89,7 @@ def meter_spec(config: ServiceGraphConfig) -> dict[str, Any]:
         "items": config.store.max_items,
         "virtual": "none" if not peers else "labelled" if config.virtual_node_extra_label else "plain",
         "bounds": config.latency_histogram_buckets or list(BUCKETS),
+        "keys": max(MOST_KEYS, config.aggregation_cardinality_limit),
         "series": config.aggregation_cardinality_limit or MOST_SERIES,
         "groups": MOST_GROUPS,
     }

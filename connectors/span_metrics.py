@@ -12,7 +12,7 @@ from ..kernel.contract import Kernel
 from ..kernel.meters import MeterSeries
 from ..rules.durations import Duration
 from ..telemetry.families import Counters, Distribution, Distributions, Family, label_text
-from .base import MOST_GROUPS, MOST_SERIES, Connector, ConnectorSpec, Lint, exemplars_by_row
+from .base import MOST_GROUPS, MOST_KEYS, MOST_SERIES, Connector, ConnectorSpec, Lint, exemplars_by_row
 from .labels import OVERFLOW, clashes, kind_text, label_name, metric_name, status_text
 
 MS = 1_000_000
@@ -211,6 +211,7 @@ def meter_spec(config: SpanMetricsConfig) -> dict[str, Any]:
         "kind": "spans",
         "by": [*(_READ[name] for name in config.own), *dimensions, *keys],
         "bounds": config.bounds,
+        "keys": max(MOST_KEYS, config.aggregation_cardinality_limit),
         "series": config.aggregation_cardinality_limit or MOST_SERIES,
         "groups": MOST_GROUPS if "service.name" in config.own else 0,
         "exemplars": most if config.exemplars.enabled else 0,

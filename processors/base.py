@@ -159,7 +159,8 @@ class Failure(str):
 class Fused:
     """A stateless part: stages that join the walk of their segment."""
 
-    stages: list[Stage]
+    stages: list[Stage] = field(repr=False)
+    """They may have keys in them, so they are not shown."""
     counters: list[tuple[str, str]] = field(default_factory=list)
     """For each scrub rule, in the order the kernel counts them: (processor id, rule name); or a `Failure`."""
     reasons: list[str] = field(default_factory=list)

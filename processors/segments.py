@@ -94,7 +94,7 @@ class Upgrade:
 class _Draft:
     """A segment while its stages are collected."""
 
-    stages: list[Stage] = field(default_factory=list)
+    stages: list[Stage] = field(default_factory=list, repr=False)
     counters: list[tuple[str, str]] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)
     facts: FactsSpec = field(default_factory=lambda: NO_FACTS)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from ..kernel.contract import Stage
@@ -22,7 +22,7 @@ Rule = dict[str, Any]
 ATTRIBUTES = frozenset({"resource", "scope", "span", "event", "link"})
 """Positions that are attributes; `skip` is about those."""
 ATTRIBUTE_KEY = "attribute_key"
-_COMPLETE = frozenset({"redact", "lines", "hmac", "drop"})
+_COMPLETE = frozenset({"redact", "lines", "hmac", "token", "drop"})
 """Actions that leave nothing of what they replace; `mask` does."""
 
 
@@ -30,7 +30,8 @@ _COMPLETE = frozenset({"redact", "lines", "hmac", "drop"})
 class Scrubbed:
     """A scrub stage that spans have been through before they were held."""
 
-    stage: Stage
+    stage: Stage = field(repr=False)
+    """It may have a key in it, so it is not shown."""
     counters: tuple[Counter, ...]
     """As the kernel counts: what `allow` removed, `keys`, `values`, forms, what was over limits."""
     after: frozenset[str] = frozenset()

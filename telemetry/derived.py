@@ -19,9 +19,9 @@ _TICK_BEFORE = "otelcol_processor_tail_sampling_sampling_decision_timer_latency_
 def is_loss(reason: str) -> bool:
     """Return whether spans that a pipeline drops for this reason are lost, not sampled or filtered away.
 
-    `id:outcome` is a stage that could not do its work.
+    `id:outcome` is a stage that could not do its work; but `id:drop_span` is a scrub rule that has done it.
     """
-    return reason in LOST or ":" in reason
+    return reason in LOST or (":" in reason and not reason.endswith(":drop_span"))
 
 
 def lost_samples(samples: Iterable[Sample]) -> Iterator[Sample]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from aiohttp import web
 
@@ -24,6 +24,8 @@ class _MetricsSite(Protocol):
     def port(self) -> int: ...
     @property
     def enabled(self) -> bool: ...
+    @property
+    def also(self) -> Sequence[tuple[str, int]]: ...
 
 
 class _HealthSite(Protocol):
@@ -35,6 +37,13 @@ class _HealthSite(Protocol):
     def port(self) -> int: ...
     @property
     def path(self) -> str: ...
+
+
+class Site(NamedTuple):
+    """Another place where the metrics are served."""
+
+    host: str
+    port: int
 
 
 class TelemetryServer:
@@ -72,6 +81,8 @@ class TelemetryServer:
         try:
             if self._metrics is not None and self._metrics.enabled:
                 await self._listen("metrics", self._metrics, {"/metrics": self._serve_metrics})
+            for number, (host, port) in enumerate(self._metrics.also if self._metrics is not None else (), 1):
+                await self._listen(f"metrics {number}", Site(host, port), {"/metrics": self._serve_metrics})
             if self._health is not None:
                 routes = {"/ready": self._serve_ready, "/live": self._serve_live, self._health.path: self._serve_ready}
                 await self._listen("health", self._health, routes)
@@ -87,7 +98,10 @@ class TelemetryServer:
         self._endpoints.clear()
 
     async def _listen(
-        self, name: str, at: _MetricsSite | _HealthSite, routes: Mapping[str, Callable[[web.Request], web.Response]]
+        self,
+        name: str,
+        at: _MetricsSite | _HealthSite | Site,
+        routes: Mapping[str, Callable[[web.Request], web.Response]],
     ) -> None:
         app = web.Application()
         for path, answer in routes.items():

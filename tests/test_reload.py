@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hmac
 from collections.abc import Callable
 from pathlib import Path
 
@@ -156,6 +157,42 @@ def test_what_we_wrote_is_not_scrubbed_again(run: Run) -> None:
     assert users["a"] == spans(fresh.service)[0].attributes[0].value.string_value
     assert users["b"] == users["c"] != users["a"]
     assert b"example.com" not in b"".join(running.service.exporters["memory"].requests)  # type: ignore[attr-defined]
+
+
+def test_a_key_is_rotated(run: Run, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Scenario: a key; then a new one beside it; then the new one alone; then its file holds another one.
+
+    Guarantees: digests are those of the keys in effect, those of the old key the same as before; nobody sees a key.
+    """
+    old, new, newest = "o" * 32, "n" * 40, "z" * 33
+    for name, key in (("old", old), ("new", new)):
+        (tmp_path / name).write_text(f"{key}\n")
+    head = "packs: [], default_keys: false, keys: [{name: user, pattern: ^user$, action: hmac}], hmac: {length: 64, "
+    both = f"key_file: {tmp_path / 'new'}, id: k2, previous: {{key_file: {tmp_path / 'old'}, id: k1}}}}"
+    alone = f"key_file: {tmp_path / 'new'}, id: k2}}"
+    seen = []
+    running = run(rules(f"{head}key_file: {tmp_path / 'old'}, id: k1}}") + ROW)
+    for number, text in enumerate((None, both, alone, alone), 1):
+        if number == 4:
+            (tmp_path / "new").write_text(newest)
+        if text is not None:
+            running.reload(rules(head + text) + ROW)
+        running.take((number, f"span {number}", {"user": "bob"}))
+        running.judge()
+        span = next(one for one in spans(running.service) if one.name == f"span {number}")
+        seen.append(span.attributes[0].value.string_value)
+    digests = {key: hmac.new(key.encode(), b"bob", "sha256").hexdigest() for key in (old, new, newest)}
+    assert seen == [
+        f"k1:{digests[old]}",
+        f"k2:{digests[new]},k1:{digests[old]}",
+        f"k2:{digests[new]}",
+        f"k2:{digests[newest]}",
+    ]
+    said = str(running.metrics()) + caplog.text + repr(running.service.config)
+    said += b"".join(running.service.exporters["memory"].requests).decode("latin-1")  # type: ignore[attr-defined]
+    for key in (old, new, newest):
+        assert key not in said
+        assert key.encode().hex() not in said
 
 
 def spans(service: Service):

@@ -169,6 +169,12 @@ ROWS: dict[str, list[Panel]] = {
             [(some(rate("tailgate_scrubbed_total", "rule")), "{{rule}}")],
         ),
         (
+            "Could not be scrubbed, and did not pass",
+            "cps",
+            "timeseries",
+            [(rate("tailgate_scrub_failures_total", "reason"), "{{reason}}")],
+        ),
+        (
             "Kept traces by retention",
             "cps",
             "timeseries",

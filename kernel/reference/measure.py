@@ -47,10 +47,11 @@ class Measure:
     def _spans(self, view: View, span: Level, noted: Noted) -> None:
         key = tuple(part(view) for part in self.meter.by)
         duration = _integer(self._duration(view))
+        known = noted.knows(key)
         if self._count:
-            noted.counts.append((key, duration))
+            noted.counts.append((not known, key, duration))
         trace_id = _id(span, TRACE_ID, 16)
-        if self._exemplars and any(trace_id):
+        if self._exemplars and known and any(trace_id):
             noted.exemplars.append(Candidate(key, duration, trace_id, _id(span, SPAN_ID, 8)))
 
     def _edges(self, view: View, span: Level, noted: Noted) -> None:
@@ -58,14 +59,20 @@ class Measure:
         if not self._count or pairing is None or kind not in (_SERVER, _CLIENT, _PRODUCER, _CONSUMER):
             return
         client = kind in (_CLIENT, _PRODUCER)
+        service, by = pairing.service(view), tuple(part(view) for part in self.meter.by)
+        peer, database = pairing.peer(view), pairing.database(view)
+        known = [noted.knows(texts) for texts in ((service, *by), (peer,), (database,))]
+        if not all(known):
+            noted.dropped += 1
+            return
         noted.halves.append(
             Half(
                 client,
                 (_id(span, TRACE_ID, 16), _id(span, SPAN_ID if client else PARENT_SPAN_ID, 8)),
-                pairing.service(view),
-                tuple(part(view) for part in self.meter.by),
-                pairing.peer(view),
-                pairing.database(view) if client else None,
+                service,
+                by,
+                peer,
+                database if client else None,
                 _integer(self._duration(view)),
                 self._status(view) == _ERROR,
                 kind in (_PRODUCER, _CONSUMER),

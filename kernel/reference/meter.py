@@ -50,9 +50,19 @@ class Noted:
 
     def __init__(self, meter: ReferenceMeter) -> None:
         self.meter = meter
-        self.counts: list[tuple[Key, int]] = []
+        self._keys: set[Key] = set()
+        self.counts: list[tuple[bool, Key, int]] = []
+        """Whether there was no room for the key, which is its first text then; the key; the duration."""
+        self.dropped = 0
+        """Sides whose texts were too many."""
         self.exemplars: list[Candidate] = []
         self.halves: list[Half] = []
+
+    def knows(self, key: Key) -> bool:
+        """Return whether there is room for a key: it is not the first, or there are not too many others."""
+        if key not in self._keys and len(self._keys) < self.meter.keys:
+            self._keys.add(key)
+        return key in self._keys
 
 
 @dataclass
@@ -77,9 +87,9 @@ class _Series:
         self.rows: dict[tuple[bool, Key], _Row] = {}
         self.overflowed = 0
 
-    def count(self, key: Key, values: Sequence[int | None], now: int) -> None:
-        """Count once, with those values that there are."""
-        overflow, row = self._row(key)
+    def count(self, key: Key, values: Sequence[int | None], now: int, beyond: bool = False) -> None:
+        """Count once, with those values that there are; `beyond`: not in a series of its own."""
+        overflow, row = self._row(key, beyond)
         for index, value in enumerate(values):
             if value is not None:
                 row.sums[index] += value
@@ -104,10 +114,10 @@ class _Series:
         self.rows = {key: row for key, row in self.rows.items() if row.updated >= before}
         return held - len(self.rows)
 
-    def _row(self, key: Key) -> tuple[bool, _Row]:
+    def _row(self, key: Key, beyond: bool) -> tuple[bool, _Row]:
         plain = sum(not overflow for overflow, _ in self.rows)
         groups = sum(overflow and bool(texts) for overflow, texts in self.rows)
-        if (False, key) in self.rows or plain < self._limit:
+        if not beyond and ((False, key) in self.rows or plain < self._limit):
             found: tuple[bool, Key] = (False, key)
         else:
             found = (True, key[:1] or (None,))
@@ -141,8 +151,8 @@ class _Edge:
     messaging: bool = False
 
 
-_SPANS = {"kind", "by", "bounds", "series", "groups", "exemplars"}
-_EDGES = {"kind", "service", "by", "peer", "database", "ttl", "items", "virtual", "bounds", "series", "groups"}
+_SPANS = {"kind", "by", "bounds", "keys", "series", "groups", "exemplars"}
+_EDGES = {"kind", "service", "by", "peer", "database", "ttl", "items", "virtual", "bounds", "keys", "series", "groups"}
 
 
 class ReferenceMeter:
@@ -156,6 +166,8 @@ class ReferenceMeter:
         only(spec, _EDGES if edges else _SPANS, "meter")
         self.by = [_part(one) for one in listed(spec.get("by"), "meter: by")]
         self.pairing = Pairing(spec) if edges else None
+        self.keys = natural(spec.get("keys"), "meter: keys")
+        """How many different keys are noted of one request."""
         self._parts = 5 + 2 * len(self.by) if edges else len(self.by)
         if not edges:
             natural(spec.get("exemplars"), "meter: exemplars")
@@ -167,12 +179,13 @@ class ReferenceMeter:
     def count(self, noted: Noted, now: int) -> None:
         """Count what a walk has noted. Edges that have waited too long at `now` go first."""
         with self._lock:
-            for key, value in noted.counts:
-                self._series.count(key, [value], now)
+            for beyond, key, value in noted.counts:
+                self._series.count(key, [value], now, beyond)
             for candidate in noted.exemplars:
                 self._series.exemplify(candidate, now)
             if self.pairing is not None:
                 self._expire(self.pairing, now)
+                self._dropped += noted.dropped
                 for half in noted.halves:
                     self._add(self.pairing, half, now)
 

@@ -67,6 +67,11 @@ class Owners:
         self._settled[uid] = parent
         return set(self._pods[uid])
 
+    def postpone(self, uid: str) -> None:
+        """Take in that there was no answer: others come first next time."""
+        if uid in self._pending:
+            self._pending[uid] = self._pending.pop(uid)
+
     def give_up(self, uid: str) -> None:
         """Take in that there is no such object any more: it is not asked for again."""
         self._pending.pop(uid, None)

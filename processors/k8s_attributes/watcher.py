@@ -107,6 +107,7 @@ class Watcher:
                     await self._ask(pending[0])
                     pauses.in_a_row = 0
                 except Exception as error:
+                    self.cache.owners.postpone(pending[0].uid)
                     await pauses.failed(error)
 
     async def _ask(self, wanted: Wanted) -> None:

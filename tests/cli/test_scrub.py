@@ -128,3 +128,61 @@ def test_redaction(call: Call, tmp_path: Path) -> None:
     code, _, err = call("t.json", "--config", "c.yaml", "--pipeline", "traces/a")
     assert (code, err) == (2, "this configuration scrubs nothing: no pipeline has a scrub or redaction processor\n")
     assert call("t.json", "--pipeline", "x")[2] == "there is no pipeline 'x': there are traces\n"
+
+
+def shown(call: Call, tmp_path: Path, rules: str) -> dict[tuple[str, str], tuple[str, str]]:
+    """Return what is shown under these rules, by rule and place."""
+    (tmp_path / "s.yaml").write_text(rules)
+    code, out, err = call("t.json", "--config", "s.yaml", "--json")
+    assert (code, err) == (0, "")
+    changes = json.loads(out)["changes"]
+    return {(change["rule"], change["where"]): (change["was"], change["becomes"]) for change in changes}
+
+
+def test_tags_and_spans_that_go(call: Call, tmp_path: Path) -> None:
+    """Guarantees: what is only tagged is not shown either, and a span that would go is shown where it stands."""
+    (tmp_path / "t.json").write_text(
+        line(
+            span(1, name="top secret", attributes={"a": "x"}), span(2, attributes={"note": "jane@example.org 8.8.8.8"})
+        )
+    )
+    rules = (
+        "packs: [network]\n"
+        "detectors: [{name: email, action: tag}]\n"
+        "patterns: [{name: gone, pattern: top secret, action: drop_span}]\n"
+        "keys: [{name: watched, pattern: '^note$', action: tag}]\n"
+    )
+    assert shown(call, tmp_path, rules) == {
+        ("gone", "span 1 name"): ("aaa aaaaaa", "(the span is dropped)"),
+        ("key:watched", "span 2 attributes.note"): ("aaaa@aaaaaaa.aaa 9.9.9.9", "(tagged) <key:watched>"),
+        ("email", "span 2 attributes.note"): ("aaaa@aaaaaaa.aaa", "(tagged) <key:watched>"),
+        ("ipv4", "span 2 attributes.note"): ("9.9.9.9", "<key:watched>"),
+    }
+
+
+def test_keys_numbers_and_what_is_too_large(call: Call, tmp_path: Path) -> None:
+    """Guarantees: keys are shown as they leave, numbers and what cannot be scrubbed by the rule or the reason."""
+    attributes = {"jane@example.org": "8.8.8.8", "card": 4111111111111111, "large": "x" * 60}
+    (tmp_path / "t.json").write_text(line(span(1, attributes=attributes)))
+    rules = (
+        "packs: [pii, financial, network]\nnumbers: true\nlimits: {value_bytes: 50}\non_error: drop\n"
+        "positions: [span, attribute_key]\ndefault_keys: false\n"
+    )
+    assert shown(call, tmp_path, rules) == {
+        ("email", "span 1 attributes.[EMAIL] (key)"): ("aaaa@aaaaaaa.aaa", "[EMAIL]"),
+        ("ipv4", "span 1 attributes.[EMAIL]"): ("9.9.9.9", "[IP]"),
+        ("payment_card", "span 1 attributes.card"): ("999999999999", "************1111"),
+        ("value_too_large", "span 1 attributes.large"): ("a" * 45 + "...", "(the span is dropped)"),
+    }
+
+
+def test_statements_and_allowed_keys(call: Call, tmp_path: Path) -> None:
+    """Guarantees: known texts and removed attributes are shown by what does it."""
+    attributes = {"db.statement": "SELECT 'Jane'", "url.path": "/users/12345", "other": "x"}
+    (tmp_path / "t.json").write_text(line(span(1, attributes=attributes)))
+    rules = "packs: []\nstatements: true\nurls: true\nallow_keys: [db.*, url.*]\npositions: [span]\n"
+    assert shown(call, tmp_path, rules) == {
+        ("not_allowed", "span 1 attributes.other"): ("a", "(removed)"),
+        ("statements", "span 1 attributes.db.statement"): ("'aaaa'", "SELECT ?"),
+        ("urls", "span 1 attributes.url.path"): ("99999", "/users/*"),
+    }

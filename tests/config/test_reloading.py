@@ -113,6 +113,30 @@ def test_all_files_count(desk: Desk, what: str) -> None:
     assert not desk.changed()
 
 
+def test_a_secret_is_swapped_as_kubernetes_does_it(tmp_path: Path, log: StringIO) -> None:
+    """Scenario: the key is a file of a mounted Secret: a link into a folder that is a link, which is replaced.
+
+    Guarantees: the new key is taken over, and neither of them is logged.
+    """
+    for name, letter in (("..1", "k"), ("..2", "n")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "key").write_text(letter * 32)
+    (tmp_path / "..data").symlink_to("..1")
+    (tmp_path / "key").symlink_to("..data/key")
+    desk = Desk(tmp_path)
+    assert not desk.changed()
+    (tmp_path / "..new").symlink_to("..2")
+    (tmp_path / "..new").rename(tmp_path / "..data")
+    assert desk.changed()
+    assert desk.reload() == "success"
+    assert len(desk.taken) == 1
+    (tmp_path / "..2" / "key").write_text("short")
+    desk.refusal = ValueError("hmac.key_file: the key has 5 bytes, expected at least 32")
+    assert desk.reload() == "failure"
+    assert "kkkk" not in log.getvalue()
+    assert "nnnn" not in log.getvalue()
+
+
 def test_errors_are_told_whole_and_nothing_changes(desk: Desk, log: StringIO) -> None:
     """Guarantees: the problems as `validate` writes them, the old configuration, the gauge; then it is mended."""
     before = desk.reloader.config

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from tailgate.cli.plan import sentences
 from tailgate.config.errors import ConfigErrors
@@ -37,7 +39,19 @@ def test_a_copied_configuration_runs(load_text: Load) -> None:
     assert all(config.connectors[id_].enabled for id_ in pipeline.connectors)
     assert (config.connectors["spanmetrics"].type, set(config.processors)) == ("span_metrics", {"batch"})
     (said,) = [problem.message for problem in config.warnings if "/metrics" in problem.message]
-    assert "'prometheus', 'prometheusremotewrite'" in said
+    assert said.endswith("; 'prometheusremotewrite' gets nothing from here")
+    assert config.metrics.also == (("0.0.0.0", 8889),)
+    assert [p.path for p in config.warnings if "no effect" in p.message] == ["exporters.prometheus.namespace"]
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [("{}", "exporters.prometheus: endpoint is missing"), ("{endpoint: 8889}", "exporters.prometheus.endpoint: ")],
+)
+def test_where_an_exporter_is_scraped_must_be_said(load_text: Load, written: str, said: str) -> None:
+    """Guarantees: an exporter `prometheus` that could not be scraped is an error, as in the collector."""
+    with pytest.raises(ConfigErrors, match=re.escape(said)):
+        load_text((COPIED % "prometheus").replace('{endpoint: "0.0.0.0:8889", namespace: app}', written))
 
 
 def test_the_plan_says_where_spans_are_counted(load_text: Load) -> None:

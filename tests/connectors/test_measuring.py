@@ -159,3 +159,38 @@ def test_counts_go_on_over_a_reload_unless_the_connector_changes(tmp_path: Path,
         await service.backgrounds.stop()
 
     asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("row", ["custom", "probabilistic_sampler, custom"])
+def test_what_a_custom_processor_refuses_is_not_counted(tmp_path: Path, row: str) -> None:
+    """Scenario: a custom processor with `on_error: refuse`, before or after the place where spans are counted.
+
+    Guarantees: a request that it fails on is not counted, one that it answers is, once; before it, as it has left it.
+    """
+    text = SAMPLER.replace("sampling_percentage: 0", "sampling_percentage: 100") + pipelines(
+        row, "memory, span_metrics"
+    )
+    custom = "  custom: {module: 'custom_processors:Moody', on_error: refuse, timeout: 5s}\n"
+    config = configuration(tmp_path, text.replace("processors:\n", f"processors:\n{custom}"))
+
+    async def scenario() -> None:
+        service = Service(config, load_kernel())
+        await service.start()
+        try:
+            intake = Intake(list(service.pipelines.values()), service.governor, service.clock)
+            for name in ("good", "raise", "good"):
+                answer = intake.consume(request((1, name, {})), nothing)
+                assert not isinstance(answer, int)
+                if name == "good":
+                    await answer
+                else:
+                    with pytest.raises(Refused):
+                        await answer
+            found = samples(service.backgrounds.families())
+            assert {dict(labels)["span_name"]: number for (name, labels), number in found.items() if name == CALLS} == {
+                "GOOD" if row == "custom" else "good": 2
+            }
+        finally:
+            await service.stop(1)
+
+    asyncio.run(scenario())

@@ -22,6 +22,7 @@ from tailgate.config.reloading import RESULTS, Reloader
 from tailgate.exporters.queue import REASONS
 from tailgate.kernel import load as load_kernel
 from tailgate.pipeline import Service
+from tailgate.processors.scrub.compile import FAILURES
 from tailgate.processors.tail_sampling.labels import Drop
 from tailgate.telemetry.metrics import MetricsPage
 from tailgate.telemetry.samples import Sample
@@ -167,6 +168,8 @@ def test_every_reason_is_explained() -> None:
     assert pipeline == {*get_args(Drop), "late_not_sampled"}
     exporter = {name for row in tables(PAGE, "| `reason` of an exporter") for name in names(row[0])}
     assert exporter == set(REASONS)
+    failure = {name for row in tables(PAGE, "| `reason` of a failure to scrub") for name in names(row[0])}
+    assert failure == set(FAILURES)
     result = {name for row in tables(PAGE, "| `result` of a reload") for name in names(row[0])}
     assert result == set(RESULTS)
 

@@ -38,7 +38,7 @@ connectors:
   servicegraph: {store: {ttl: 30s, max_items: 20000}}
 exporters:
   otlp: {endpoint: "127.0.0.1:${env:UPSTREAM}", tls: {insecure: true}}
-  prometheus: {endpoint: "127.0.0.1:8889"}
+  prometheus: {endpoint: "127.0.0.1:${env:HTTP}"}
 extensions: {health_check: {endpoint: "127.0.0.1:${env:HEALTH}"}}
 service:
   extensions: [health_check]
@@ -108,7 +108,7 @@ class Shop:
 def openmetrics(tailgate: Tailgate) -> str:
     """The page as Prometheus asks for it when it wants exemplars."""
     headers = {"Accept": "application/openmetrics-text;version=1.0.0"}
-    url = f"http://127.0.0.1:{tailgate.metrics_port}/metrics"
+    url = f"http://127.0.0.1:{tailgate.http_port}/metrics"  # where the collector's exporter would be scraped
     with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=30) as page:
         return page.read().decode()
 

@@ -11,28 +11,27 @@ from __future__ import annotations
 import argparse
 import contextlib
 import math
-import re
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-
-import yaml
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 sys.path[:0] = [str(HERE), str(ROOT / "tests" / "support"), str(ROOT)]
 
-from conditions import CONDITIONS, SCRUBBED, TOGETHER, WAITING, Condition, yesterday  # noqa: E402
+from conditions import CONDITIONS, SCRUBBED, TOGETHER, Condition, yesterday  # noqa: E402
+from course import Run, doing  # noqa: E402
 from dashboard_svg import Drawn, Line, picture, shown  # noqa: E402
-from prometheus_rules import Panel, Rules, alerts, hastened, panels, queries_of, rules_of_configmap, rules_of_object  # noqa: E402
+from prometheus_rules import Panel, alerts, hastened, panels, rules_of_configmap  # noqa: E402
 from prometheus_run import Prometheus, promtool  # noqa: E402
-from report import Asked, Fired, Seen, page  # noqa: E402
+from report import Asked, Fired, page  # noqa: E402
 from shop_traffic import Shop  # noqa: E402
 from tailgate_run import Instance, Sink  # noqa: E402
+from written import check_example, check_metrics, check_pages, check_rules, check_waiting  # noqa: E402
 
 from benchmarks.peers.prometheus import VERSION  # noqa: E402
 
@@ -43,10 +42,11 @@ PICTURE = 60
 """Seconds that the pictures show."""
 PATIENCE = 240
 """Seconds after which an alert that has not fired never will."""
-RULES = ROOT / "helm" / "tailgate" / "files" / "alerts.yaml"
-GOLDEN = ROOT / "tests" / "helm" / "golden" / "monitoring.yaml"
 PEOPLES = HERE / "people" / "alerts-configmap.yaml"
-BOARDS = {"tailgate": ROOT / "helm" / "tailgate" / "files" / "dashboards" / "tailgate.json"}
+BOARDS = {
+    "tailgate": ROOT / "helm" / "tailgate" / "files" / "dashboards" / "tailgate.json",
+    "as-people-have-it": ROOT / "tests" / "connectors" / "dashboard.json",
+}
 WELL = {"TailgateBadRequests"}
 """What fires while all is well: among the traffic is a request now and then that is none."""
 OVERLAY = """\
@@ -54,12 +54,16 @@ processors:
   memory_limiter: {limit_mib: 400, spike_limit_mib: 100}
   cost: {prices: {small-model: {input: 0.5, output: 1.5}}}
   tail_sampling: {rules: sampling.yaml}
-exporters: {otlp: {endpoint: '${env:UPSTREAM}', tls: {insecure: true}}}
+connectors: {span_metrics: {exemplars: {enabled: true}}, service_graph: {}}
+exporters:
+  otlp: {endpoint: '${env:UPSTREAM}', tls: {insecure: true}}
+  prometheus: {endpoint: "127.0.0.1:8889"}
 service:
   pipelines:
     traces:
       processors: [memory_limiter, enrich, cost, scrub, tail_sampling, retention, batch]
-      exporters: [otlp]
+      exporters: [otlp, span_metrics, service_graph]
+    metrics: {receivers: [span_metrics, service_graph], exporters: [prometheus]}
 """
 SAMPLING = """\
 decision_wait: 5s
@@ -73,103 +77,6 @@ total: {traces_per_second: 1000}
 budget: {per_hour: 100, cost_per_span: 0.000001}
 """
 SHIPPED = [ROOT / "config" / "tailgate.yaml", ROOT / "config" / "upstream.yaml"]
-
-
-class Run:
-    """What was found; `wrong` is what makes the run fail."""
-
-    def __init__(self, binaries: Path, folder: Path) -> None:
-        self.binaries, self.folder = binaries, folder
-        self.rules: Rules = yaml.safe_load(RULES.read_text(encoding="utf-8"))
-        self.wrong: list[str] = []
-        self.seen = Seen(VERSION, waiting=WAITING)
-
-    def say(self, text: str) -> None:
-        print(f"{time.strftime('%H:%M:%S')} {text}", flush=True)
-
-    def miss(self, text: str) -> None:
-        self.say(f"WRONG: {text}")
-        self.wrong.append(text)
-
-    @contextlib.contextmanager
-    def prometheus(self, name: str, rules: Mapping[str, Rules]) -> Iterator[Prometheus]:
-        server = Prometheus(self.binaries, self.folder / name, rules)
-        server.start()
-        try:
-            yield server
-        finally:
-            server.stop()
-
-    @contextlib.contextmanager
-    def instance(
-        self, name: str, configs: list[Path | str], files: Mapping[str, str], upstream: int
-    ) -> Iterator[Instance]:
-        address = f"127.0.0.1:{upstream}"
-        environment = {"UPSTREAM": address, "TAILGATE_UPSTREAM": address, "PYTHONPATH": str(HERE)}
-        instance = Instance(self.folder / f"tailgate-{name}", configs, environment)
-        for file, text in files.items():
-            (instance.folder / file).write_text(text, encoding="utf-8")
-        try:
-            instance.start()
-            yield instance
-        finally:
-            instance.stop()
-
-
-@contextlib.contextmanager
-def doing(run: Run, condition: Condition, instance: Instance) -> Iterator[None]:
-    """Keep a condition true."""
-    stop = threading.Event()
-
-    def act() -> None:
-        try:
-            condition.act(instance, stop)
-        except Exception as error:
-            run.miss(f"{condition.name}: {type(error).__name__}: {error}; {instance.log[-2000:]}")
-
-    thread = threading.Thread(target=act, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join(60)
-
-
-def check_rules(run: Run) -> None:
-    """Have promtool read the alerts: the file, and what the chart makes of it."""
-    rendered = run.folder / "prometheusrule.yaml"
-    rendered.write_text(yaml.safe_dump(rules_of_object(GOLDEN.read_text(encoding="utf-8"))), encoding="utf-8")
-    for what, file in (("the file", RULES), ("the PrometheusRule", rendered)):
-        status, said = promtool(run.binaries, "check", "rules", "--lint=all", "--lint-fatal", file)
-        run.say(f"promtool check rules, {what}: {status} {said.splitlines()[-1].strip()}")
-        run.seen.rules.append(f"{what} {said.splitlines()[-1].strip().removeprefix('SUCCESS: ')}")
-        if status:
-            run.miss(f"promtool check rules, {what}: {said}")
-
-
-def check_example(run: Run) -> None:
-    """Have promtool read the configuration that docs/alerts.md shows, beside the alerts."""
-    text = (ROOT / "docs" / "alerts.md").read_text(encoding="utf-8")
-    (example,) = re.findall(r"^```text\n(# prometheus.yml\n.*?)^```$", text, re.MULTILINE | re.DOTALL)
-    folder = run.folder / "example"
-    folder.mkdir()
-    (folder / "prometheus.yml").write_text(example, encoding="utf-8")
-    (folder / "alerts.yaml").write_bytes(RULES.read_bytes())
-    status, said = promtool(run.binaries, "check", "config", folder / "prometheus.yml")
-    run.say(f"promtool check config, the example: {status}")
-    if status:
-        run.miss(f"promtool check config, the example: {said}")
-
-
-def check_metrics(run: Run, what: str, body: bytes) -> int:
-    """Have promtool read a page of metrics; return how many series it has."""
-    status, said = promtool(run.binaries, "check", "metrics", given=body)
-    series = sum(1 for line in body.splitlines() if line and not line.startswith(b"#"))
-    run.say(f"promtool check metrics, {what}: {status} {said!r} ({series} series)")
-    if status or said:
-        run.miss(f"promtool check metrics, {what}: {said}")
-    return series
 
 
 def check_shipped(run: Run, upstream: int) -> str:
@@ -223,9 +130,9 @@ def note(run: Run, server: Prometheus, board: str, panel: Panel, expr: str) -> N
 
 
 def legend(pattern: str, labels: Mapping[str, str]) -> str:
-    """Return a legend with its labels filled in; without a pattern all labels."""
+    """Return a legend with its labels filled in; without a pattern what the series is about."""
     if not pattern:
-        return labels["le"] if set(labels) == {"le"} else ", ".join(labels.values())
+        return ", ".join(value for name, value in labels.items() if name not in ("instance", "job", "__name__"))
     for name, value in labels.items():
         pattern = pattern.replace("{{" + name + "}}", value)
     return pattern
@@ -252,6 +159,9 @@ def check_dashboards(run: Run, upstream: int) -> dict[str, str]:
             check_metrics(run, "everything in use", instance.page())
             firing = {one.name: one for one in server.firing("ours")}
             check_pages(run, server)
+            run.seen.exemplars = server.exemplars("traces_spanmetrics_latency_bucket")
+            if not run.seen.exemplars:
+                run.miss("no exemplars")
             stop.set()
         for name in set(firing) ^ WELL:
             run.miss(f"{name} {'fires, though all is well' if name in firing else 'does not fire'}: {firing.get(name)}")
@@ -260,18 +170,6 @@ def check_dashboards(run: Run, upstream: int) -> dict[str, str]:
         run.say(f"while all was well: {sorted(firing)} fired")
         run.seen.well = sorted(firing)
     return drawn
-
-
-def check_pages(run: Run, server: Prometheus) -> None:
-    """Ask what runbooks and the page of metrics tell people to ask; it must be PromQL, whatever it returns."""
-    pages = [*sorted((ROOT / "docs" / "runbooks").glob("*.md")), ROOT / "docs" / "metrics.md"]
-    asked = [(path.name, query) for path in pages for query in queries_of(path)]
-    for name, query in asked:
-        try:
-            server.query(query)
-        except OSError as error:
-            run.miss(f"{name}: {query}: {error}")
-    run.say(f"{len(asked)} queries of {len(pages)} pages are understood")
 
 
 def expected(conditions: tuple[Condition, ...]) -> dict[tuple[str, str], str]:
@@ -287,13 +185,13 @@ def await_alerts(run: Run, server: Prometheus, missing: dict[tuple[str, str], st
     while missing and time.time() - first < PATIENCE:
         time.sleep(1)
         for one in server.firing("ours"):
-            key = (one.name, one.instance if (one.name, one.instance) in missing else "")
-            how = missing.pop(key, None)
-            if how is None:
+            own = [key for key in missing if key[0] == one.name and (not one.instance or key[1] == one.instance)]
+            if not own:
                 continue
-            since = server.fired_at(one.name, key[1], min(began.values()))
-            seconds = since - (began[key[1]] if key[1] else sorted(began.values())[:2][-1])
-            run.say(f"{one.name} of {key[1] or 'all'} fired after {seconds:.0f} s: {one.said}")
+            how = missing.pop(own[0])
+            since = server.fired_at(one.name, one.instance, min(began.values()))
+            seconds = since - (began[own[0][1]] if own[0][1] else sorted(began.values())[:2][-1])
+            run.say(f"{one.name} of {own[0][1] or 'all'} fired after {seconds:.0f} s: {one.said}")
             run.seen.fired.append(Fired(one.name, how, seconds, shortened[one.name]["for"], one.said))
     for alert, instance in missing:
         run.miss(f"{alert} of {instance or 'all'} has not fired")
@@ -365,9 +263,10 @@ def main() -> int:
     sinks = {"takes": Sink(), "refuses": Sink(refuse=True)}
     ports = {name: sink.port for name, sink in sinks.items()} | {"away": 1}
     with tempfile.TemporaryDirectory() as folder:
-        run = Run(arguments.tools.resolve(), Path(folder))
+        run = Run(arguments.tools.resolve(), Path(folder), VERSION)
         check_rules(run)
         check_example(run)
+        check_waiting(run)
         run.seen.metrics = check_shipped(run, ports["takes"])
         pictures = check_dashboards(run, ports["takes"])
         for name, svg in pictures.items() if arguments.keep else ():

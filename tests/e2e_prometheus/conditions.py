@@ -38,13 +38,13 @@ def sampling(rules: str, exporter: str = "debug") -> str:
     )
 
 
-def send(traces: int, every: float, rooted: bool = True, secrets: bool = True) -> Act:
+def send(traces: int, every: float, rooted: bool = True, **shop: bool) -> Act:
     """Return how to send so many traces every so many seconds; refusals are what some conditions want."""
 
     def act(instance: Instance, stop: threading.Event) -> None:
-        shop = Shop(secrets=secrets)
+        made = Shop(**shop)
         while not stop.wait(every):
-            instance.post(shop.request(traces, rooted))
+            instance.post(made.request(traces, rooted))
 
     return act
 
@@ -149,6 +149,18 @@ processors:
 RELOAD = (
     RECEIVED + "processors: {tail_sampling: {rules: sampling.yaml}}\n" + DEBUG + PIPELINE % ("tail_sampling", "debug")
 )
+SERVICES = (
+    RECEIVED
+    + """\
+processors: {tail_sampling: {evaluation: ordered, policies: [], default: 10%}}
+connectors: {span_metrics: {}}
+exporters: {debug: {}, prometheus: {endpoint: "127.0.0.1:8889"}}
+service:
+  pipelines:
+    traces: {receivers: [otlp], processors: [tail_sampling], exporters: [debug, span_metrics]}
+    metrics: {receivers: [span_metrics], exporters: [prometheus]}
+"""
+)
 PASS = RECEIVED + DEBUG + PIPELINE % ("", "debug")
 
 CONDITIONS = (
@@ -216,6 +228,20 @@ CONDITIONS = (
         send(2, 0.5),
     ),
     Condition(
+        "services",
+        ("SlowServiceOperation", "HighErrorRate"),
+        "half of the traces take 6 to 9 s and half of the payments fail, one trace in ten is kept",
+        SERVICES,
+        send(20, 0.3, trouble=True),
+    ),
+    Condition(
+        "too-large",
+        ("TailgateScrubFailing",),
+        "`limits: {value_bytes: 12}`, and values that are longer",
+        RECEIVED + "processors: {scrub: {limits: {value_bytes: 12}}}\n" + DEBUG + PIPELINE % ("scrub", "debug"),
+        send(10, 0.3),
+    ),
+    Condition(
         "nothing",
         ("TailgateNothingKept",),
         "`default: 0%` and no policies",
@@ -234,11 +260,6 @@ SCRUBBED = Condition(
     send(200, 0.2, secrets=False),
 )
 """Its expression adds all instances up: it has a Prometheus of its own."""
-WAITING: dict[str, str] = {
-    "SlowServiceOperation": "span metrics",
-    "HighErrorRate": "span metrics",
-}
-"""Alerts on what Tailgate does not have so far, and what that is. One that fires must be taken off."""
 
 
 def yesterday(now: float) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 
@@ -38,8 +38,10 @@ not need it: what can be said of alerts and dashboards without a Prometheus is i
 
 - `promtool check metrics` has nothing to say about the metrics of the shipped configuration: %s.
 - `promtool check rules --lint=all --lint-fatal`: %s.
+- `promtool test rules` (`tests/e2e_prometheus/waiting.yaml`): alerts wait for as long as they say.
 - While all was well no alert fired but %s, whose condition the traffic makes true.
 - %s, as people have written them for a collector, fired as well.
+- Exemplars of the span metrics arrive: %d with a trace id.
 
 """
 ALERTS = """\
@@ -63,12 +65,11 @@ def _table(head: str, rows: Sequence[Sequence[str]]) -> str:
     return "\n".join([head, "|" + "---|" * columns, *("| " + " | ".join(row) + " |" for row in rows)]) + "\n\n"
 
 
-def _alerts(fired: Sequence[Fired], waiting: Mapping[str, str]) -> str:
+def _alerts(fired: Sequence[Fired]) -> str:
     rows = [
         (f"`{one.alert}`", one.how, f"{one.seconds:.0f} s", one.waited, one.said.replace("|", "\\|"))
         for one in sorted(fired, key=lambda one: one.alert)
     ]
-    rows += [(f"`{alert}`", f"waits for {what}", "", "", "") for alert, what in waiting.items()]
     return _table("| alert | how its condition was made true | fired after | `for` | what it said |", rows)
 
 
@@ -88,8 +89,8 @@ class Seen:
     """Alerts that fired while all was well."""
     peoples: list[str] = field(default_factory=list)
     """Alerts that people have written, and that fired."""
+    exemplars: int = 0
     fired: list[Fired] = field(default_factory=list)
-    waiting: Mapping[str, str] = field(default_factory=dict)
     asked: list[Asked] = field(default_factory=list)
     pictures: dict[str, str] = field(default_factory=dict)
     """What they show, by their file's path."""
@@ -101,7 +102,7 @@ def _names(names: Sequence[str]) -> str:
 
 def page(seen: Seen) -> str:
     """Return the page."""
-    head = (seen.version, seen.metrics, "; ".join(seen.rules), _names(seen.well), _names(seen.peoples))
+    head = (seen.version, seen.metrics, "; ".join(seen.rules), _names(seen.well), _names(seen.peoples), seen.exemplars)
     pictures = "".join(f"![{what}]({path})\n\n" for path, what in seen.pictures.items())
-    out = HEAD % head + ALERTS + _alerts(seen.fired, seen.waiting) + BOARDS + pictures + _panels(seen.asked)
+    out = HEAD % head + ALERTS + _alerts(seen.fired) + BOARDS + pictures + _panels(seen.asked)
     return out.rstrip() + "\n"

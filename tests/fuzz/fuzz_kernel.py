@@ -81,6 +81,7 @@ METER = {
     "kind": "spans",
     "by": [{"of": [["field", "name"]], "default": None}, {"of": [["attr", "any", "k"]], "default": None}],
     "bounds": [5, 1000],
+    "keys": 4,
     "series": 3,
     "groups": 1,
     "exemplars": 2,

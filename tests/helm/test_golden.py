@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from pathlib import Path
 from typing import Any
 
@@ -209,3 +210,27 @@ def test_the_plain_manifest_is_the_chart() -> None:
     assert set(names[1:]) == {name for name in expected if not name[1].endswith("-test")}
     assert "helm.sh" not in text
     assert "Helm" not in text.partition("---")[2]
+
+
+def test_the_image_is_named_once() -> None:
+    """Guarantees: values, the chart's annotation and the plain manifest name one image; no template names another."""
+    chart = yaml.safe_load((render.CHART / "Chart.yaml").read_text(encoding="utf-8"))
+    repository = yaml.safe_load((render.CHART / "values.yaml").read_text(encoding="utf-8"))["image"]["repository"]
+    image = f"{repository}:{chart['appVersion']}"
+    assert [one["image"] for one in yaml.safe_load(chart["annotations"]["artifacthub.io/images"])] == [image]
+    assert re.findall(r'image: "(.*)"', render.MANIFEST.read_text(encoding="utf-8")) == [image]
+    for template in (render.CHART / "templates").rglob("*"):
+        assert template.is_dir() or repository not in template.read_text(encoding="utf-8")
+
+
+def test_the_role_is_what_the_settings_ask_for() -> None:
+    """Guarantees: the rights that the documentation names for these settings, and the operator's own rules."""
+    (role,) = [o for o in objects("metadata") if o["kind"] == "ClusterRole"]
+    assert role["metadata"]["name"] == "observability:tailgate"
+    assert [(rule["resources"], rule["verbs"]) for rule in role["rules"]] == [
+        (["namespaces", "pods"], ["list", "watch"]),
+        (["replicasets"], ["get"]),
+        (["deployments"], ["get"]),
+    ]
+    (binding,) = [o for o in objects("metadata") if o["kind"] == "ClusterRoleBinding"]
+    assert binding["roleRef"]["name"] == role["metadata"]["name"]

@@ -38,3 +38,28 @@ def test_refused(case: dict[str, object], tmp_path: Path) -> None:
     with pytest.raises(render.Refused) as caught:
         render.render(file)
     assert str(case["says"]) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({}, {"pods": ["list", "watch"]}),
+        ({"passthrough": True}, {}),
+        ({"extract": {"metadata": ["k8s.deployment.uid", "k8s.cronjob.uid"]}},
+         {"pods": ["list", "watch"], "replicasets": ["get"], "jobs": ["get"]}),
+        ({"extract": {"deployment_name_from_replicaset": False}}, {"pods": ["list", "watch"], "replicasets": ["get"]}),
+        ({"extract": {"metadata": ["k8s.cluster.uid"], "annotations": [{"key": "a", "from": "node"}]}},
+         {"namespaces": ["list", "watch"], "nodes": ["list", "watch"], "pods": ["list", "watch"]}),
+    ],
+)  # fmt: skip
+def test_rights_follow_the_settings(
+    settings: dict[str, object], expected: dict[str, list[str]], tmp_path: Path
+) -> None:
+    """Guarantees: the ClusterRole allows what these settings need and nothing else; without need there is no token."""
+    file = tmp_path / "values.yaml"
+    file.write_text(yaml.safe_dump({"kubernetesAttributes": {"enabled": True, "config": settings}}), encoding="utf-8")
+    objects = [one for one in yaml.safe_load_all(render.render(file)) if one]
+    rules = [rule for one in objects if one["kind"] == "ClusterRole" for rule in one["rules"]]
+    assert {name: rule["verbs"] for rule in rules for name in rule["resources"]} == expected
+    (pod,) = [one["spec"]["template"]["spec"] for one in objects if one["kind"] == "DaemonSet"]
+    assert pod["automountServiceAccountToken"] is bool(expected)

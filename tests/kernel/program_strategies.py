@@ -331,7 +331,8 @@ def meters() -> st.SearchStrategy[list[dict[str, Any]]]:
     part = st.fixed_dictionaries({"of": st.lists(operands("span"), max_size=2), "default": default})
     few = st.integers(0, 3)
     bounds_ = st.lists(st.sampled_from([0, 1, 5, 10**9, 2**64 - 1]), unique=True, max_size=3).map(sorted)
-    common = {"by": st.lists(part, max_size=3), "bounds": bounds_, "series": few, "groups": few}
+    many = st.sampled_from([0, 1, 2, 3, 4, 100])
+    common = {"by": st.lists(part, max_size=3), "bounds": bounds_, "keys": many, "series": few, "groups": few}
     spans = st.fixed_dictionaries({"kind": st.just("spans"), "exemplars": few, **common})
     pairing = {"service": part, "peer": part, "database": part, "ttl": few, "items": few}
     virtual = st.sampled_from(["none", "plain", "labelled"])

@@ -8,7 +8,15 @@ from tailgate.kernel.contract import BadProgram, Malformed
 
 NAME, KIND = {"of": [["field", "name"]], "default": None}, {"of": [["field", "kind"]], "default": None}
 SERVICE = {"of": [["attr", "resource", "service.name"]], "default": "unknown_service"}
-SPANS = {"kind": "spans", "by": [SERVICE, NAME], "bounds": [10, 20], "series": 100, "groups": 10, "exemplars": 2}
+SPANS = {
+    "kind": "spans",
+    "by": [SERVICE, NAME],
+    "bounds": [10, 20],
+    "keys": 50,
+    "series": 100,
+    "groups": 10,
+    "exemplars": 2,
+}
 EDGES = {
     "kind": "edges",
     "service": SERVICE,
@@ -19,6 +27,7 @@ EDGES = {
     "items": 10,
     "virtual": "plain",
     "bounds": [10],
+    "keys": 50,
     "series": 100,
     "groups": 10,
 }
@@ -123,6 +132,32 @@ def test_series_beyond_the_limit_go_to_an_overflow_series_of_their_group(kernel)
     assert series.overflow == [False, False, True, True]
     assert list(series.counts) == [1, 1, 3, 3]
     assert counted.meter.stats().overflowed == 6
+
+
+def test_the_keys_that_one_request_brings_are_bounded(kernel):
+    """At the limit all have series of their own; past it further keys count by their first text, and no span is lost.
+
+    The next request is looked at anew, so that a request with a name for each span takes no more memory than others.
+    """
+    names = [f"n{number}" for number in range(300)]
+    counted = Counted(kernel, SPANS | {"keys": 299, "series": 1000}, measure(exemplars=True))
+    counted(*[timed(1, name=name) for name in names[:299] * 3])
+    assert counted.meter.stats() == (299, 0, 0, 0, 0, 0)
+    counted(*[timed(1, name=name) for name in ["n299", *names[:299], "other", "n0", "more"]])
+    series = counted.meter.series()
+    assert [key for key, over in zip(series.keys, series.overflow, strict=True) if over] == [("shop", None)]
+    assert counted.counts()["shop", None] == 3
+    assert sum(series.counts) == 3 * 299 + 303
+    assert counted.counts()["shop", "n0"] == 5
+    assert not [one for one in series.exemplars if series.overflow[one.row]]
+
+
+def test_the_texts_that_one_request_brings_to_edges_are_bounded(kernel):
+    """Sides beyond are counted as dropped."""
+    peers = [timed(1, kind=CLIENT, span_id=one + 1, values={"peer.service": f"p{one}"}) for one in range(5)]
+    counted = Counted(kernel, EDGES | {"keys": 4})  # the service, no database, two peers
+    counted(*peers)
+    assert counted.meter.stats()[2:] == (2, 2, 0, 3)
 
 
 def test_series_that_are_no_longer_counted_are_forgotten_and_their_room_is_free_again(kernel):

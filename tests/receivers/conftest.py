@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import datetime as dt
 import http.client
-import ipaddress
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -16,10 +14,7 @@ from typing import Any
 import grpc
 import pytest
 import uvloop
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+from certificates import certificate
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from tailgate.receivers.base import Refused
 from tailgate.receivers.otlp import SPEC, OtlpReceiver
@@ -186,40 +181,16 @@ class Certificates:
         return str(self.folder / f"{name}.pem")
 
 
-def _certificate(folder: Path, name: str, issuer: tuple[Any, Any] | None, days: tuple[int, int]) -> tuple[Any, Any]:
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    now = dt.datetime.now(dt.UTC)
-    alternative: list[x509.GeneralName] = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
-    builder = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(issuer[0].subject if issuer else subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now + dt.timedelta(days=days[0]))
-        .not_valid_after(now + dt.timedelta(days=days[1]))
-        .add_extension(x509.SubjectAlternativeName(alternative), critical=False)
-        .add_extension(x509.BasicConstraints(ca=issuer is None, path_length=None), critical=True)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-    )
-    certificate = builder.sign(issuer[1] if issuer else key, hashes.SHA256())
-    pem, encoding = serialization.PrivateFormat.PKCS8, serialization.Encoding.PEM
-    (folder / f"{name}.pem").write_bytes(certificate.public_bytes(encoding))
-    (folder / f"{name}_key.pem").write_bytes(key.private_bytes(encoding, pem, serialization.NoEncryption()))
-    return certificate, key
-
-
 @pytest.fixture(scope="session")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
     folder = tmp_path_factory.mktemp("certificates")
-    authority = _certificate(folder, "ca", None, (-30, 30))
-    other = _certificate(folder, "other_ca", None, (-30, 30))
+    authority = certificate(folder, "ca", None, (-30, 30))
+    other = certificate(folder, "other_ca", None, (-30, 30))
     for name, issuer, days in (
         ("server", authority, (-1, 30)),
         ("client", authority, (-1, 30)),
         ("expired", authority, (-20, -1)),
         ("stranger", other, (-1, 30)),
     ):
-        _certificate(folder, name, issuer, days)
+        certificate(folder, name, issuer, days)
     return Certificates(folder)

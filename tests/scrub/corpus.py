@@ -31,6 +31,8 @@ FIELDS = {
     "logs": ("resource_logs", "scope_logs", "log_records"),
     "metrics": ("resource_metrics", "scope_metrics", "metrics"),
 }
+KEYED = ("resource", "scope", "nested", "event", "link")
+"""Positions that have a key."""
 HALVES = 16
 """A secret of so many signs must not survive by halves either."""
 
@@ -43,10 +45,11 @@ class Positive:
     template: str
     position: str
     text: texts.Text
+    key: str = "note"
 
     def request(self) -> bytes:
         """Return the request in which it stands."""
-        return planting.planted(self.position, self.text.whole).SerializeToString()
+        return planting.planted(self.position, self.text.whole, self.key).SerializeToString()
 
     def must_go(self) -> list[str]:
         """Return the texts that must not survive."""
@@ -76,14 +79,14 @@ def positives(seed: int = SEED) -> Iterator[Positive]:
 
 def _positive(kind: Kind, number: int, source: random.Random) -> Positive:
     """Half of them stand in an attribute of the span, the others in every other position by turns."""
-    others = planting.POSITIONS[1:]
+    others = KEYED if kind.keys else planting.POSITIONS[1:]
     position = planting.POSITIONS[0] if number % 2 == 0 else others[(number // 2) % len(others)]
     while True:
         found = kind.draw(source)
         template = source.choice([one for one in texts.TEMPLATES if texts.fits(one, kind.texts)])
         text = texts.filled(template, found, source)
         if text.whole.count(text.core) == 1:
-            return Positive(kind, template.name, position, text)
+            return Positive(kind, template.name, position, text, source.choice(kind.keys or ("note",)))
 
 
 def made(seed: int = SEED) -> Iterator[Negative]:

@@ -40,13 +40,13 @@ class Kind:
     """Whose this is; then those that may find it as well."""
     draw: Draw
     texts: str
-    """In which texts it can stand: `any`, `lines` (not in URLs and the like), `whole` (for itself alone)."""
+    """In which texts it can stand: `any`, `lines` (not in URLs and such), `whole` (to the end of a line), `alone`."""
     weight: int
     """Examples in the corpus."""
     counted: bool = True
     """False: a form that the pages say is not looked for; it is shown in a table of its own."""
-    key: str | None = None
-    """The attribute's key, where that is what says so."""
+    keys: tuple[str, ...] = ()
+    """Keys of the attribute, where these say so and not the value."""
 
 
 def chars(random: random.Random, alphabet: str, low: int, high: int | None = None) -> str:

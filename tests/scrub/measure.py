@@ -18,6 +18,8 @@ from texts import Text
 
 NO_FACTS: Any = {"leaves": [], "numbers": [], "keys": [], "compare": []}
 LIMITS: Any = {"max_bytes": 1 << 26, "max_spans": 10_000, "max_attributes": 10_000, "max_depth": 32}
+LIMIT_NAMES = {"value_too_large", "too_deep", "unchecked"}
+"""Counted beside the rules: records that were beyond a limit."""
 SIGNS = string.punctuation + "\u3002\u300d\u3001\uff0c\xbb\uff09"
 """Those of English, and the full stop, closing marks and commas of others."""
 SHIPPED: Mapping[str, Any] = {"packs": ["pii", "financial", "credentials", "network"]}
@@ -50,7 +52,7 @@ class Scrubber:
 
     def detectors(self) -> set[str]:
         """Return the detectors' names."""
-        return {name.partition(".")[0] for name in self._names if not name.startswith("key:")}
+        return {name.partition(".")[0] for name in self._names if not name.startswith("key:")} - LIMIT_NAMES
 
 
 @dataclass

@@ -8,7 +8,7 @@ import random
 import uuid
 from collections.abc import Callable
 
-from labelled import ALNUM, HEX, Found, Kind, bare, chars, grown
+from labelled import ALNUM, DIGITS, HEX, Found, Kind, bare, chars, grown
 
 PEMS = ("RSA PRIVATE KEY", "EC PRIVATE KEY", "PRIVATE KEY", "ENCRYPTED PRIVATE KEY", "OPENSSH PRIVATE KEY",
 "DSA PRIVATE KEY",
@@ -173,7 +173,27 @@ def assigned(make: Callable[[random.Random], str]) -> Callable[[random.Random], 
 
 SECRET_NAMES = ("assigned_secret", "generic_secret", "url_query_secret", "api_token")
 HEADERS = ("authorization", "bearer_token", "basic_credentials", "jwt")
+KEYS: dict[str, tuple[tuple[str, ...], Callable[[random.Random], str]]] = {
+    "password": (("password", "user.password", "dbPassword", "db_password", "PASSWD", "smtp.pwd", "admin-password"),
+    password),
+    "secret": (("client_secret", "oauth.clientSecret", "app.secret", "SECRET_KEY", "aws.secret_access_key"), generated),
+    "token": (("token", "auth.token", "accessToken", "refresh_token", "x-csrf-token",
+    "http.request.header.x-auth-token"),
+              generated),
+    "API key": (("api_key", "x-api-key", "http.request.header.x-api-key", "apiKey", "stripe.apikey"), generated),
+    "header": (("authorization", "http.request.header.authorization", "http.request.header.cookie",
+                "http.response.header.set-cookie", "http.request.header.proxy-authorization"), generated),
+    "card": (("card_number", "creditCard", "credit_card_number", "payment.card.number"),
+    lambda r: chars(r, DIGITS, 16)),
+    "personal": (("ssn", "user.ssn", "date_of_birth", "dob", "passport_number", "iban"), lambda r: chars(r, DIGITS, 9)),
+    "code": (("cvv", "card.cvc", "pin", "card_pin", "otp"), lambda r: chars(r, DIGITS, 4)),
+}  # fmt: skip
+"""Keys whose values are secret whatever they are."""
 KINDS = (
+    *(
+        Kind(f"value by key: {name}", ("key",), bare(make), "alone", 30, keys=keys)
+        for name, (keys, make) in KEYS.items()
+    ),
     Kind("JSON web token", ("jwt",), bare(jwt), "any", 200),
     Kind("private key", ("private_key",), bare(pem), "lines", 130),
     Kind("password in a URL", ("url_userinfo",), in_url, "lines", 150),

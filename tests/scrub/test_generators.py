@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import ipaddress
 import json
 import random
@@ -13,6 +14,7 @@ import pytest
 from labelled import Found
 from secrets_credentials import jwt
 from secrets_financial import IBANS, card, iban, luhn, routing
+from secrets_national import NUMBERS
 from secrets_network import ipv4, ipv6, mac
 from secrets_personal import email, phone, ssn
 from secrets_tokens import BASE62, PROVIDERS, github
@@ -90,6 +92,31 @@ def test_texts(template: object) -> None:
     text = filled(template, Found("a'b\"c 1&2"), random.Random(1))  # type: ignore[arg-type]
     assert text.whole.count(text.secret) == 1
     assert text.core == text.secret
+
+
+MODULES = {
+    "ch_ahv": "ch.ssn",
+    "in_aadhaar": "in_.aadhaar",
+    "il_id": "il.idnr",
+    "no_fnr": "no.fodselsnummer",
+    "se_pn": "se.personnummer",
+    "sg_nric": "",
+    "tr_tckn": "tr.tckimlik",
+    "za_id": "za.idnr",
+}
+"""Where python-stdnum has a number under another name."""
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_national_numbers(name: str) -> None:
+    """python-stdnum, where it is installed, takes them for what they are."""
+    pytest.importorskip("stdnum")
+    module = MODULES.get(name, name.replace("_", "."))
+    if not module:
+        pytest.skip("it does not have this one")
+    other, draw, source = importlib.import_module(f"stdnum.{module}"), NUMBERS[name][0], random.Random(1)
+    for _ in range(50):
+        other.validate(draw(source))
 
 
 def test_providers_differ() -> None:

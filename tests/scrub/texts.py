@@ -130,6 +130,8 @@ TEMPLATES = (
 
 def fits(template: Template, texts: str) -> bool:
     """Return whether a secret can stand in a text."""
+    if texts == "alone":
+        return template.name == texts
     if texts == "whole":
         return template.name in ("alone", "stack trace, Python", "JSON")
     return texts == "any" or not template.urls

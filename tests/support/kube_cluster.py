@@ -14,6 +14,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,11 @@ def until(what: str, true: Callable[[], Any], seconds: float = 60) -> Any:
         assert time.monotonic() < end, f"after {seconds:g} seconds still not: {what}"
         time.sleep(0.1)
     return found
+
+
+def now() -> str:
+    """The time as the audit log has it."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 class NotFoundError(Exception):
@@ -104,6 +110,8 @@ class Cluster:
     folder: Path
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     ports: dict[str, int] = field(default_factory=dict)
+    starts: list[tuple[str, str]] = field(default_factory=list)
+    """From when to when the API server started: it answers before it knows everybody's rights, and says so."""
 
     @property
     def authority(self) -> Path:
@@ -149,8 +157,10 @@ class Cluster:
             "audit-policy-file": self.folder / "audit.yaml", "audit-log-path": self.folder / "audit.log",
             "shutdown-send-retry-after": "false",
         }  # fmt: skip
+        begun = now()
         self._run("api", "kube-apiserver", *(f"--{name}={value}" for name, value in flags.items()))
         until("the API server is ready", self._ready, 120)
+        self.starts.append((begun, now()))
 
     def stop(self, name: str = "") -> None:
         """End one process, or all, the last one first."""
@@ -177,13 +187,16 @@ class Cluster:
         return done.stdout
 
     def audited(self, user: str | None) -> list[dict[str, Any]]:
-        """What the audit log says of a user's requests; None: of those whose user is not known."""
+        """What the audit log says of a user's requests (None: an unknown user's) while the API server was ready."""
         lines = (self.folder / "audit.log").read_text(encoding="utf-8").splitlines()
         events: list[dict[str, Any]] = []
         for line in lines:
             with contextlib.suppress(json.JSONDecodeError):  # the last one may not be written to its end yet
                 events.append(json.loads(line))
-        return [event for event in events if event["user"].get("username") == user]
+        return [event for event in events if event["user"].get("username") == user and self._was_ready(event)]
+
+    def _was_ready(self, event: dict[str, Any]) -> bool:
+        return not any(begun <= event["requestReceivedTimestamp"] <= ready for begun, ready in self.starts)
 
     def _ready(self) -> bool:
         process = self.processes["api"]

@@ -72,6 +72,7 @@ class Prometheus:
         """Start it and wait until it answers."""
         command = [self._tools / "prometheus", "--config.file=prometheus.yaml", "--storage.tsdb.path=data"]
         command += [f"--web.listen-address=127.0.0.1:{self.port}", "--storage.tsdb.retention.time=10d"]
+        command.append("--enable-feature=exemplar-storage")
         with (self._folder / "log").open("wb") as log:
             self._process = subprocess.Popen(command, cwd=self._folder, stdout=log, stderr=log)
         for _ in range(300):
@@ -126,6 +127,11 @@ class Prometheus:
         wanted = f'alertname="{alert}", alertstate="firing"' + (f', instance="{instance}"' if instance else "")
         found = self.query_range(f"ALERTS{{{wanted}}}", since, time.time(), 1)
         return min((float(one["values"][0][0]) for one in found), default=time.time())
+
+    def exemplars(self, metric: str) -> int:
+        """Return how many exemplars with a trace id there are of a metric within the last minutes."""
+        found = self._api("query_exemplars", query=metric, start=time.time() - 600, end=time.time())
+        return sum("trace_id" in exemplar["labels"] for series in found for exemplar in series["exemplars"])
 
     def rule_errors(self) -> list[str]:
         """Return what went wrong where rules were evaluated."""

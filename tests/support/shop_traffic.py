@@ -26,10 +26,13 @@ STEPS = (
 class Shop:
     """Makes requests of whole traces, and late spans for those of a while ago."""
 
-    def __init__(self, seed: int = 7, late_after: float = 15.0, secrets: bool = True) -> None:
-        """`late_after`: seconds after which a few traces get one more span; `secrets`: some values have to go."""
+    def __init__(self, seed: int = 7, late_after: float = 15.0, secrets: bool = True, trouble: bool = False) -> None:
+        """`late_after`: seconds after which a few traces get one more span; `secrets`: some values have to go.
+
+        `trouble`: half of the traces take 6 to 9 s, and half of the payments fail.
+        """
         self._random = random.Random(seed)
-        self._late_after, self._secrets = late_after, secrets
+        self._late_after, self._secrets, self._trouble = late_after, secrets, trouble
         self._earlier: deque[tuple[float, bytes]] = deque(maxlen=5000)
 
     def request(self, traces: int, rooted: bool = True) -> bytes:
@@ -51,6 +54,8 @@ class Shop:
     def _trace(self, scopes: dict, trace_id: bytes, rooted: bool) -> None:
         chance, now = self._random.random(), time.time_ns()
         length = self._random.randrange(2500, 6000) if chance < 0.02 else int(self._random.lognormvariate(4.3, 0.8))
+        if self._trouble and chance < 0.5:
+            length = self._random.randrange(6000, 9000)
         parent = b"" if rooted else self._random.randbytes(8)
         for depth, (service, name, kind) in enumerate(STEPS[: self._random.choice((2, 3, 3, 5, 5, 6))]):
             span = scopes[service].add(trace_id=trace_id, span_id=self._random.randbytes(8), name=name, kind=kind)
@@ -59,7 +64,7 @@ class Shop:
             span.start_time_unix_nano = now - max(1, length // (depth + 1)) * MS
             span.end_time_unix_nano = now
             self._describe(span, service)
-            if service == "payment" and self._random.random() < 0.08:
+            if service == "payment" and self._random.random() < (0.5 if self._trouble else 0.03):
                 span.status.code = ERROR
                 span.status.message = "card 4111 1111 1111 1111 was declined" if self._secrets else "declined"
 

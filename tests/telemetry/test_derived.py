@@ -49,13 +49,15 @@ def test_nothing_lost_is_zero() -> None:
     assert lost() == {}
 
 
-@pytest.mark.parametrize("reason", [*get_args(Drop), "late_not_sampled", "filter", "probabilistic_sampler/half"])
+@pytest.mark.parametrize(
+    "reason", [*get_args(Drop), "late_not_sampled", "filter", "probabilistic_sampler/half", "scrub:drop_span"]
+)
 def test_decisions_are_no_losses(reason: str) -> None:
     """Of the sampler's reasons two are losses: too large, and held at the end."""
     assert is_loss(reason) == (reason in ("too_large", "shutdown"))
 
 
-@pytest.mark.parametrize("reason", ["filter:error", "transform/x:error", "custom/redactor:crash"])
+@pytest.mark.parametrize("reason", ["filter:error", "transform/x:error", "custom/redactor:crash", "scrub:on_error"])
 def test_failures_are_losses(reason: str) -> None:
     """A stage that failed on spans and dropped them has lost them."""
     assert is_loss(reason)

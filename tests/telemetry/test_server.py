@@ -13,8 +13,8 @@ from tailgate.telemetry.server import TelemetryServer
 LOCAL = "127.0.0.1"
 
 
-def metrics_site(port: int = 0, enabled: bool = True) -> SimpleNamespace:
-    return SimpleNamespace(host=LOCAL, port=port, enabled=enabled)
+def metrics_site(port: int = 0, enabled: bool = True, also: Any = ()) -> SimpleNamespace:
+    return SimpleNamespace(host=LOCAL, port=port, enabled=enabled, also=also)
 
 
 def health_site(port: int = 0, path: str = "/") -> SimpleNamespace:
@@ -28,6 +28,19 @@ def page(accept: str | None) -> tuple[bytes, str]:
 async def get(address: str, path: str) -> tuple[int, Any, str]:
     async with aiohttp.ClientSession() as session, session.get(f"http://{address}{path}") as response:
         return response.status, await response.read(), response.headers["Content-Type"]
+
+
+def test_metrics_at_several_places() -> None:
+    """The same page wherever it is asked for, also where the first place is turned off."""
+
+    async def main() -> None:
+        server = TelemetryServer(metrics_site(enabled=False, also=((LOCAL, 0), (LOCAL, 0))), None, page, lambda: True)
+        await server.start()
+        assert set(server.endpoints) == {"metrics 1", "metrics 2"}
+        assert [(await get(one, "/metrics"))[1] for one in server.endpoints.values()] == [page(None)[0]] * 2
+        await server.stop()
+
+    asyncio.run(main())
 
 
 def test_metrics() -> None:

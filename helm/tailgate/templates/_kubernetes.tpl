@@ -53,3 +53,8 @@
   verbs: [get]
 {{- end }}
 {{- end }}
+
+{{/* Whether a pod needs a token: not empty if so. */}}
+{{- define "tailgate.asksKubernetes" -}}
+{{- if and .Values.kubernetesAttributes.enabled (or (include "tailgate.kubernetesRules" . | trim) .Values.rbac.extraRules) }}yes{{ end }}
+{{- end }}

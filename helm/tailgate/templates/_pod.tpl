@@ -25,7 +25,7 @@ spec:
     {{- toYaml . | nindent 4 }}
   {{- end }}
   serviceAccountName: {{ include "tailgate.serviceAccountName" . }}
-  automountServiceAccountToken: {{ .Values.kubernetesAttributes.enabled }}
+  automountServiceAccountToken: {{ not (empty (include "tailgate.asksKubernetes" .)) }}
   enableServiceLinks: false
   securityContext:
     {{- toYaml .Values.podSecurityContext | nindent 4 }}

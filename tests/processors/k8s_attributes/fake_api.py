@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -151,7 +152,7 @@ def _status(code: int, message: str) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def serving(api: FakeApi) -> AsyncIterator[int]:
+async def serving(api: FakeApi, tls: ssl.SSLContext | None = None) -> AsyncIterator[int]:
     """Serve on loopback; the port comes back."""
     app = web.Application()
     app.router.add_get("/api/v1/{plural}", api.answer)
@@ -159,7 +160,7 @@ async def serving(api: FakeApi) -> AsyncIterator[int]:
     app.router.add_get("/apis/{group}/v1/namespaces/{namespace}/{plural}/{name}", api.one)
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
+    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls)
     await site.start()
     try:
         yield site._server.sockets[0].getsockname()[1]  # type: ignore[union-attr]

@@ -110,6 +110,16 @@ def test_owners_are_forgotten_with_their_last_pod() -> None:
     assert not owners.knows("o1")
 
 
+def test_one_that_does_not_answer_keeps_nobody_waiting() -> None:
+    """Guarantees: after a failure the others are asked first."""
+    owners = Owners(frozenset({"ReplicaSet"}))
+    for uid in ("a", "b"):
+        owners.note(Pod(uid, "shop", uid, owners=(Owner("ReplicaSet", uid, f"r-{uid}"),)))
+    owners.postpone("r-a")
+    owners.postpone("r-gone")
+    assert [asked.uid for asked in owners.pending()] == ["r-b", "r-a"]
+
+
 def test_all_answers_count() -> None:
     """Guarantees: what only has a different owner keeps its own answer."""
     owners = Owners(frozenset({"ReplicaSet"}))

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
+from certificates import certificate
 from tailgate import kernel as kernels
 from tailgate.processors.base import BuildContext, Fused
 from tailgate.processors.k8s_attributes import SPEC, K8sAttributesConfig, Watcher, client
@@ -17,6 +21,8 @@ from ..conftest import LIMITS, NO_FACTS, plain, request
 from .fake_api import FakeApi, made, pod, serving, thing
 
 pytest.importorskip("lightkube")
+from lightkube import KubeConfig
+
 KERNEL = "reference" if kernels.why_not_rust() else "rust"
 
 
@@ -278,5 +284,49 @@ def test_containers_come_with_their_pod(monkeypatch: pytest.MonkeyPatch) -> None
                 "k8s.pod.ip": "10.0.0.1", "k8s.container.name": "web", "container.id": "web-0",
                 "container.image.name": "shop/web", "container.image.tag": "7",
             }  # fmt: skip
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_certificates_as_clusters_have_them(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, known: bool) -> None:
+    """Scenario: an authority without key identifiers, and TLS as strict as from Python 3.13 on; another one.
+
+    Guarantees: the first is taken, with the service account's token; the second is refused.
+    """
+    authority = certificate(tmp_path, "ca", None, (-1, 1))
+    certificate(tmp_path, "server", authority, (-1, 1))
+    certificate(tmp_path, "other", None, (-1, 1))
+    account = {"ca.crt": (tmp_path / ("ca.pem" if known else "other.pem")).read_text(), "token": "t", "namespace": "n"}
+    for name, text in account.items():
+        (tmp_path / name).write_text(text)
+    make = ssl.create_default_context
+
+    def strict(*arguments: Any, **named: Any) -> ssl.SSLContext:
+        context = make(*arguments, **named)
+        context.verify_flags |= ssl.VERIFY_X509_STRICT
+        return context
+
+    async def scenario() -> None:
+        tls = make(ssl.Purpose.CLIENT_AUTH)
+        tls.load_cert_chain(tmp_path / "server.pem", tmp_path / "server_key.pem")
+        api = FakeApi()
+        api.put("pods", pod("a", "10.0.0.1"))
+        async with serving(api, tls) as port:
+            monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "127.0.0.1")
+            monkeypatch.setenv("KUBERNETES_SERVICE_PORT", str(port))
+            monkeypatch.setattr(ssl, "create_default_context", strict)
+            of_account = partial(KubeConfig.from_service_account, tmp_path)
+            monkeypatch.setattr(KubeConfig, "from_service_account", of_account)
+            one = client.connect(K8sAttributesConfig())
+            feed = client.Objects(lambda: one, "pod", K8sAttributesConfig(), "")
+            try:
+                if known:
+                    assert [item.metadata.name async for item in feed.list()] == ["a"]
+                else:
+                    with pytest.raises(Exception, match="CERTIFICATE_VERIFY_FAILED"):
+                        _ = [item async for item in feed.list()]
+            finally:
+                await one.close()
 
     asyncio.run(scenario())

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from tailgate.processors.scrub.config import ScrubConfig
 from tailgate.processors.scrub.detectors import BY_NAME, PACKS
 from tailgate.processors.scrub.names import NAMES
@@ -52,3 +53,28 @@ def test_the_configuration_is_valid() -> None:
     block = re.search(r"^    scrub:\n((?:      .*\n)+)", PAGE, re.MULTILINE)
     assert block is not None
     ScrubConfig.model_validate(yaml.safe_load(block[1]))
+
+
+KNOWN = PAGE.partition("## Known texts")[2].partition("\n## ")[0]
+
+
+@pytest.mark.parametrize("row", re.findall(r"^\| ([^|]+ \| `[^`]+`[^|]* \| `[^`]+`) \|$", KNOWN, re.MULTILINE))
+def test_known_texts(row: str, scrubber: Callable[..., Any]) -> None:
+    """The rows of the two tables hold: statements by their database, URLs whatever stands in them."""
+    system, before, after = (re.findall("`([^`]+)`", cell)[:1] or [""] for cell in row.split(" | "))
+    key = "url.full" if re.match("[a-z]*:?/", before[0]) else "db.query.text"
+    request = ExportTraceServiceRequest()
+    span = request.resource_spans.add().scope_spans.add().spans.add()
+    for name, value in (("db.system.name", system[0]), (key, before[0])):
+        span.attributes.add(key=name).value.string_value = value
+    subject = scrubber({"statements": True, "urls": True, "packs": [], "default_keys": False})
+    out = subject.parsed(request).resource_spans[0].scope_spans[0].spans[0]
+    assert out.attributes[1].value.string_value == after[0]
+
+
+def test_the_shorter_configurations_are_valid() -> None:
+    """So are the short ones."""
+    blocks = re.findall(r"^    scrub:\n((?:      .*\n)+)", PAGE, re.MULTILINE)
+    assert len(blocks) == 3
+    for block in blocks:
+        ScrubConfig.model_validate(yaml.safe_load(block))

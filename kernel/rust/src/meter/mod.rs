@@ -46,6 +46,8 @@ pub struct Meter {
     pairing: Option<Pairing>,
     /// How many texts a series has.
     pub parts: usize,
+    /// How many different keys are noted of one request.
+    keys: usize,
     state: Mutex<State>,
 }
 
@@ -65,9 +67,9 @@ pub struct Stats {
     pub dropped: u64,
 }
 
-const SPANS: &[&str] = &["kind", "by", "bounds", "series", "groups", "exemplars"];
+const SPANS: &[&str] = &["kind", "by", "bounds", "keys", "series", "groups", "exemplars"];
 const EDGES: &[&str] =
-    &["kind", "service", "by", "peer", "database", "ttl", "items", "virtual", "bounds", "series", "groups"];
+    &["kind", "service", "by", "peer", "database", "ttl", "items", "virtual", "bounds", "keys", "series", "groups"];
 
 impl Meter {
     pub fn compile(spec: Json) -> Outcome<Meter> {
@@ -81,7 +83,7 @@ impl Meter {
         let by = listed(map.get("by"), "meter: by")?.len();
         let bounds = bounds(map.get("bounds"))?;
         let number = |name: &str| natural(map.get(name), &format!("meter: {name}"));
-        let (limit, groups) = (number("series")?, number("groups")?);
+        let (keys, limit, groups) = (number("keys")?, number("series")?, number("groups")?);
         let pairing = if edges {
             let ttl = i64::try_from(number("ttl")?).map_err(|_| "meter: ttl is over 63 bits")?;
             let virtual_nodes = match map.get("virtual").and_then(Json::as_str) {
@@ -97,7 +99,7 @@ impl Meter {
         let exemplars = if edges { 0 } else { number("exemplars")? };
         let (parts, values) = if edges { (5 + 2 * by, 2) } else { (by, 1) };
         let table = Table::new(bounds, values, limit, groups, exemplars);
-        let meter = Meter { spec, pairing, parts, state: Mutex::new(State { table, store: Store::default() }) };
+        let meter = Meter { spec, pairing, parts, keys, state: Mutex::new(State { table, store: Store::default() }) };
         stage::Parts::compile(&meter, &mut Keys::default())?;
         Ok(meter)
     }
@@ -109,6 +111,7 @@ impl Meter {
             None => table.count(noted, now),
             Some(pairing) => {
                 store.expire(pairing, table, now);
+                store.dropped += noted.dropped;
                 for half in &noted.halves {
                     store.add(pairing, table, noted, half, now);
                 }

@@ -44,6 +44,13 @@ impl Row {
 pub const PLAIN: u8 = 0;
 const OVERFLOW: u8 = 1;
 
+/// The key of the overflow series for a key: of its first text alone.
+pub fn overflow(key: &[u8]) -> Vec<u8> {
+    let mut out = vec![OVERFLOW];
+    put_part(&mut out, parts(key.get(1..).unwrap_or(&[])).first().copied().flatten());
+    out
+}
+
 pub struct Table {
     pub rows: Vec<Row>,
     index: HashMap<Arc<[u8]>, usize, RandomState>,
@@ -71,11 +78,10 @@ impl Table {
         if let Some(&row) = self.index.get(key) {
             return row;
         }
-        if self.rows.len() - self.overflows < self.limit {
+        if key.first() == Some(&PLAIN) && self.rows.len() - self.overflows < self.limit {
             return self.add(key);
         }
-        let mut instead = vec![OVERFLOW];
-        put_part(&mut instead, parts(key.get(1..).unwrap_or(&[])).first().copied().flatten());
+        let mut instead = overflow(key);
         if let Some(&row) = self.index.get(instead.as_slice()) {
             return row;
         }

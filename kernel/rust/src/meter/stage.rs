@@ -1,12 +1,13 @@
 //! Stage `measure`: what a walk notes of each span for a meter.
 
+use std::collections::HashMap;
 use std::hash::BuildHasher;
 use std::sync::Arc;
 
-use foldhash::fast::FixedState;
+use foldhash::fast::{FixedState, RandomState};
 use serde_json::Value as Json;
 
-use super::series::PLAIN;
+use super::series::{overflow, PLAIN};
 use super::{cut, put_part, Meter, Part};
 use crate::env::Env;
 use crate::gotext::go_text;
@@ -47,6 +48,10 @@ pub struct Noted {
     keys: Vec<(u32, u32)>,
     /// Keys noted lately, by their hash; 0 is none.
     recent: Vec<u32>,
+    /// All keys, once there may be too many.
+    exact: HashMap<Box<[u8]>, u32, RandomState>,
+    /// Sides whose texts were too many.
+    pub dropped: u64,
     pub counts: Vec<(u32, u64)>,
     pub exemplars: Vec<Candidate>,
     pub halves: Vec<Half>,
@@ -73,13 +78,26 @@ impl Noted {
         self.keys.len()
     }
 
+    /// Where the last key ends.
+    fn end(&self) -> usize {
+        self.keys.last().map_or(0, |key| key.1 as usize)
+    }
+
+    /// Forgets a key for which there was no room.
+    #[inline]
+    fn beyond(&mut self) {
+        let end = self.end();
+        self.text.truncate(end);
+    }
+
     pub fn key(&self, key: u32) -> &[u8] {
         let place = self.keys.get(key as usize).copied().unwrap_or_default();
         self.text.get(place.0 as usize..place.1 as usize).unwrap_or(&[])
     }
 
-    /// The number of the key that stands from `start` to the end of the text.
-    fn noted(&mut self, start: usize) -> u32 {
+    /// The number of the key that stands from `start` to the end of the text; none when there are `limit` others.
+    #[inline]
+    fn noted(&mut self, start: usize, limit: usize) -> Option<u32> {
         let key = self.text.get(start..).unwrap_or(&[]);
         let slot = FixedState::default().hash_one(key) as usize % RECENT;
         if self.recent.is_empty() {
@@ -88,13 +106,38 @@ impl Noted {
         let found = self.recent.get(slot).copied().unwrap_or(0);
         if found > 0 && self.key(found - 1) == key {
             self.text.truncate(start);
-            return found - 1;
+            return Some(found - 1);
+        }
+        if self.keys.len() >= limit {
+            return self.noted_exactly(start, limit);
         }
         self.keys.push((start as u32, self.text.len() as u32));
         if let Some(recent) = self.recent.get_mut(slot) {
             *recent = self.keys.len() as u32;
         }
-        self.keys.len() as u32 - 1
+        Some(self.keys.len() as u32 - 1)
+    }
+
+    /// The same where the same key must not count twice.
+    #[cold]
+    fn noted_exactly(&mut self, start: usize, limit: usize) -> Option<u32> {
+        if self.exact.is_empty() {
+            for number in (0..self.keys.len() as u32).rev() {
+                let key = self.key(number).into();
+                self.exact.insert(key, number);
+            }
+        }
+        let key = self.text.get(start..).unwrap_or(&[]);
+        if let Some(&number) = self.exact.get(key) {
+            self.text.truncate(start);
+            return Some(number);
+        }
+        if self.exact.len() >= limit {
+            return None;
+        }
+        self.exact.insert(key.into(), self.keys.len() as u32);
+        self.keys.push((start as u32, self.text.len() as u32));
+        Some(self.keys.len() as u32 - 1)
     }
 }
 
@@ -159,12 +202,14 @@ impl Measure {
         if let Some((peer, database)) = &self.parts.peer {
             if self.count && (2..=5).contains(&fields.kind) {
                 let client = fields.kind == 3 || fields.kind == 4;
-                let (texts, _) = put(noted, None, &self.parts.by, env);
-                let (peer, _) = put(noted, None, std::slice::from_ref(peer), env);
-                let database = match put(noted, None, std::slice::from_ref(database), env) {
-                    (database, true) if client => Some(database),
-                    _ => None,
+                let (texts, _) = self.put(noted, None, &self.parts.by, env);
+                let (peer, _) = self.put(noted, None, std::slice::from_ref(peer), env);
+                let (database, there) = self.put(noted, None, std::slice::from_ref(database), env);
+                let (Some(texts), Some(peer), Some(database)) = (texts, peer, database) else {
+                    noted.dropped += 1;
+                    return;
                 };
+                let database = (client && there).then_some(database);
                 noted.halves.push(Half {
                     client,
                     trace_id: trace_id(bytes(fields.trace_id)),
@@ -179,8 +224,9 @@ impl Measure {
             }
             return;
         }
-        let (key, _) = put(noted, Some(PLAIN), &self.parts.by, env);
+        let (key, _) = self.put(noted, Some(PLAIN), &self.parts.by, env);
         let value = fields.duration();
+        let Some(key) = key else { return self.note_beyond(noted, value) };
         if self.count {
             noted.counts.push((key, value));
         }
@@ -193,6 +239,33 @@ impl Measure {
     }
 }
 
+impl Measure {
+    /// Notes a key, and says whether its last text is there. One for which there is no room stays behind the others.
+    #[inline]
+    fn put(&self, noted: &mut Noted, first: Option<u8>, parts: &[Part], env: &Env<'_>) -> (Option<u32>, bool) {
+        noted.beyond();
+        let start = noted.text.len();
+        noted.text.extend(first);
+        let mut there = false;
+        for part in parts {
+            there = put_text(&mut noted.text, part, env);
+        }
+        (noted.noted(start, self.meter.keys), there)
+    }
+
+    /// Notes a span whose key has no room by its first text alone.
+    #[cold]
+    fn note_beyond(&self, noted: &mut Noted, value: u64) {
+        let key = overflow(noted.text.get(noted.end()..).unwrap_or(&[]));
+        noted.beyond();
+        let start = noted.text.len();
+        noted.text.extend_from_slice(&key);
+        if let (true, Some(key)) = (self.count, noted.noted_exactly(start, usize::MAX)) {
+            noted.counts.push((key, value));
+        }
+    }
+}
+
 /// A span id: cut or padded with zero bytes to 8.
 fn span_id(bytes: &[u8]) -> [u8; 8] {
     let mut id = [0; 8];
@@ -200,17 +273,6 @@ fn span_id(bytes: &[u8]) -> [u8; 8] {
         *to = *from;
     }
     id
-}
-
-/// Notes a key, and says whether its last text is there.
-fn put(noted: &mut Noted, first: Option<u8>, parts: &[Part], env: &Env<'_>) -> (u32, bool) {
-    let start = noted.text.len();
-    noted.text.extend(first);
-    let mut there = false;
-    for part in parts {
-        there = put_text(&mut noted.text, part, env);
-    }
-    (noted.noted(start), there)
 }
 
 fn put_text(out: &mut Vec<u8>, part: &Part, env: &Env<'_>) -> bool {

@@ -1,8 +1,8 @@
 """What scrubbing alone costs: the kernel's walk with and without it, by the number of patterns, in one process.
 
 The same requests go through every program in turn, round by round; CPU time of the process is counted. The walk without
-scrubbing reads every span as far as the facts of a pipeline need it (here: none), so its time is small, and ratios to it
-are large; the difference is what scrubbing costs.
+scrubbing reads every span and computes no fact, so its time is small, and ratios to it are large; the difference is
+what scrubbing costs.
 """
 
 from __future__ import annotations

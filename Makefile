@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 RUST := $(shell find kernel/rust -name '*.rs' -o -name 'Cargo.*' | grep -v /target/)
 .DEFAULT_GOAL := help
 
-.PHONY: help install demo docs test lint types unit clippy bench bench-peers flamegraph peers e2e-collector e2e-prometheus \
+.PHONY: help install demo docs test lint types unit clippy bench bench-peers bench-scrub flamegraph peers e2e-collector e2e-prometheus \
   scrub-evidence scrub-recording fuzz clean image-lint e2e-image e2e-kubernetes soak-reload manifest chart
 
 help: ## show this
@@ -57,6 +57,9 @@ bench: $(STAMP) ## the daily benchmark: ratios to bare servers, compared with th
 
 bench-peers: peers ## everything beside the collector and rotel, and docs/benchmarks.md (ONLY='jobs/*': a part)
 	@$(BIN)/python -m benchmarks peers $(foreach cell,$(ONLY),--only '$(cell)')
+
+bench-scrub: peers ## what scrubbing alone costs, also beside the collector, and docs/scrubbing-cost.md
+	@$(BIN)/python -m benchmarks scrub
 
 flamegraph: $(STAMP) ## where the full job spends its time: docs/charts/flame-full-job.svg
 	@test -x $(BIN)/py-spy || $(BIN)/python -m pip install -q py-spy

@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from . import baseline, page, results
+from . import baseline, page, results, scrub_page
 from .cells import Scale, cells
 from .contest import Wrong, say
 from .targets import verdicts
@@ -68,7 +68,12 @@ def main() -> int:
     peers.add_argument("--rounds", type=int, default=0, help="rounds of every cell; 0: as each has them")
     peers.add_argument("--results", type=Path, default=results.FILE, help="where results are merged into")
     peers.add_argument("--no-page", action="store_true", help="leave docs/benchmarks.md alone")
-    commands.add_parser("page", help="write docs/benchmarks.md and its charts from the results")
+    scrub = commands.add_parser("scrub", help="what scrubbing alone costs, and docs/scrubbing-cost.md")
+    scrub.add_argument("--size", type=float, default=1.0, help="requests in proportion to a whole run")
+    scrub.add_argument("--rounds", type=int, default=0, help="rounds of every cell; 0: as each has them")
+    scrub.add_argument("--results", type=Path, default=results.FILE, help="where results are merged into")
+    scrub.add_argument("--no-page", action="store_true", help="leave docs/scrubbing-cost.md alone")
+    commands.add_parser("page", help="write docs/benchmarks.md, docs/scrubbing-cost.md and the charts from the results")
     commands.add_parser("cells", help="list the cells")
     args = parser.parse_args()
     if args.command == "cells":
@@ -76,11 +81,18 @@ def main() -> int:
         return 0
     if args.command == "page":
         page.write(results.load())
+        scrub_page.write(results.load())
         return 0
+    if args.command == "scrub":
+        failed = run(chosen(["scrub/*"]), Scale(args.size, args.rounds), args.results)
+        if not args.no_page:
+            scrub_page.write(results.load(args.results))
+        return int(bool(failed))
     if args.command == "peers":
         failed = run(chosen(args.only), Scale(args.size, args.rounds), args.results)
         if not args.no_page:
             page.write(results.load(args.results))
+            scrub_page.write(results.load(args.results))
         report(args.results)
         if failed:
             say(f"failed: {' '.join(failed)}")

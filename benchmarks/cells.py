@@ -14,6 +14,7 @@ from . import special
 from .agree import agreement
 from .contest import Contest
 from .proxies import Proxy
+from .scrubbing import cost
 from .tick import tick
 from .traffic import Shape
 
@@ -86,6 +87,13 @@ def _jobs() -> dict[str, Cell]:
     cells["jobs/pass"] = _contest([BARE, FORWARD, *pair["pass"], ROTEL])
     cells["jobs/full"] = _contest([BARE, OWN, SAME, COLLECTOR, COLLECTOR_PASS, ROTEL_SCRUB, REFERENCE])
     return cells
+
+
+def _scrubbing() -> dict[str, Cell]:
+    """What scrubbing alone costs, in the kernel and beside the collector: both with and without the same patterns."""
+    pairs = [same(kind, job, f"{kind}, {job}") for job in ("pass", "scrub8") for kind in ("tailgate", "collector")]
+    in_kernel = Cell(lambda scale: cost(scale.requests(40), scale.times(7)), peers=False)
+    return {"scrub/kernel": in_kernel, "scrub/collector": _contest(pairs)}
 
 
 def _batches() -> dict[str, Cell]:
@@ -212,6 +220,7 @@ def cells() -> dict[str, Cell]:
     return {
         "agreement": Cell(_agreement),
         **_jobs(),
+        **_scrubbing(),
         "http/full": _contest([BARE, OWN, COLLECTOR, COLLECTOR_PASS], transport="http"),
         **_batches(),
         **_compressions(),

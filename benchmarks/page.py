@@ -187,8 +187,11 @@ def agreement(results: Results) -> str:
 
 
 def _machines(results: Results) -> str:
-    """Return machine and versions; cells that were measured elsewhere or at another time are named."""
-    cells = results["cells"]
+    """Return machine and versions; cells that were measured elsewhere or at another time are named.
+
+    Those of scrubbing alone have a page of their own.
+    """
+    cells = {name: cell for name, cell in results["cells"].items() if not name.startswith("scrub/")}
     if not cells:
         return "Nothing has been measured.\n"
     seen: dict[tuple[tuple[str, str], ...], list[str]] = {}

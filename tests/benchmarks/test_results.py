@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks import baseline, charts, page, results
+from benchmarks import baseline, charts, page, results, scrub_page
 from benchmarks.__main__ import chosen
 from benchmarks.cells import HELD_RATE, cells
 from benchmarks.stats import percentile, ratio
@@ -195,5 +195,6 @@ def test_the_committed_page_is_made_of_the_committed_results() -> None:
     stored = results.load()
     drawn = page.draw(stored)
     assert (page.DOCS / "benchmarks.md").read_text() == page.render(stored, drawn)
+    assert (page.DOCS / "scrubbing-cost.md").read_text() == scrub_page.render(stored)
     for name, svg in drawn.items():
         assert (page.DOCS / "charts" / name).read_text() == svg

@@ -21,6 +21,8 @@ from kernel_helpers import (
     span,
     spec,
 )
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 from tailgate.kernel.contract import BadProgram, Kernel
 
@@ -265,6 +267,32 @@ def test_places(kernel: Kernel) -> None:
     with pytest.raises(ValueError, match=r".+"):
         program.digest(data[:-1])
     assert program.counters()[2] == 32
+
+
+def test_other_signals(kernel: Kernel) -> None:
+    """Guarantees: a log record goes for what is in its body, a metric for what is in a data point; both are tagged."""
+    logs, metrics = ExportLogsServiceRequest(), ExportMetricsServiceRequest()
+    records = logs.resource_logs.add().scope_logs.add().log_records
+    for body in ("a secret", "long" * 9, "marked"):
+        records.add().body.string_value = body
+    points = metrics.resource_metrics.add().scope_metrics.add().metrics
+    for text in ("a secret", "marked"):
+        one = points.add(name=text).gauge.data_points.add()
+        one.attributes.extend(attributes({"k": text, "l": "long" * 9}))
+    stage = scrub(rule("secret", DROP_SPAN), rule("marked", tag("m")), limits=limits(20), tag="found")
+    stages = {"logs": {**stage, "positions": ["log", "body"]}, "metrics": {**stage, "positions": ["datapoint"]}}
+    seen = {}
+    for signal, data in (("logs", logs), ("metrics", metrics)):
+        program = kernel.compile({**spec([stages[signal]]), "signal": signal})
+        records_left = program.digest(data.SerializeToString())
+        assert records_left.dropped == [1]
+        seen[signal] = type(data).FromString(records_left.request())
+        assert program.counters()[:2] == [1, 1]
+    first, second = seen["logs"].resource_logs[0].scope_logs[0].log_records
+    assert (first.body.string_value, second.body.string_value) == ("[L]", "marked")
+    assert pairs(second.attributes) == [("found", "m")]
+    [left_over] = seen["metrics"].resource_metrics[0].scope_metrics[0].metrics
+    assert pairs(left_over.gauge.data_points[0].attributes)[:2] == [("k", "marked"), ("l", "[L]")]
 
 
 BROKEN = [

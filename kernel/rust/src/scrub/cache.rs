@@ -2,12 +2,15 @@
 //!
 //! Both are bounded and compare every byte, so they save time and never change a result.
 
+use std::borrow::Cow;
 use std::hash::BuildHasher;
 
 use foldhash::fast::RandomState;
 
+use super::form::Form;
 use super::marks::Marks;
 use super::matcher::{self, Matcher};
+use super::memo::{Memo, LONGEST};
 use super::tally::Tally;
 
 /// What the rules say of a key.
@@ -107,6 +110,7 @@ pub struct Cache {
     pub marks: Marks,
     /// The database that the message is about, where forms are wanted.
     pub system: Vec<u8>,
+    memo: Memo,
     /// Of the attribute that is looked at, where rules ask for it.
     pub key: Option<Vec<u8>>,
     seed: u64,
@@ -140,6 +144,7 @@ impl Cache {
             tally: Tally::default(),
             marks: Marks::default(),
             system: Vec::new(),
+            memo: Memo::default(),
             key: None,
             seed: RandomState::default().hash_one(0),
             short: Places::new(4096, SHORT),
@@ -178,6 +183,16 @@ impl Cache {
         let mixed = (first ^ self.seed).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ last.rotate_left(23);
         let mixed = (mixed ^ middle.rotate_left(41)).wrapping_mul(0xd6e8_feb8_6659_fd93).wrapping_add(size as u64);
         (mixed ^ mixed >> 32).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40
+    }
+
+    /// What a form, with its number, makes of a text; None when it stays.
+    pub fn rewritten(&mut self, (index, form): (usize, &Form), text: &[u8]) -> Option<Cow<'_, [u8]>> {
+        if !form.repeats() || text.len() > LONGEST {
+            return form.rewritten(text, &self.system).map(Cow::Owned);
+        }
+        let hash = self.hash(text);
+        let Cache { system, memo, .. } = self;
+        memo.of(hash, (index, system, text), || form.rewritten(text, system)).map(Cow::Borrowed)
     }
 
     /// What was said of the key that stood at this place last, if it is the same one.

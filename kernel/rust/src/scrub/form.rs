@@ -95,6 +95,11 @@ impl Form {
         self.systems.as_ref().is_none_or(|systems| systems.iter().any(|one| one == system))
     }
 
+    /// Whether the same few texts come again and again.
+    pub fn repeats(&self) -> bool {
+        self.kind == Kind::Statement
+    }
+
     /// The text as it is written in an attribute; None when the form does not apply or changes nothing.
     pub fn rewritten(&self, text: &[u8], system: &[u8]) -> Option<Vec<u8>> {
         let apply = || self.uri.as_ref().map_or_else(|| self.kind.apply(text, system), |uri| uri.rewritten(text));
@@ -134,7 +139,7 @@ impl Pass<'_> {
                 let Value::Str(text) = read(value) else {
                     return Change::Same;
                 };
-                let Some(text) = form.rewritten(text, &self.cache.system) else {
+                let Some(text) = self.cache.rewritten((index, form), text) else {
                     return Change::Same;
                 };
                 count += 1;

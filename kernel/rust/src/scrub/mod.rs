@@ -7,6 +7,7 @@ mod coarse;
 mod form;
 mod marks;
 mod matcher;
+mod memo;
 mod near;
 mod pass;
 mod positions;
@@ -59,8 +60,9 @@ pub struct Scrub {
     /// They go before the rules of `values`.
     forms_first: bool,
     limits: Option<Limits>,
-    /// Of the longest text that is looked at.
+    /// Of the longest text that is looked at, and of the shortest one in which a rule may find something.
     most: usize,
+    shortest: usize,
     /// Keys of attributes are looked at, too.
     keys_too: bool,
     /// The attribute that says what rules that tag have found.
@@ -145,6 +147,8 @@ impl Scrub {
         let known = if forms.is_empty() { None } else { Some(Known::new(known)?) };
         let first = first + usize::from(allow.is_some());
         let most = limits.as_ref().filter(|_| !values.is_empty()).map_or(usize::MAX, |limits| limits.size);
+        // What is beyond the longest is never clean, even where nothing could be found in it.
+        let shortest = matcher.shortest().min(most.saturating_add(1));
         Ok(Scrub {
             positions,
             skip,
@@ -158,6 +162,7 @@ impl Scrub {
             forms,
             forms_first,
             most,
+            shortest,
             limits,
             keys_too: positions.attribute_key,
             tag,

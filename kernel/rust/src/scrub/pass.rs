@@ -68,10 +68,7 @@ impl Pass<'_> {
     /// Whether no rule finds anything in a text. If not, the cache's matcher knows which of them may.
     #[inline(always)]
     pub fn is_clean(&mut self, content: &[u8]) -> bool {
-        if content.len() > self.scrub.most {
-            return false;
-        }
-        if content.is_empty() || content.len() < self.scrub.matcher.shortest() {
+        if content.is_empty() || content.len() < self.scrub.shortest {
             return true;
         }
         let hash = self.cache.hash(content);
@@ -80,6 +77,9 @@ impl Pass<'_> {
 
     #[inline(never)]
     fn finds_nothing(&mut self, hash: u64, content: &[u8]) -> bool {
+        if content.len() > self.scrub.most {
+            return false;
+        }
         let clean = !self.scrub.matcher.search(&mut self.cache.matcher, content);
         if clean {
             self.cache.remember_clean(hash, content);

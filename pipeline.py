@@ -11,19 +11,20 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
 from .config.changes import NeedsRestart, check_reloadable
 from .config.model import Configuration
 from .exporters.base import UNBOUNDED, Exporter
-from .exporters.fleet import Change, Fleet, Wanted
+from .exporters.fleet import Change, Fleet, exporter_key, wanted_exporters
 from .kernel.contract import Kernel, Records
 from .processors.backgrounds import Backgrounds
 from .processors.base import BuildContext
-from .processors.building import Built, batch_sizes, build_all, join_row, strictest
+from .processors.building import Built, batches, build_all, join_row, strictest
+from .processors.following import Following
 from .processors.memory_limiter import MemoryGovernor
+from .processors.pacing import Pacemaker
 from .processors.row import Entry, Passed, Row, RowError
 from .receivers.base import Receiver, Refused
 from .telemetry.carried import Carried
@@ -32,11 +33,8 @@ from .telemetry.histogram import SPLIT_SECONDS, Histogram
 from .telemetry.ledger import ledger_samples
 from .telemetry.logs import RateLimited, get_logger
 from .telemetry.samples import Sample
+from .telemetry.signals import Signal
 
-TICK_SECONDS = 0.1
-"""How often what is due is judged: rarely enough that requests on the way out are large."""
-REST_SECONDS = 1.0
-"""How often memory is looked at while nothing comes."""
 MAX_REQUEST_SPANS, MAX_REQUEST_BYTES = 8192, 3 << 20
 """Bounds of a request on the way out where the exporters set none; below gRPC's usual 4 MiB."""
 MOST_LABELS = 60_000
@@ -46,21 +44,29 @@ log = RateLimited(get_logger("tailgate.pipeline"))
 
 
 class Pipeline:
-    """One pipeline: a row of segments between receivers and exporters, and the ledger of its spans."""
+    """One pipeline: a row of segments between receivers and exporters, and the ledger of its records.
+
+    Records are what its signal is counted in: spans, log records or data points.
+    """
 
     def __init__(self, name: str, row: Row, exporters: Sequence[Exporter], build: BuildContext) -> None:
         self.name, self.row, self.exporters, self.build = name, row, list(exporters), build
+        self.signal = build.signal
         self.context = list(build.context)
         self.max_spans, self.max_bytes = MAX_REQUEST_SPANS, MAX_REQUEST_BYTES
         self.accepted = self.created = self.out = self.looked = 0
         self.resting, self.dropped = False, Counter[str]()
         self.ticks, self.carried = Histogram(SPLIT_SECONDS), Carried()
+        self.follows: Following | None = None
+        self.followers: dict[str, Pipeline] = {}
+        """Who follows its samplers, by their id."""
 
     def become(self, other: Pipeline) -> None:
         """Go on as another one that was built for the same traces; what is held and counted stays."""
         self.carried.retire(self.row.samples())
         other.row.take_over(self.row)
         self.row, self.exporters, self.build, self.context = other.row, other.exporters, other.build, other.context
+        self.follows = other.follows
         self.max_spans, self.max_bytes = other.max_spans, other.max_bytes
 
     def open(self, clock: Callable[[], int], on_room: Callable[[], None]) -> None:
@@ -81,7 +87,7 @@ class Pipeline:
     def check_room(self, records: Records) -> None:
         """Raise `Refused` when a sampler is full, or a row that holds nothing has nowhere to send this."""
         self.check_open(records.spans)
-        if not self.row.holds and records.bytes > self.room():
+        if not (self.row.holds or self.follows) and records.bytes > self.room():
             raise Refused("queue_full", exhausted=False, spans=records.spans)
         if self.row.remotes and not self.row.takes(records.bytes):
             raise Refused("custom_queue_full", exhausted=False, spans=records.spans)
@@ -94,13 +100,41 @@ class Pipeline:
     def take(self, now: int, entry: Entry) -> None:
         """Take a digested request for good."""
         self.accepted += entry.spans
-        self._pass_on(self.row.accept(now, entry))
+        passed = self.row.accept(now, entry)
+        if self.follows is not None:
+            passed = self._follow(now, self.follows, passed)
+        self._pass_on(passed)
+
+    def _follow(self, now: int, follows: Following, came: Passed) -> Passed:
+        """Let what has come follow its traces; return what goes on at once."""
+        passed = Passed(dropped=came.dropped, created=came.created)
+        for records in (one for one in came.records if one.spans):
+            held = follows.offer(now, records)
+            passed.records += held.records
+            for reason, count in held.dropped.items():
+                passed.drop(reason, count)
+        return passed
 
     def judge(self, now: int, method: str = "tick", wanted: int = 0) -> bool:
         """Judge one slice of what is held; True when another slice is due at once."""
-        passed = self.row.step(now, method, min(self.room(), self.row.leaving()[1]), wanted)
+        if self.follows is not None:
+            passed = self.follows.step(now, method)
+        else:
+            passed = self.row.step(now, method, min(self.room(), self.row.leaving()[1]), wanted)
         self._pass_on(passed)
         return passed.more
+
+    def next_deadline(self) -> int | None:
+        """The `now` at which `judge` has something to do."""
+        return self.row.next_deadline() if self.follows is None else self.follows.next_deadline()
+
+    def held(self) -> tuple[int, int, int]:
+        """Traces, records and bytes held; the bytes of log records that follow a sampler are in its pipeline."""
+        return self.row.held() if self.follows is None else self.follows.held()
+
+    def holds_records(self) -> int:
+        """How many records are held."""
+        return self.held()[1]
 
     def room(self) -> int:
         """Bytes that can leave now: what the roomiest queue takes (a dead upstream must not stop a living one)."""
@@ -109,23 +143,30 @@ class Pipeline:
 
     def give_up(self) -> None:
         """Count what is still held as dropped (the grace period is over)."""
-        self.dropped["shutdown"] += self.row.held()[1]
-        self.row = Row([])
+        self.dropped["shutdown"] += self.holds_records()
+        self.row, self.follows = Row([]), None
 
     def samples(self) -> Iterable[Sample]:
         """The ledger, `accepted + created == out + dropped + held`, and the metrics of the row."""
         label = {"pipeline": self.name}
-        yield from ledger_samples(label, (self.accepted, self.created, self.out), self.dropped, self.row.held())
+        ways = self.accepted, self.created, self.out
+        yield from ledger_samples(label, ways, self.dropped, self.held(), self.signal)
         if self.row.holds:
             text = "How long judging what was due took, a tick, in seconds"
             yield self.ticks.sample("tailgate_decision_tick_seconds", text, label)
         yield from self.row.samples()
+        for program, counters in self.follows.programs() if self.follows else ():
+            yield from self.row.scrubbed(program, counters)
         yield from self.carried.samples()
 
     def _pass_on(self, passed: Passed) -> None:
         self.dropped.update(passed.dropped)
         self.created += passed.created
-        if not self.row.holds:
+        for ids, outcome in passed.followed:
+            for follower in (self.followers[id_] for id_ in ids if id_ in self.followers):
+                if follower.follows is not None:
+                    follower._pass_on(follower.follows.settled(outcome))
+        if not (self.row.holds or self.follows):
             self._send([(r.request(), r.spans) for r in passed.records if r.spans or not passed.dropped])
             return
         for records in passed.records:
@@ -138,7 +179,7 @@ class Pipeline:
 
 
 class Intake:
-    """What stands behind one receiver: admission, and all the pipelines that it feeds."""
+    """What stands behind one receiver for one signal: admission, and all the pipelines that it feeds."""
 
     def __init__(
         self,
@@ -165,7 +206,7 @@ class Intake:
         self.governor.release(size)
 
     def consume(self, request: bytes, metadata: Callable[[str], str | None]) -> int | Awaitable[int]:
-        """Give one request to every pipeline, or to none; return its span count, or that to wait for."""
+        """Give one request to every pipeline, or to none; return its record count, or that to wait for."""
         entries = [(pipeline, pipeline.digest(request, metadata)) for pipeline in self.pipelines]
         if any(entry.row.gates for _, entry in entries):
             return self._consume_later(entries)
@@ -202,9 +243,11 @@ class Service:
         self.governor = MemoryGovernor(
             strictest(parts.values()), self._held_bytes, lambda reason, wait: Refused(reason, wait)
         )
-        self.fleet = Fleet(_wanted(config, parts), self._room.set)
+        self.fleet = Fleet(wanted_exporters(config, batches(parts)), self._room.set)
         self.pipelines = _build_pipelines(config, parts, self.exporters)
+        _connect(self.pipelines)
         self.receivers = self._build_receivers()
+        self._pace = Pacemaker(lambda: self.clock(), self.governor.wanted, self._room)
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
@@ -215,7 +258,8 @@ class Service:
         for receiver in self.receivers:
             await receiver.start()
         loop = asyncio.get_running_loop()
-        for work in (self._watch_memory(), *(self._keep_judging(pipeline) for pipeline in self.pipelines.values())):
+        judging = (self._pace.keep_judging(pipeline) for pipeline in self.pipelines.values())
+        for work in (self._watch_memory(), *judging):
             self._tasks.add(loop.create_task(work))
         self.ready = True
 
@@ -229,8 +273,10 @@ class Service:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for pipeline in self.pipelines.values():
-            await self._drain(pipeline, deadline - grace / 5)
+        for pipeline in sorted(self.pipelines.values(), key=lambda one: one.follows is not None):
+            remotes = pipeline.row.remotes
+            await self._pace.drain(pipeline, deadline - grace / 5)
+            await asyncio.gather(*(stage.stop() for stage in remotes))
         await self.backgrounds.stop()
         await self.fleet.stop(deadline)
 
@@ -248,7 +294,7 @@ class Service:
         check_reloadable(self.config, config)
         before = {key: pipeline.build for key, pipeline in self.pipelines.items()}
         parts = await asyncio.to_thread(build_all, config, self.kernel, before)
-        change = await self.fleet.prepare(_wanted(config, parts))
+        change = await self.fleet.prepare(wanted_exporters(config, batches(parts)))
         try:
             pipelines = await asyncio.to_thread(self._prepare, config, parts, change)
         except BaseException:
@@ -258,6 +304,7 @@ class Service:
         self.fleet.commit(change)
         for key, pipeline in self.pipelines.items():
             pipeline.become(pipelines[key])
+        _connect(self.pipelines)
         self._open()
         self.governor.adopt(strictest(parts.values()))
         self.config = config
@@ -270,6 +317,8 @@ class Service:
                 raise NeedsRestart(f"{key}: so many rules have come and gone that their labels are used up")
             try:
                 pipelines[key].row.prepare(pipeline.row, self.kernel)
+                if (follows := pipelines[key].follows) is not None and pipeline.follows is not None:
+                    follows.prepare(pipeline.follows, self.kernel)
             except RowError as error:
                 raise NeedsRestart(f"service.pipelines.{key}: {error}") from None
         return pipelines
@@ -286,7 +335,7 @@ class Service:
 
     @property
     def exporters(self) -> dict[str, Exporter]:
-        """The exporters that are in use, by id."""
+        """The exporters that are in use, by `exporter_key`."""
         return self.fleet.running
 
     @property
@@ -295,29 +344,22 @@ class Service:
         return {receiver.id: receiver.endpoints for receiver in self.receivers}
 
     def _build_receivers(self) -> list[Receiver]:
-        fed: dict[str, list[Pipeline]] = {}
+        fed: dict[str, dict[Signal, list[Pipeline]]] = {}
         for key, pipeline in self.pipelines.items():
             for receiver in self.config.pipelines[key].receivers:
-                fed.setdefault(receiver, []).append(pipeline)
-        return [
-            self.config.receivers[key].spec.build(
-                self.config.receivers[key].config, key, Intake(pipelines, self.governor, self.clock, self._room.set)
-            )
-            for key, pipelines in fed.items()
-        ]
+                fed.setdefault(receiver, {}).setdefault(pipeline.signal, []).append(pipeline)
+        return [self._build_receiver(key, by_signal) for key, by_signal in fed.items()]
+
+    def _build_receiver(self, key: str, fed: Mapping[Signal, Sequence[Pipeline]]) -> Receiver:
+        component = self.config.receivers[key]
+        intakes = {signal: Intake(some, self.governor, self.clock, self._room.set) for signal, some in fed.items()}
+        return component.spec.build(component.config, key, intakes)
 
     def _held_bytes(self) -> int:
         held = self.fleet.held_bytes()
         for pipeline in self.pipelines.values():  # a plain loop: this is asked several times a request
             held += pipeline.row.held_bytes()
         return held
-
-    async def _pause(self, seconds: float) -> None:
-        """Wait, but no longer than until a queue that was full has room again, or a resting pipeline has work."""
-        self._room.clear()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._room.wait()
 
     async def _watch_memory(self) -> None:
         while True:
@@ -327,52 +369,6 @@ class Service:
                 log.error("memory_not_read", exc_info=error)
             await asyncio.sleep(self.governor.bounds.check_interval)
 
-    async def _keep_judging(self, pipeline: Pipeline) -> None:
-        while True:
-            await self._pause(self._rest(pipeline))
-            pipeline.resting = False
-            try:
-                await self._judge_due(pipeline)
-                await self._relieve(pipeline)
-            except Exception as error:
-                log.error("judging_failed", pipeline=pipeline.name, exc_info=error)
-
-    def _rest(self, pipeline: Pipeline) -> float:
-        """Seconds until the next look at what is due; longer than a tick when nothing comes, until something does."""
-        quiet, pipeline.looked = pipeline.accepted == pipeline.looked, pipeline.accepted
-        if not quiet:
-            return TICK_SECONDS
-        pipeline.resting = True
-        deadline = pipeline.row.next_deadline()
-        left = REST_SECONDS if deadline is None else (deadline - self.clock()) / 1e9
-        return min(max(left, TICK_SECONDS), REST_SECONDS)
-
-    async def _judge_due(self, pipeline: Pipeline) -> None:
-        """Judge all that is due, slice by slice, so that receiving never waits longer than one slice."""
-        more, busy = True, 0
-        while more and (deadline := pipeline.row.next_deadline()) is not None and deadline <= (now := self.clock()):
-            more = pipeline.judge(now)
-            busy += self.clock() - now
-            await asyncio.sleep(0)
-        if busy:
-            pipeline.ticks.observe(busy / 1e9)
-
-    async def _relieve(self, pipeline: Pipeline) -> None:
-        """When memory is short, judge the heaviest and oldest traces before they are due."""
-        while (wanted := self.governor.wanted()) > 0 and pipeline.judge(self.clock(), "relieve", wanted):
-            await self._pause(0)
-
-    async def _drain(self, pipeline: Pipeline, deadline: float) -> None:
-        """Judge everything that is held, as fast as the exporters have room, until `deadline`."""
-        loop, remotes = asyncio.get_running_loop(), pipeline.row.remotes
-        while (before := pipeline.row.held()[1]) and loop.time() < deadline:
-            pipeline.judge(self.clock(), "drain")
-            await self._pause(0 if pipeline.row.held()[1] < before else 0.05)
-        if pipeline.row.held()[1]:
-            log.warning("spans_given_up_at_shutdown", pipeline=pipeline.name, spans=pipeline.row.held()[1])
-            pipeline.give_up()
-        await asyncio.gather(*(stage.stop() for stage in remotes))
-
 
 def _build_pipelines(
     config: Configuration, parts: Mapping[str, Built], exporters: Mapping[str, Exporter]
@@ -381,20 +377,21 @@ def _build_pipelines(
     built = {}
     for key, (row_parts, context) in parts.items():
         row = join_row(config.pipelines[key], row_parts, context)
-        used = [exporters[id_] for id_ in config.pipelines[key].exporters]
+        used = [exporters[exporter_key(id_, context.signal)] for id_ in config.pipelines[key].exporters]
         built[key] = pipeline = Pipeline(key, row, used, context)
+        if (follow := config.pipelines[key].follow) is not None:
+            pipeline.follows = Following(follow, row.segments[-1].scrubbed)
         for spans, size in (exporter.largest for exporter in used):
             pipeline.max_spans = min(pipeline.max_spans, spans or pipeline.max_spans)
             pipeline.max_bytes = min(pipeline.max_bytes, size or pipeline.max_bytes)
     return built
 
 
-def _wanted(config: Configuration, parts: Mapping[str, Built]) -> dict[str, Wanted]:
-    """Return each exporter that some pipeline uses once; a pipeline's batch processor sets how it batches."""
-    wanted: dict[str, Wanted] = {}
-    for pipeline in config.pipelines.values():
-        sizes = batch_sizes(parts[pipeline.id])
-        for key in pipeline.exporters:
-            one = config.exporters[key]
-            wanted.setdefault(key, Wanted.of(key, one.spec, one.config, sizes))
-    return wanted
+def _connect(pipelines: Mapping[str, Pipeline]) -> None:
+    """Let pipelines of logs know the samplers that they follow, and these who follows them."""
+    for pipeline in pipelines.values():
+        if pipeline.follows is not None:
+            follow = pipeline.follows.config
+            host = pipelines[follow.pipeline]
+            host.followers[follow.sampler] = pipeline
+            pipeline.follows.sampler = host.row.followed_sampler(follow.sampler)

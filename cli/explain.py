@@ -20,7 +20,7 @@ from ..rules.durations import format_duration
 from .decoded import Seen, root_of, spans_of
 from .options import add_config_option
 from .recordings import RecordingError, read_requests
-from .rehearsal import Rehearsal
+from .rehearsal import Rehearsal, trace_pipelines
 from .tables import TABLES
 from .terminal import Paint, columns, count, milliseconds, percent
 
@@ -103,7 +103,7 @@ def explain(
             traces[seen.span.trace_id] = None
     for id_ in traces:
         alone = [only(request, id_) for request in requests]
-        for pipeline in config.pipelines.values():
+        for pipeline in trace_pipelines(config):
             yield _explained(config, pipeline, kernel, [request for request in alone if request], id_, metadata)
 
 

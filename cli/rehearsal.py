@@ -19,6 +19,7 @@ from ..processors.remote import Parcel, RemoteStage
 from ..processors.row import Entry, Passed
 from ..processors.segments import Segment
 
+NO_TRACES = "there is no pipeline of traces"
 ROOM = 1 << 62
 """Bytes that may leave: there is no exporter whose queue could be full."""
 
@@ -113,9 +114,19 @@ class Rehearsal:
 
 
 def pipeline_of(config: Configuration, name: str | None) -> PipelineConfig:
-    """Return the pipeline of that name; without one the first that samples, else the first. Raises KeyError."""
+    """Return the pipeline of traces of that name; without one the first that samples, else the first.
+
+    Raises KeyError for a name that no pipeline of traces has, ValueError when there is no such pipeline at all.
+    """
+    rows = trace_pipelines(config)
     if name is not None:
-        return config.pipelines[name]
-    rows = list(config.pipelines.values())
+        return {row.id: row for row in rows}[name]
+    if not rows:
+        raise ValueError(NO_TRACES)
     sampling = (row for row in rows if any(config.processors[id_].type == "tail_sampling" for id_ in row.processors))
     return next(sampling, rows[0])
+
+
+def trace_pipelines(config: Configuration) -> list[PipelineConfig]:
+    """Return the pipelines that take spans, which is what recordings and tests are made of."""
+    return [row for row in config.pipelines.values() if row.signal == "traces"]

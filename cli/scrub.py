@@ -22,6 +22,7 @@ from ..kernel import load as load_kernel
 from ..rules.values import any_value
 from .options import add_config_option
 from .recordings import RecordingError, read_requests
+from .rehearsal import NO_TRACES, trace_pipelines
 from .scrubbing import Change, Scrubbing
 from .tables import TABLES
 from .terminal import Paint, columns, count
@@ -58,9 +59,10 @@ def run(args: argparse.Namespace) -> int:
 
 def scrubbing_pipeline(config: Configuration, name: str | None) -> PipelineConfig:
     """Return the pipeline of that name, or the first that scrubs, or the first. Raises ValueError."""
-    if name is not None and name not in config.pipelines:
-        raise ValueError(f"there is no pipeline {name!r}: there are {', '.join(config.pipelines)}")
-    rows = [config.pipelines[name]] if name is not None else list(config.pipelines.values())
+    known = {row.id: row for row in trace_pipelines(config)}
+    if not known or (name is not None and name not in known):
+        raise ValueError(f"there is no pipeline {name!r}: there are {', '.join(known)}" if known else NO_TRACES)
+    rows = [known[name]] if name is not None else list(known.values())
     types = ({config.processors[id_].type for id_ in row.processors} for row in rows)
     return next((row for row, has in zip(rows, types, strict=True) if has & {"scrub", "redaction"}), rows[0])
 

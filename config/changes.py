@@ -27,6 +27,8 @@ def _reasons(now: Configuration, new: Configuration) -> Iterator[str]:
     for id_ in sorted(set(now.pipelines) & set(new.pipelines)):
         if set(now.pipelines[id_].receivers) != set(new.pipelines[id_].receivers):
             yield f"service.pipelines.{id_}.receivers changes"
+        if now.pipelines[id_].follow != new.pipelines[id_].follow:
+            yield f"service.pipelines.{id_}.follow_trace changes"
     for id_ in sorted(_used_receivers(now) & _used_receivers(new)):
         before, after = now.receivers[id_], new.receivers[id_]
         if (before.type, before.config) != (after.type, after.config):

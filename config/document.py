@@ -6,17 +6,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..telemetry.signals import SIGNALS
 from .check import check
 from .components import Components, component_type
 from .connecting import connection_problems
 from .errors import Problem, did_you_mean, one_of
-from .lenient import SIGNALS
+from .lenient import MISSING_SIGNALS
 from .model import HealthConfig, LogsConfig, MetricsConfig, PipelineConfig
 from .shape import NO_EFFECT, Document, HealthCheck, Metrics
+from .signals import following, misplaced, signal_of
 from .tree import Node, Place
 
 _SHIPPED = str(Path(__file__).parent)
 _EXTENSIONS = ("health_check",)
+_PIPELINES = "'traces', 'logs' or 'metrics', or one of these with '/name' behind it"
 _ROLES = ("receivers", "processors", "exporters")
 
 
@@ -43,19 +46,22 @@ def check_service(root: Node, components: Components, problems: list[Problem], c
     pipelines = _entries(root, "service", "pipelines")
     for id_, node in pipelines.items():
         _check_pipeline(id_, node, components, problems, complete)
+    problems.extend(misplaced(pipelines, components))
     problems.extend(connection_problems(pipelines, components))
     _warn(root, components, pipelines, problems)
     if document is None:
         return None
+    follows = following(document.service.pipelines, pipelines, components, problems)
     return ServiceConfig(
         pipelines={
             id_: PipelineConfig(
                 id_,
-                "traces",
+                signal_of(id_),
                 receivers=tuple(dict.fromkeys(row.receivers)),
                 processors=tuple(dict.fromkeys(row.processors)),
                 exporters=tuple(id_ for id_ in dict.fromkeys(row.exporters) if id_ not in components.connectors),
                 connectors=tuple(id_ for id_ in dict.fromkeys(row.exporters) if id_ in components.connectors),
+                follow=follows.get(id_),
                 places=_places(pipelines[id_].child("processors")),
             )
             for id_, row in document.service.pipelines.items()
@@ -89,13 +95,13 @@ def _places(listed: Node | None) -> dict[str, Place]:
 
 def _check_pipeline(id_: str, node: Node, components: Components, problems: list[Problem], complete: bool) -> None:
     signal, slash, name = id_.partition("/")
-    if signal in SIGNALS:
-        expected = "expected 'traces' or 'traces/name'; --lenient leaves it out"
+    if signal in MISSING_SIGNALS:
+        expected = f"expected {_PIPELINES}; --lenient leaves it out"
         problems.append(node.head.problem(f"pipelines of {signal} are not supported, {expected}"))
         return
-    if signal != "traces" or (slash and not name.strip()):
-        hint = did_you_mean(signal, ("traces",))
-        problems.append(node.head.problem(f"{id_!r} is no pipeline, expected 'traces' or 'traces/name'{hint}"))
+    if signal not in SIGNALS or (slash and not name.strip()):
+        hint = did_you_mean(signal, SIGNALS)
+        problems.append(node.head.problem(f"{id_!r} is no pipeline, expected {_PIPELINES}{hint}"))
     for role in _ROLES:
         # A connector stands at the end of one row and at the beginning of another.
         both = components.defined.get("connectors", {}) if role != "processors" else {}

@@ -1,8 +1,8 @@
 """What a collector's configuration asks for and Tailgate does not have: named, and with `--lenient` left out.
 
-Left out are receivers, exporters, connectors and extensions, pipelines of other signals than traces, and processors
-that only add. A processor that may take data out is never left out, and a pipeline must keep a receiver and an
-exporter.
+Left out are receivers, exporters, connectors and extensions, pipelines of profiles, and processors that only add. A
+processor that may take data out is never left out, and a pipeline must keep a receiver and an exporter; pipelines of
+logs and metrics that do not are left out as well.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from .errors import Problem, did_you_mean, one_of
 from .model import Spec, Tables
 from .tree import Node
 
-SIGNALS = ("logs", "metrics", "profiles")
-"""What the collector has pipelines for, beside traces."""
+MISSING_SIGNALS = ("profiles",)
+"""What the collector has pipelines for, and Tailgate has not."""
 _ROLES = ("receivers", "processors", "exporters")
 
 
@@ -91,26 +91,31 @@ def _service(service: Node, gone: Mapping[str, set[str]], problems: list[Problem
     return replace(service, value=entries)
 
 
-def _traces(pipelines: Node) -> list[str]:
-    return [id_ for id_ in pipelines.entries if id_.partition("/")[0] not in SIGNALS]
+def _known(pipelines: Node) -> list[str]:
+    return [id_ for id_ in pipelines.entries if id_.partition("/")[0] not in MISSING_SIGNALS]
 
 
 def _rows(pipelines: Node, gone: Mapping[str, set[str]], problems: list[Problem]) -> dict[str, Node]:
     """Return the pipelines that have both ends left."""
-    traces = _traces(pipelines)
+    known = _known(pipelines)
     for id_, row in pipelines.entries.items():
-        if id_ not in traces:
+        if id_ not in known:
             problems.append(
                 row.head.warning(f"there are no pipelines of {id_.partition('/')[0]} in Tailgate: left out")
             )
-    if pipelines.entries and not traces:
-        problems.append(pipelines.head.problem("no pipeline is left: expected one of traces"))
-    rows = {id_: _row(id_, pipelines.entries[id_], gone, problems) for id_ in traces}
-    return {id_: row for id_, row in rows.items() if row is not None}
+    rows = {id_: _row(id_, pipelines.entries[id_], gone, problems) for id_ in known}
+    left = {id_: row for id_, row in rows.items() if row is not None}
+    if pipelines.entries and not left and all(id_.partition("/")[0] != "traces" for id_ in known):
+        problems.append(pipelines.head.problem("no pipeline is left: expected one of traces, logs or metrics"))
+    return left
 
 
 def _row(id_: str, row: Node, gone: Mapping[str, set[str]], problems: list[Problem]) -> Node | None:
-    """Return a pipeline without what is gone; None after reporting that one of its ends is."""
+    """Return a pipeline without what is gone; None after reporting that one of its ends is.
+
+    That is an error for traces. Pipelines of logs and metrics that begin or end in what only the collector has, such as
+    files and hosts, are left out as that is.
+    """
     entries = dict(row.entries)
     for role in _ROLES:
         listed = row.child(role)
@@ -122,7 +127,10 @@ def _row(id_: str, row: Node, gone: Mapping[str, set[str]], problems: list[Probl
         if role != "processors" and listed.items and not entries[role].items:
             names, what = ", ".join(repr(item.value) for item in listed.items), role.removesuffix("s")
             text = f"the pipeline {id_!r} is left without {role}: Tailgate has none of {names}"
-            problems.append(listed.head.problem(f"{text}; expected another {what}"))
+            if id_.partition("/")[0] == "traces":
+                problems.append(listed.head.problem(f"{text}; expected another {what}"))
+            else:
+                problems.append(row.head.warning(f"{text}: left out"))
             return None
     return replace(row, value=entries)
 

@@ -12,6 +12,7 @@ from ..connectors.base import ConnectorSpec
 from ..exporters.base import ExporterSpec
 from ..processors.base import ProcessorSpec
 from ..receivers.base import ReceiverSpec
+from ..telemetry.signals import Signal
 from .errors import Problem
 from .files import named_files
 from .tree import Node, Place
@@ -53,17 +54,30 @@ class Component(Generic[S]):
 
 
 @dataclass(frozen=True)
+class FollowConfig:
+    """Whose verdicts the log records of a pipeline follow."""
+
+    pipeline: str
+    """The pipeline of traces."""
+    sampler: str
+    """The id of its sampler."""
+    unmatched: Literal["keep", "drop"]
+
+
+@dataclass(frozen=True)
 class PipelineConfig:
     """One row of components, by id, in the order of effect."""
 
     id: str
-    """`traces` or `traces/name`."""
-    signal: Literal["traces"]
+    """`traces`, `logs` or `metrics`, or one of these with a name behind it: `logs/audit`."""
+    signal: Signal
     receivers: tuple[str, ...]
     processors: tuple[str, ...]
     exporters: tuple[str, ...]
     connectors: tuple[str, ...] = ()
     """Those of its exporters that are connectors; they are not among `exporters`."""
+    follow: FollowConfig | None = None
+    """Of logs: whose verdicts they follow."""
     places: Mapping[str, Place] = field(default_factory=dict, compare=False, repr=False)
     """Where the pipeline names each processor, for errors that show only when it is built."""
 

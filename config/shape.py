@@ -147,6 +147,21 @@ class Telemetry(Shape):
     """Accepted with a warning, without effect."""
 
 
+class Follow(Shape):
+    """`follow_trace` of a pipeline of logs: log records are held with their trace and follow its verdict."""
+
+    sampler: str
+    """The id of a `tail_sampling` processor; alone, it can stand in the place of the mapping."""
+    pipeline: str | None = None
+    """The pipeline of traces that the sampler stands in; needed only where it stands in several."""
+    unmatched: Literal["keep", "drop"] = "keep"
+    """What becomes of log records whose trace does not come within the sampler's `decision_wait`."""
+
+
+def _follow(value: Any) -> Any:
+    return {"sampler": value} if isinstance(value, str) else value
+
+
 class Pipeline(Shape):
     """One of `service.pipelines`: ids of components, in the order of effect."""
 
@@ -154,6 +169,8 @@ class Pipeline(Shape):
     """Ids of receivers, at least one."""
     processors: list[str] = []
     """Ids of processors, in the order of effect."""
+    follow_trace: Annotated[Follow, BeforeValidator(_follow, json_schema_input_type=str | Follow)] | None = None
+    """Of logs: records with a trace id are held with their trace, and are sent if it is kept."""
     exporters: list[str] = Field(min_length=1)
     """Ids of exporters, at least one."""
 
@@ -164,7 +181,7 @@ class Service(Shape):
     extensions: list[str] = []
     """Ids of the extensions that run."""
     pipelines: dict[str, Pipeline] = Field(min_length=1)
-    """By id, `traces` or `traces/name`."""
+    """By id: `traces`, `logs` or `metrics`, or one of these with a name behind it, as in `logs/audit`."""
     telemetry: Telemetry = Telemetry()
     shutdown_grace: Duration = DEFAULT_GRACE
     """Our own key: how long a stop may take, judging and flushing included."""

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from pydantic import BaseModel
 
 from ..telemetry.samples import Sample
+from ..telemetry.signals import Signal
 
 UNBOUNDED = 1 << 62
 """The room of an exporter that has no queue."""
@@ -17,7 +18,10 @@ UNBOUNDED = 1 << 62
 
 @dataclass
 class Ledger:
-    """Spans of one exporter: `out == sent + sum(failed.values()) + queued + in_flight`, at every moment."""
+    """Records (spans, log records, data points) of one exporter and signal.
+
+    `out == sent + sum(failed.values()) + queued + in_flight`, at every moment.
+    """
 
     out: int = 0
     sent: int = 0
@@ -44,10 +48,10 @@ class Exporter(Protocol):
 
     @property
     def largest(self) -> tuple[int, int]:
-        """The most spans and bytes that one request should have, 0 for no bound."""
+        """The most records and bytes that one request should have, 0 for no bound."""
 
     def offer(self, requests: Sequence[tuple[bytes, int]]) -> None:
-        """Take serialized requests with their span counts; what the queue has no room for is counted as failed."""
+        """Take serialized requests with their record counts; what the queue has no room for is counted as failed."""
 
     async def stop(self, deadline: float) -> None:
         """Flush until `deadline` (event-loop time), then count what is left as failed under `shutdown`."""
@@ -65,6 +69,8 @@ class ExportContext:
     """Called when the queue, having been full, has room again."""
     batch: tuple[int, int, float] | None = None
     """A `batch` processor's (send_batch_size, send_batch_max_size, timeout in seconds), when the pipeline has one."""
+    signal: Signal = "traces"
+    """What it sends: an exporter that pipelines of several signals name has a queue for each."""
 
 
 @dataclass(frozen=True)
@@ -75,3 +81,5 @@ class ExporterSpec:
     config: type[BaseModel]
     build: Callable[[Any, ExportContext], Exporter]
     aliases: tuple[str, ...] = ()
+    unfit: Callable[[Any, Signal], str | None] = lambda _config, _signal: None
+    """Why a valid configuration cannot be used in a pipeline of this signal, None where it can."""

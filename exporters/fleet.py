@@ -8,19 +8,20 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..config.files import contents, named_files
+from ..config.model import Configuration
 from ..telemetry.carried import Carried
 from ..telemetry.logs import get_logger
 from ..telemetry.samples import Sample
+from ..telemetry.signals import FACTS, Signal
 from .base import ExportContext, Exporter, ExporterSpec
 
 RETIREMENT = 300.0
 """Seconds in which a replaced exporter sends what it holds: as long as a request is retried by default."""
 _ADDED = frozenset(
     {
-        "tailgate_exporter_queued_spans",
-        "tailgate_exporter_in_flight_spans",
         "otelcol_exporter_queue_size",
         "tailgate_exporter_queue_bytes",
+        *(f"tailgate_exporter_{state}_{facts.unit}" for facts in FACTS.values() for state in ("queued", "in_flight")),
     }
 )
 """Gauges that add up over an exporter and those that it has replaced."""
@@ -38,11 +39,39 @@ class Wanted:
     batch: tuple[int, int, float] | None
     files: tuple[tuple[str, str], ...] = ()
     """Keys and certificates that it names, with what they hold."""
+    signal: Signal = "traces"
+    """What it sends."""
 
     @classmethod
-    def of(cls, id_: str, spec: ExporterSpec, config: Any, batch: tuple[int, int, float] | None) -> Wanted:
+    def of(
+        cls,
+        id_: str,
+        spec: ExporterSpec,
+        config: Any,
+        batch: tuple[int, int, float] | None,
+        signal: Signal = "traces",
+    ) -> Wanted:
         """Return the same with the content of the files that the configuration names."""
-        return cls(id_, spec, config, batch, contents(named_files(config)))
+        return cls(id_, spec, config, batch, contents(named_files(config)), signal)
+
+
+def exporter_key(id_: str, signal: Signal) -> str:
+    """Return what an exporter of that id is known by here: it has a queue, retries and a ledger for each signal."""
+    return id_ if signal == "traces" else f"{signal}:{id_}"
+
+
+def wanted_exporters(config: Configuration, batches: Mapping[str, tuple[int, int, float] | None]) -> dict[str, Wanted]:
+    """Return each exporter that some pipeline uses once for each signal.
+
+    `batches`: what each pipeline's batch processor says of how to batch, by pipeline id.
+    """
+    wanted: dict[str, Wanted] = {}
+    for pipeline in config.pipelines.values():
+        for id_ in pipeline.exporters:
+            one, key = config.exporters[id_], exporter_key(id_, pipeline.signal)
+            batch = batches[pipeline.id]
+            wanted.setdefault(key, Wanted.of(id_, one.spec, one.config, batch, pipeline.signal))
+    return wanted
 
 
 @dataclass
@@ -54,7 +83,7 @@ class Change:
 
 
 class Fleet:
-    """Each exporter that some pipeline uses, once."""
+    """Each exporter that some pipeline uses, once for each signal."""
 
     def __init__(self, wanted: Mapping[str, Wanted], on_room: Callable[[], None]) -> None:
         self._on_room = on_room
@@ -133,7 +162,7 @@ class Fleet:
         await asyncio.gather(*self._retiring, return_exceptions=True)
 
     def _build(self, wanted: Wanted) -> Exporter:
-        return wanted.spec.build(wanted.config, ExportContext(wanted.id, self._on_room, wanted.batch))
+        return wanted.spec.build(wanted.config, ExportContext(wanted.id, self._on_room, wanted.batch, wanted.signal))
 
     def _retire(self, exporter: Exporter) -> None:
         loop = asyncio.get_running_loop()

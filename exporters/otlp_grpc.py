@@ -11,17 +11,16 @@ import grpc.aio
 from google.protobuf.message import DecodeError
 from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 from pydantic import Field, field_validator, model_validator
 
 from ..rules.durations import Duration
+from ..telemetry.signals import FACTS, Signal, partial_success
 from .base import ExportContext, ExporterSpec
 from .retry import RETRYABLE_CODES, Answer, Delivered, Permanent, Retryable
 from .sender import Sender
 from .settings import SECOND, SenderSettings, Settings, compression, sender_options
 from .tls import TlsSettings, read_material, ssl_context
 
-METHOD = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 COMPRESSIONS = ("none", "gzip")
 _COMPRESSION = {"none": grpc.Compression.NoCompression, "gzip": grpc.Compression.Gzip}
 _DETAILS = "grpc-status-details-bin"
@@ -101,8 +100,9 @@ class OtlpGrpcSettings(SenderSettings):
 class GrpcTransport:
     """One channel to the upstream; it reconnects by itself."""
 
-    def __init__(self, settings: OtlpGrpcSettings) -> None:
+    def __init__(self, settings: OtlpGrpcSettings, signal: Signal = "traces") -> None:
         self._settings = settings
+        self._signal: Signal = signal
         self._metadata = tuple(settings.plain_headers().items())
         self._channel: Any = None
         self._export: Any = None
@@ -119,7 +119,7 @@ class GrpcTransport:
             credentials = grpc.ssl_channel_credentials(ca, key, cert)
             self._channel = grpc.aio.secure_channel(settings.target, credentials, options)
         # Without serializers gRPC takes and gives the bytes as they are.
-        self._export = self._channel.unary_unary(METHOD)
+        self._export = self._channel.unary_unary(f"/{FACTS[self._signal].service}/Export")
 
     async def send(self, body: bytes, seconds: float | None) -> Answer:
         """Call Export once; the server is told that it has `seconds`."""
@@ -133,7 +133,7 @@ class GrpcTransport:
             )
         except grpc.aio.AioRpcError as error:
             return failure(error.code(), error.details() or "", retry_info(error.trailing_metadata()))
-        return success(response)
+        return success(response, self._signal)
 
     async def close(self) -> None:
         """Close the channel."""
@@ -141,15 +141,14 @@ class GrpcTransport:
             await self._channel.close()
 
 
-def success(response: bytes) -> Answer:
-    """Read an ExportTraceServiceResponse; what cannot be read says nothing of a partial success."""
+def success(response: bytes, signal: Signal = "traces") -> Answer:
+    """Read an export response; what cannot be read says nothing of a partial success."""
     if not response:
         return Delivered()
     try:
-        partial = ExportTraceServiceResponse.FromString(response).partial_success
+        return Delivered(*partial_success(signal, FACTS[signal].response.FromString(response)))
     except DecodeError:
         return Delivered()
-    return Delivered(partial.rejected_spans, partial.error_message)
 
 
 def failure(code: grpc.StatusCode, details: str, after: float | None) -> Answer:
@@ -206,7 +205,7 @@ def _options(settings: OtlpGrpcSettings) -> list[tuple[str, Any]]:
 def build(settings: OtlpGrpcSettings, context: ExportContext) -> Sender:
     """Return the exporter."""
     jitter = random.Random()  # noqa: S311 - it spreads retries, it guards nothing
-    return Sender(context, GrpcTransport(settings), sender_options(settings, context), jitter.random)
+    return Sender(context, GrpcTransport(settings, context.signal), sender_options(settings, context), jitter.random)
 
 
 SPEC = ExporterSpec("otlp", OtlpGrpcSettings, build, ("otlp_grpc",))

@@ -15,11 +15,11 @@ import zstandard
 from google.protobuf.json_format import Parse, ParseError
 from google.protobuf.message import DecodeError
 from google.rpc.status_pb2 import Status
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 from pydantic import Field, field_validator, model_validator
 from yarl import URL
 
 from ..rules.durations import Duration
+from ..telemetry.signals import FACTS, SIGNALS, Signal, partial_success
 from .base import ExportContext, ExporterSpec
 from .retry import RETRYABLE_STATUSES, Answer, Delivered, Permanent, Retryable, retry_after
 from .sender import Sender
@@ -46,13 +46,13 @@ class OtlpHttpSettings(SenderSettings):
     """`exporters.otlphttp`."""
 
     endpoint: str | None = None
-    """`http://` or `https://` and the address; `/v1/traces` is added."""
+    """`http://` or `https://` and the address; `/v1/traces`, `/v1/logs` or `/v1/metrics` is added."""
     traces_endpoint: str | None = None
-    """The whole URL, instead of `endpoint`."""
+    """The whole URL for traces, instead of `endpoint`."""
     metrics_endpoint: str | None = None
-    """Without effect."""
+    """The whole URL for metrics, instead of `endpoint`."""
     logs_endpoint: str | None = None
-    """Without effect."""
+    """The whole URL for logs, instead of `endpoint`."""
     profiles_endpoint: str | None = None
     """Without effect."""
     timeout: Duration = 30 * SECOND
@@ -88,7 +88,7 @@ class OtlpHttpSettings(SenderSettings):
             raise ValueError(f"encoding {value!r} is not supported: expected proto")
         return value
 
-    @field_validator("endpoint", "traces_endpoint")
+    @field_validator("endpoint", "traces_endpoint", "metrics_endpoint", "logs_endpoint")
     @classmethod
     def _url(cls, value: str | None) -> str | None:
         if value is None:
@@ -103,22 +103,27 @@ class OtlpHttpSettings(SenderSettings):
 
     @model_validator(mode="after")
     def _somewhere(self) -> OtlpHttpSettings:
-        if not (self.endpoint or self.traces_endpoint):
+        if not any(self.own_endpoint(signal) for signal in SIGNALS) and not self.endpoint:
             raise ValueError("endpoint (or traces_endpoint) is required, such as http://collector:4318")
         return self
 
-    @property
-    def url(self) -> URL:
-        """Where requests are posted."""
-        return URL(self.traces_endpoint or (self.endpoint or "").rstrip("/") + "/v1/traces")
+    def own_endpoint(self, signal: Signal) -> str | None:
+        """Return the URL that is for this signal only."""
+        own: str | None = getattr(self, f"{signal}_endpoint")
+        return own
+
+    def url(self, signal: Signal) -> URL:
+        """Return where requests of this signal are posted."""
+        return URL(self.own_endpoint(signal) or (self.endpoint or "").rstrip("/") + FACTS[signal].path)
 
 
 class HttpTransport:
     """A pool of connections to one URL."""
 
-    def __init__(self, settings: OtlpHttpSettings) -> None:
+    def __init__(self, settings: OtlpHttpSettings, signal: Signal = "traces") -> None:
         self._settings = settings
-        self._url = settings.url
+        self._signal: Signal = signal
+        self._url = settings.url(signal)
         self._headers = {"user-agent": "tailgate", **settings.plain_headers(), **_OWN_HEADERS}
         if settings.compression != "none":
             self._headers["content-encoding"] = settings.compression
@@ -159,7 +164,7 @@ class HttpTransport:
             ) as response:
                 answer = await _read_bounded(response)
                 after = retry_after(response.headers.get("Retry-After"), time.time_ns() / 1e9)
-                return judge(response.status, response.content_type, answer, after)
+                return judge(response.status, response.content_type, answer, after, self._signal)
         except (aiohttp.ClientError, OSError) as error:
             return Retryable(f"{type(error).__name__}: {error}")
 
@@ -186,24 +191,25 @@ def compress(body: bytes, name: str, level: int | None = None) -> bytes:
     return body
 
 
-def judge(status: int, content_type: str, body: bytes, after: float | None) -> Answer:
+def judge(status: int, content_type: str, body: bytes, after: float | None, signal: Signal = "traces") -> Answer:
     """Judge an answer as the OTLP specification does; `after` is its Retry-After in seconds."""
     if 200 <= status < 300:
-        return _success(content_type, body)
+        return _success(content_type, body, signal)
     reason = f"HTTP {status}: {_message(content_type, body)}"
     return Retryable(reason, after) if status in RETRYABLE_STATUSES else Permanent(reason)
 
 
-def _success(content_type: str, body: bytes) -> Answer:
-    """Read an ExportTraceServiceResponse; what cannot be read says nothing of a partial success."""
+def _success(content_type: str, body: bytes, signal: Signal) -> Answer:
+    """Read an export response; what cannot be read says nothing of a partial success."""
+    message = FACTS[signal].response
     try:
         if content_type == "application/json":
-            response = Parse(body, ExportTraceServiceResponse(), ignore_unknown_fields=True)
+            response = Parse(body, message(), ignore_unknown_fields=True)
         else:
-            response = ExportTraceServiceResponse.FromString(body if content_type == PROTOBUF else b"")
+            response = message.FromString(body if content_type == PROTOBUF else b"")
     except (DecodeError, ParseError, UnicodeDecodeError):
         return Delivered()
-    return Delivered(response.partial_success.rejected_spans, response.partial_success.error_message)
+    return Delivered(*partial_success(signal, response))
 
 
 def _message(content_type: str, body: bytes) -> str:
@@ -239,7 +245,14 @@ def _without_user(url: str) -> str:
 def build(settings: OtlpHttpSettings, context: ExportContext) -> Sender:
     """Return the exporter."""
     jitter = random.Random()  # noqa: S311 - it spreads retries, it guards nothing
-    return Sender(context, HttpTransport(settings), sender_options(settings, context), jitter.random)
+    return Sender(context, HttpTransport(settings, context.signal), sender_options(settings, context), jitter.random)
 
 
-SPEC = ExporterSpec("otlphttp", OtlpHttpSettings, build, ("otlp_http",))
+def unfit(settings: OtlpHttpSettings, signal: Signal) -> str | None:
+    """Say that there is nowhere to post a signal."""
+    if settings.endpoint or settings.own_endpoint(signal):
+        return None
+    return f"has neither endpoint nor {signal}_endpoint"
+
+
+SPEC = ExporterSpec("otlphttp", OtlpHttpSettings, build, ("otlp_http",), unfit)

@@ -13,6 +13,7 @@ from typing import Protocol
 
 from ..telemetry.logs import RateLimited, get_logger
 from ..telemetry.samples import Sample
+from ..telemetry.signals import FACTS
 from .base import ExportContext
 from .batch import Batch, BatchBounds
 from .queue import QueueLimits, SendQueue
@@ -29,7 +30,7 @@ class Transport(Protocol):
         """Make ready to send, without waiting for the upstream. Raises OSError for a file that cannot be read."""
 
     async def send(self, body: bytes, seconds: float | None) -> Answer:
-        """Send a serialized ExportTraceServiceRequest; the caller cancels after `seconds`, the upstream may be told."""
+        """Send a serialized export request; the caller cancels after `seconds`, the upstream may be told."""
 
     async def close(self) -> None:
         """Let go of connections."""
@@ -60,6 +61,7 @@ class Sender:
         self._transport = transport
         self._options = options
         self._rng = rng
+        self._unit = FACTS[context.signal].unit
         self._queue = SendQueue(options.limits, options.bounds, self._announce_room)
         self.ledger = self._queue.ledger
         self._sending: dict[asyncio.Task[None], Batch] = {}
@@ -82,7 +84,7 @@ class Sender:
 
     @property
     def largest(self) -> tuple[int, int]:
-        """The most spans and bytes of one request, 0 for no bound; larger ones are sent, but alone."""
+        """The most records and bytes of one request, 0 for no bound; larger ones are sent, but alone."""
         return self._options.bounds.max_spans, self._options.bounds.max_bytes
 
     def held_bytes(self) -> int:
@@ -90,13 +92,13 @@ class Sender:
         return self._queue.bytes
 
     def offer(self, requests: Sequence[tuple[bytes, int]]) -> None:
-        """Take requests with their span counts; what there is no room for is counted under `queue_full`."""
+        """Take requests with their record counts; what there is no room for is counted under `queue_full`."""
         now = self._now()
         for data, spans in requests:
             if self._closed:
                 self._queue.refuse(spans, "shutdown")
             elif not self._queue.offer(now, data, spans):
-                self._log.warning("sending_queue_full", spans=spans, queue_size=self._queue.size)
+                self._log.warning("sending_queue_full", **self._counted(spans), queue_size=self._queue.size)
         self._pump(now)
 
     async def stop(self, deadline: float) -> None:
@@ -114,7 +116,11 @@ class Sender:
 
     def samples(self) -> Iterable[Sample]:
         """Its metrics."""
-        return queue_samples(self.id, self._queue)
+        return queue_samples(self.id, self._queue, self._context.signal)
+
+    def _counted(self, records: int) -> dict[str, int]:
+        """Return how many records a line of the log is about, under the name of their unit."""
+        return {self._unit: records}
 
     def _now(self) -> float:
         return asyncio.get_running_loop().time()
@@ -148,7 +154,7 @@ class Sender:
         """Account for a send however it ended, and make use of its place."""
         batch = self._sending.pop(task)
         if not task.cancelled() and (error := task.exception()) is not None:
-            self._log.error("export_crashed", spans=batch.spans, exc_info=error)
+            self._log.error("export_crashed", **self._counted(batch.spans), exc_info=error)
             self._queue.lost(batch, "permanent")
         else:
             self._queue.lost(batch, "shutdown")
@@ -169,7 +175,8 @@ class Sender:
             if self._deadline is not None and self._now() + delay >= self._deadline:
                 self._give_up(batch, "shutdown", answer.reason)
                 return
-            self._log.warning("export_retried", error=_short(answer.reason), spans=batch.spans, seconds=round(delay, 3))
+            counted = self._counted(batch.spans)
+            self._log.warning("export_retried", error=_short(answer.reason), **counted, seconds=round(delay, 3))
             await self._pause(delay)
 
     async def _attempt(self, batch: Batch) -> Answer:
@@ -200,11 +207,11 @@ class Sender:
             return
         self._queue.delivered(batch, answer.rejected)
         if answer.rejected or answer.message:
-            self._log.warning("export_partly_rejected", spans=answer.rejected, error=_short(answer.message))
+            self._log.warning("export_partly_rejected", **self._counted(answer.rejected), error=_short(answer.message))
 
     def _give_up(self, batch: Batch, reason: str, error: str) -> None:
         self._queue.lost(batch, reason)
-        self._log.error("export_failed", reason=reason, spans=batch.spans, error=_short(error))
+        self._log.error("export_failed", reason=reason, **self._counted(batch.spans), error=_short(error))
 
     def _close(self) -> None:
         """Count all that is left as lost; later offers are refused."""
@@ -216,7 +223,7 @@ class Sender:
             task.cancel()
         self._queue.abandon("shutdown")
         if spans := self.ledger.failed["shutdown"]:
-            log.error("spans_lost_at_shutdown", exporter=self.id, spans=spans)
+            log.error(f"{self._unit}_lost_at_shutdown", exporter=self.id, **self._counted(spans))
 
 
 def _short(text: str) -> str:

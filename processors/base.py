@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from pydantic import BaseModel
 
 from ..kernel.contract import FactsSpec, Kernel, LabelBook, LabelSpec, Lookup, Program, Records, Stage
 from ..kernel.meters import Meter
 from ..telemetry.samples import Sample
+from ..telemetry.signals import SIGNALS, Signal
 from .remote import Remote
 
 
@@ -114,6 +115,9 @@ class BuildContext:
     witness: Witness | None = None
     """Who is told of every trace that is judged; None: nobody, at no cost."""
 
+    signal: Signal = "traces"
+    """What the pipeline carries."""
+
     known_labels: dict[Hashable, int] = field(default_factory=dict)
     """What `label` has made."""
 
@@ -179,6 +183,10 @@ class Outcome:
     """Spans dropped, by reason."""
     more: bool = False
     """Another `tick` at this same moment would do more."""
+    logs: dict[int, Records] = field(default_factory=dict)
+    """Log records that followed traces which were kept, by what they were given as (`follow`)."""
+    logs_dropped: dict[str, int] = field(default_factory=dict)
+    """Log records that followed traces which were dropped, by reason."""
 
 
 class Sampler(Protocol):
@@ -222,6 +230,23 @@ class Sampler(Protocol):
 
     def samples(self) -> Iterable[Sample]:
         """Its metrics, read at scrape time."""
+
+
+@runtime_checkable
+class FollowedSampler(Sampler, Protocol):
+    """One whose verdicts log records can follow."""
+
+    def follow(self, now: int, records: Records, number: int) -> Outcome:
+        """Hold log records with their traces; `kept`: those to be sent on at once. They come back under `number`."""
+
+    def unmatched(self, now: int, *, everything: bool) -> dict[int, Records]:
+        """Let go of log records whose trace has not come in time, or (`everything`) not yet; one slice a call."""
+
+    def next_unmatched(self) -> int | None:
+        """The `now` at which `unmatched` has something to do."""
+
+    def held_logs(self) -> tuple[int, int]:
+        """Traces of which only log records came, and log records held."""
 
 
 @dataclass
@@ -284,6 +309,9 @@ class Batching:
 Part = Fused | Holding | Deciding | Remote | Limiting | Batching
 
 
+ALL_SIGNALS = SIGNALS
+"""For processors that can stand in any pipeline."""
+
 Lint = tuple[tuple[str | int, ...], str] | tuple[tuple[str | int, ...], str, str]
 """Keys and positions from the block on, what is odd there, and the lint's code."""
 
@@ -301,5 +329,9 @@ class ProcessorSpec:
     """From a valid configuration to places in it and what its author may not have meant there."""
     fragments: Callable[[Any], Iterable[Lint]] | None = None
     """The same for where a node sees only a part of each trace."""
+    signals: tuple[Signal, ...] = ("traces",)
+    """In pipelines of which signals it can stand."""
+    unfit: Callable[[Any, Signal], str | None] = lambda _config, _signal: None
+    """Why a valid configuration cannot be used on one of those signals, as what follows the id; None: it can."""
     plan: Callable[[Any], Iterable[str]] | None = None
     """A valid configuration in plain sentences, a line each; those that begin with a space belong to the one before."""

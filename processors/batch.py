@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from ..rules.durations import Duration, format_duration
-from .base import Batching, BuildContext, ProcessorSpec
+from .base import ALL_SIGNALS, Batching, BuildContext, ProcessorSpec
 
 
 class BatchConfig(BaseModel):
@@ -17,11 +17,11 @@ class BatchConfig(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     send_batch_size: Annotated[int, Field(ge=0)] = 8192
-    """Spans that are worth a request at once."""
+    """Records (spans, log records, data points) that are worth a request at once."""
     timeout: Duration = 200_000_000
-    """The longest that spans wait for company."""
+    """The longest that records wait for company."""
     send_batch_max_size: Annotated[int, Field(ge=0)] = 0
-    """The most spans in one request; 0: no bound but that of the exporter."""
+    """The most records in one request; 0: no bound but that of the exporter."""
     metadata_keys: list[str] = []
     """Not supported: an error if set."""
     metadata_cardinality_limit: Annotated[int, Field(ge=0)] = 1000
@@ -50,7 +50,7 @@ def plan(config: BatchConfig) -> Iterator[str]:
     """Yield what it does in a sentence."""
     most = f", at most {config.send_batch_max_size:,}" if config.send_batch_max_size else ""
     wait = format_duration(config.timeout)
-    yield f"sends {config.send_batch_size:,} spans at once{most}, or what has come within {wait}"
+    yield f"sends {config.send_batch_size:,} records at once{most}, or what has come within {wait}"
 
 
-SPEC = ProcessorSpec(name="batch", config=BatchConfig, build=build, plan=plan)
+SPEC = ProcessorSpec(name="batch", config=BatchConfig, build=build, plan=plan, signals=ALL_SIGNALS)

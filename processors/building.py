@@ -21,6 +21,11 @@ Built = tuple[Parts, BuildContext]
 """The same with what they were built with."""
 
 
+def new_context(pipeline: PipelineConfig, kernel: Kernel, witness: Witness | None = None) -> BuildContext:
+    """Return what the processors of a pipeline are built with, the first time."""
+    return BuildContext("", pipeline.id, kernel, kernel.labels(), context=[], witness=witness, signal=pipeline.signal)
+
+
 def build_parts(pipeline: PipelineConfig, config: Configuration, context: BuildContext) -> Parts:
     """Build the processors of a pipeline. Raises `BuildError`."""
     parts: Parts = []
@@ -38,7 +43,7 @@ def build_all(
     built: dict[str, Built] = {}
     backgrounds: dict[Hashable, Background] = {}
     for key, pipeline in config.pipelines.items():
-        context = before[key].anew() if before else BuildContext("", key, kernel, kernel.labels(), context=[])
+        context = before[key].anew() if before else new_context(pipeline, kernel)
         context.backgrounds = backgrounds  # one for all pipelines
         parts = build_parts(pipeline, config, context)
         built[key] = measured(parts, _connected(pipeline, config, context)), context
@@ -62,9 +67,13 @@ def _connector(component: Component[ConnectorSpec], kernel: Kernel) -> Connector
     return component.spec.build(component.config, component.id, kernel, Clock())
 
 
-def batch_sizes(built: Built) -> tuple[int, int, float] | None:
-    """Return a pipeline's (send_batch_size, send_batch_max_size, timeout in seconds) where it has a `batch`."""
-    batch = next((part for _, part in built[0] if isinstance(part, Batching)), None)
+def batches(pipelines: Mapping[str, Built]) -> dict[str, tuple[int, int, float] | None]:
+    """Return each pipeline's (send_batch_size, send_batch_max_size, timeout in seconds), None without a `batch`."""
+    return {key: _batch_sizes(parts) for key, (parts, _) in pipelines.items()}
+
+
+def _batch_sizes(parts: Parts) -> tuple[int, int, float] | None:
+    batch = next((part for _, part in parts if isinstance(part, Batching)), None)
     return (batch.send_batch_size, batch.send_batch_max_size, batch.timeout) if batch else None
 
 
@@ -77,7 +86,9 @@ def strictest(pipelines: Iterable[Built]) -> Limiting:
 def join_row(pipeline: PipelineConfig, parts: Parts, context: BuildContext) -> Row:
     """Compile the parts into a row. Raises `BuildError` when they cannot stand in this order."""
     try:
-        segments = build_segments(parts, context.kernel, context.context, context.lookups, meters=context.meters)
+        segments = build_segments(
+            parts, context.kernel, context.context, context.lookups, meters=context.meters, signal=context.signal
+        )
         return Row(segments, pipeline.id, len(context.context))
     except RowError as error:
         raise _placed(pipeline, error.component, f"cannot stand here: {error.why}") from None
@@ -87,7 +98,7 @@ def build_row(
     pipeline: PipelineConfig, config: Configuration, kernel: Kernel, witness: Witness | None = None
 ) -> tuple[Row, list[str]]:
     """Build a pipeline's row alone, for tools that run it with a time of their own; also the names of its context."""
-    context = BuildContext("", pipeline.id, kernel, kernel.labels(), context=[], witness=witness)
+    context = new_context(pipeline, kernel, witness)
     return join_row(pipeline, build_parts(pipeline, config, context), context), context.context
 
 

@@ -1,7 +1,8 @@
 """Adds, changes and removes attributes: `enrich`, and the collector's `attributes` and `resource` as they stand.
 
-All three become edit stages of the kernel. What `enrich` adds to the collector's actions: `on` (span, resource or
-scope), `when` (a condition), and copying from the resource or the scope.
+All three become edit stages of the kernel, in pipelines of every signal: what is edited is the span, the log record or
+the data point. What `enrich` adds to the collector's actions: `on` (also resource or scope), `when` (a condition), and
+copying from the resource or the scope.
 """
 
 from __future__ import annotations
@@ -11,18 +12,22 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from ..kernel.contract import Expr, Stage
-from ..rules.conditions import SpanCondition, span_condition
-from ..rules.matchers import SpanMatcher, compile_matchers
+from ..kernel.contract import Expr, Signal, Stage
+from ..rules.condition_fields import Level
+from ..rules.conditions import RecordCondition
+from ..rules.levels import RECORDS, Written, check_condition, condition_in, level_in, possible_in
 from ..rules.patterns import Pattern, group_names
+from ..rules.record_matchers import RecordMatcher, compile_record_matchers, unfit_matchers
 from ..rules.values import encoded_value
-from .base import BuildContext, Fused, ProcessorSpec
-
-Level = Literal["span", "resource", "scope"]
+from .base import ALL_SIGNALS, BuildContext, Fused, ProcessorSpec
 
 _WRITES = ("insert", "update", "upsert")
 _SOURCES = ("value", "from_attribute", "from_context", "from_resource", "from_scope")
-_ABOVE: dict[Level, tuple[Level, ...]] = {"span": ("resource", "scope"), "scope": ("resource",), "resource": ()}
+_ABOVE: dict[Written, tuple[Written, ...]] = {
+    **dict.fromkeys(("record", "span", "log", "datapoint"), ("resource", "scope")),
+    "scope": ("resource",),
+    "resource": (),
+}
 _USES = {
     **dict.fromkeys(_WRITES, _SOURCES),
     "delete": ("pattern",),
@@ -52,16 +57,11 @@ class CollectorAction(Model):
     value: Any = None
     """Keeps its YAML type; lists and maps are allowed."""
     from_attribute: str | None = None
-    """The key of another attribute of the same span, resource or scope."""
+    """The key of another attribute of the same record, resource or scope."""
     from_context: str | None = None
     """A request value: `metadata.<header>`, `<header>` or `client.address`."""
     pattern: Pattern | None = None
     converted_type: Literal["int", "double", "string"] | None = None
-
-    @property
-    def level(self) -> Level:
-        """Whose attributes this edits, where the action says so itself."""
-        return "span"
 
     @model_validator(mode="after")
     def _check(self) -> CollectorAction:
@@ -128,31 +128,24 @@ class CollectorAction(Model):
 class Action(CollectorAction):
     """One action of `enrich`."""
 
-    on: Level = "span"
-    """Whose attributes are edited."""
+    on: Written = "record"
+    """Whose attributes are edited. `record`: the span, log record or data point, as the pipeline has; `span`, `log` and
+    `datapoint`: only in pipelines of that."""
     from_resource: str | None = None
-    """The key of an attribute of the span's or scope's resource."""
+    """The key of an attribute of the record's or scope's resource."""
     from_scope: str | None = None
-    """The key of an attribute of the span's scope."""
-    when: SpanCondition | None = None
-    """A condition over the span; with `on: resource` or `scope` over that only."""
-
-    @property
-    def level(self) -> Level:
-        """Whose attributes this edits."""
-        return self.on
+    """The key of an attribute of the record's scope."""
+    when: RecordCondition | None = None
+    """A condition over the record; with `on: resource` or `scope` over that only."""
 
     @model_validator(mode="after")
     def _check_levels(self) -> Action:
         for above, key in (("resource", self.from_resource), ("scope", self.from_scope)):
             if key and above not in _ABOVE[self.on]:
                 raise ValueError(f"from_{above} cannot be used on a {self.on}: expected from_attribute")
-        self.condition()
+        if self.when is not None:
+            check_condition(self.when, self.on)
         return self
-
-    def condition(self) -> Expr | None:
-        """Return the compiled condition; None: always. Raises ConditionError."""
-        return None if self.when is None else span_condition(self.when, self.on)
 
     def _source(self, level: Level, context: BuildContext) -> dict[str, Any]:
         if self.from_resource:
@@ -170,12 +163,12 @@ class EnrichConfig(Model):
 
 
 class AttributesConfig(Model):
-    """The collector's `attributes`: actions on the attributes of the spans that match."""
+    """The collector's `attributes`: actions on the attributes of the spans, log records or data points that match."""
 
     enabled: bool = True
     actions: list[CollectorAction] = Field(min_length=1)
-    include: SpanMatcher | None = None
-    exclude: SpanMatcher | None = None
+    include: RecordMatcher | None = None
+    exclude: RecordMatcher | None = None
 
 
 class ResourceConfig(Model):
@@ -198,22 +191,35 @@ def context_name(name: str) -> str:
 
 
 def build_enrich(config: EnrichConfig, context: BuildContext) -> Fused:
-    """Return the edit stages of `enrich`; neighbours without a condition share one."""
+    """Return the edit stages of `enrich`; neighbours without a condition share one.
+
+    Left out are actions on another signal's records, and those whose condition is about what only those have.
+    """
     stages: list[dict[str, Any]] = []
     for action in config.actions:
-        condition, edit = action.condition(), action.edit(action.on, context)
+        level = level_in(context.signal, action.on)
+        if level is None or not possible_in(context.signal, action.when, action.on):
+            continue  # it is about what only another signal has
+        condition, edit = condition_in(context.signal, action.when, action.on), action.edit(level, context)
         # A condition is asked before its own action, so that it sees what the actions before have done.
-        if condition is None and stages and stages[-1]["on"] == action.on and stages[-1]["if"] is None:
+        if condition is None and stages and stages[-1]["on"] == level and stages[-1]["if"] is None:
             stages[-1]["actions"].append(edit)
         else:
-            stages.append(_stage(action.on, condition, [edit]))
+            stages.append(_stage(level, condition, [edit]))
     return _fused(stages, config.enabled)
 
 
 def build_attributes(config: AttributesConfig, context: BuildContext) -> Fused:
     """Return the edit stage of `attributes`."""
-    edits = [action.edit("span", context) for action in config.actions]
-    return _fused([_stage("span", compile_matchers(config.include, config.exclude), edits)], config.enabled)
+    level = RECORDS[context.signal]
+    edits = [action.edit(level, context) for action in config.actions]
+    matched = compile_record_matchers(config.include, config.exclude, context.signal)
+    return _fused([_stage(level, matched, edits)], config.enabled)
+
+
+def unfit_attributes(config: AttributesConfig, signal: Signal) -> str | None:
+    """Say which keys of the matchers are not there on a signal."""
+    return unfit_matchers(config.include, config.exclude, signal)
 
 
 def build_resource(config: ResourceConfig, context: BuildContext) -> Fused:
@@ -222,14 +228,16 @@ def build_resource(config: ResourceConfig, context: BuildContext) -> Fused:
     return _fused([_stage("resource", None, edits)], config.enabled)
 
 
-def plan_actions(actions: Sequence[CollectorAction], on: Level | None = None) -> Iterator[str]:
-    """Yield what actions do, each in a sentence without values, which may be secrets; `on`: where they all act."""
+def plan_actions(actions: Sequence[CollectorAction], on: Written = "record") -> Iterator[str]:
+    """Yield what actions do, each in a sentence without values, which may be secrets; `on`: where, by default."""
     yield "edits attributes, in this order:"
     for action in actions:
         named = action.key or f"those that match {action.pattern}"
         when = getattr(action, "when", None)
         where = f", where {when}" if when else ""
-        yield f"  {action.action} {on or action.level} attribute {named}{_source_text(action)}{where}"
+        owner = getattr(action, "on", on)
+        whose = "" if owner == "record" else f"{owner} "
+        yield f"  {action.action} {whose}attribute {named}{_source_text(action)}{where}"
 
 
 def _source_text(action: CollectorAction) -> str:
@@ -249,11 +257,26 @@ def _fused(stages: list[dict[str, Any]], enabled: bool) -> Fused:
     return Fused(out)
 
 
-SPEC = ProcessorSpec("enrich", EnrichConfig, build_enrich, plan=lambda config: plan_actions(config.actions))
+SPEC = ProcessorSpec(
+    "enrich",
+    EnrichConfig,
+    build_enrich,
+    signals=ALL_SIGNALS,
+    plan=lambda config: plan_actions(config.actions),
+)
 ATTRIBUTES = ProcessorSpec(
-    "attributes", AttributesConfig, build_attributes, plan=lambda config: plan_actions(config.actions)
+    "attributes",
+    AttributesConfig,
+    build_attributes,
+    signals=ALL_SIGNALS,
+    unfit=unfit_attributes,
+    plan=lambda config: plan_actions(config.actions),
 )
 RESOURCE = ProcessorSpec(
-    "resource", ResourceConfig, build_resource, plan=lambda config: plan_actions(config.attributes, "resource")
+    "resource",
+    ResourceConfig,
+    build_resource,
+    signals=ALL_SIGNALS,
+    plan=lambda config: plan_actions(config.attributes, "resource"),
 )
 SPECS = (SPEC, ATTRIBUTES, RESOURCE)

@@ -10,10 +10,11 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ..config.beside import FileBeside
 from ..config.lookups import Rows, Scalar, read_rows, split_prefixes
-from ..kernel.contract import Row
-from ..rules.conditions import SpanCondition, span_condition
+from ..kernel.contract import Row, Signal
+from ..rules.conditions import ConditionError, RecordCondition
+from ..rules.levels import Written, check_condition, condition_in, does_nothing, level_in
 from ..rules.values import any_value
-from .base import BuildContext, Fused, ProcessorSpec
+from .base import ALL_SIGNALS, BuildContext, Fused, ProcessorSpec
 
 
 class LookupConfig(BaseModel):
@@ -27,18 +28,19 @@ class LookupConfig(BaseModel):
     first column is the key). At most 1 MiB; a change is taken over as that of a rule file."""
     table: dict[str, dict[str, Scalar]] | None = None
     """The table itself, instead of a file. A key that ends in `*` is for all values that begin so."""
-    on: Literal["resource", "scope", "span"] = "resource"
-    """Whose attributes are written."""
+    on: Written = "resource"
+    """Whose attributes are written. `record`: those of the span or log record, as the pipeline has; not of data points.
+    `span` and `log`: only in pipelines of that."""
     key: str | None = Field(None, min_length=1)
-    """The attribute whose value finds the row; on a span the span's, else its resource's."""
+    """The attribute whose value finds the row; on a span or log record its own, else its resource's."""
     from_context: str | None = Field(None, min_length=1)
     """A request value that finds the row instead: `metadata.<header>` or `client.address`."""
     columns: dict[str, str] | list[str] | None = None
     """Which columns are written: names, or names with the attributes that they become. Default: all, as they are."""
     write: Literal["insert", "upsert", "fill"] = "insert"
     """What stands, stands (`insert`); is replaced (`upsert`); is replaced where it is empty (`fill`)."""
-    when: SpanCondition | None = None
-    """A condition over the span; with `on: resource` or `scope` over that only."""
+    when: RecordCondition | None = None
+    """A condition over the record; with `on: resource` or `scope` over that only."""
 
     @model_validator(mode="after")
     def _check(self) -> LookupConfig:
@@ -49,8 +51,10 @@ class LookupConfig(BaseModel):
         context = self.from_context
         if context is not None and not (context == "client.address" or context.startswith("metadata.")):
             raise ValueError(f"from_context: {context!r} is not known: expected metadata.<header> or client.address")
+        if self.on == "datapoint":
+            raise ValueError("rows are not written on data points: expected on: resource or scope")
         if self.when is not None:
-            span_condition(self.when, self.on)
+            check_condition(self.when, self.on)
         return self
 
     @property
@@ -74,7 +78,8 @@ def _checked_columns(rows: Rows, names: dict[str, str] | None) -> None:
 
 def build(config: LookupConfig, context: BuildContext) -> Fused:
     """Return the stage that looks up. Raises ValueError and OSError when the table cannot be read."""
-    if not config.enabled:
+    level = level_in(context.signal, config.on)
+    if not config.enabled or level is None:
         return Fused([])
     rows: Rows = read_rows(config.table_file) if config.table_file is not None else dict(config.table or {})
     _checked_columns(rows, config.names)
@@ -83,15 +88,28 @@ def build(config: LookupConfig, context: BuildContext) -> Fused:
     lookup.fill(exact, prefixes)
     index = context.lookup_index(lookup, Path(config.table_file).name if config.table_file else "table")
     action = {"do": "lookup", "in": index, "by": [[_source(config, context)]], "write": config.write}
-    when = None if config.when is None else span_condition(config.when, config.on)
-    return Fused([{"kind": "edit", "on": config.on, "if": when, "actions": [action]}])
+    when = condition_in(context.signal, config.when, config.on)
+    return Fused([{"kind": "edit", "on": level, "if": when, "actions": [action]}])
+
+
+def unfit(config: LookupConfig, signal: Signal) -> str | None:
+    """Say why a table cannot be looked up in on a signal."""
+    level = level_in(signal, config.on)
+    if level is None or level == "datapoint":
+        where = "data points take no rows" if level else f"it is on a {config.on}"
+        return does_nothing(signal, f"{where}; expected on: resource or scope")
+    try:
+        condition_in(signal, config.when, config.on)
+    except ConditionError as error:
+        return f"cannot be used on {signal}: when: {error}"
+    return None
 
 
 def _source(config: LookupConfig, context: BuildContext) -> dict[str, Any]:
     if config.from_context is not None:
         header = config.from_context
         return {"context": context.context_index(header.lower() if header.startswith("metadata.") else header)}
-    return {"of": ["attr", "any" if config.on == "span" else config.on, config.key]}
+    return {"of": ["attr", config.on if config.on in ("resource", "scope") else "any", config.key]}
 
 
 def plan(config: LookupConfig) -> Iterator[str]:
@@ -104,4 +122,4 @@ def plan(config: LookupConfig) -> Iterator[str]:
     yield f"looks {by} up in {table} and writes {what} on the {config.on} ({config.write}){where}"
 
 
-SPEC = ProcessorSpec("lookup", LookupConfig, build, plan=plan)
+SPEC = ProcessorSpec("lookup", LookupConfig, build, signals=ALL_SIGNALS, unfit=unfit, plan=plan)

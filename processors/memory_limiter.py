@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from ..rules.durations import Duration
 from ..telemetry.memory import limiting_group, release_memory, resident_bytes, total_bytes
 from ..telemetry.samples import Sample
-from .base import BuildContext, Limiting, ProcessorSpec
+from .base import ALL_SIGNALS, BuildContext, Limiting, ProcessorSpec
 
 MIB = 1 << 20
 SECOND = 1_000_000_000
@@ -257,4 +257,4 @@ def plan(config: MemoryLimiterConfig) -> Iterator[str]:
         yield f"the limit is {limit}; before it is reached, the heaviest and oldest traces are judged early"
 
 
-SPEC = ProcessorSpec("memory_limiter", MemoryLimiterConfig, _build, plan=plan)
+SPEC = ProcessorSpec("memory_limiter", MemoryLimiterConfig, _build, plan=plan, signals=ALL_SIGNALS)

@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ..rules.durations import Duration
 from ..rules.values import encoded_value
-from .base import BuildContext, Fused, Lint, ProcessorSpec
+from .base import ALL_SIGNALS, BuildContext, Fused, Lint, ProcessorSpec
 
 Detected = dict[str, str]
 _SECOND = 1_000_000_000
@@ -221,5 +221,11 @@ def lint(config: ResourceDetectionConfig) -> Iterator[Lint]:
 
 
 SPEC = ProcessorSpec(
-    "resource_detection", ResourceDetectionConfig, build, aliases=("resourcedetection",), lint=lint, plan=plan
+    "resource_detection",
+    ResourceDetectionConfig,
+    build,
+    aliases=("resourcedetection",),
+    lint=lint,
+    plan=plan,
+    signals=ALL_SIGNALS,
 )

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from ..kernel.contract import Kernel, Malformed, Program, Records
 from ..telemetry.samples import Sample
-from .base import Failure, NamedLookup, Outcome
+from .base import Failure, FollowedSampler, NamedLookup, Outcome
 from .remote import Parcel
 from .segments import RowError, Segment, build_segments
 
@@ -27,6 +27,8 @@ class Passed:
     created: int = 0
     """Spans that came into being on the way."""
     more: bool = False
+    followed: list[tuple[Sequence[str], Outcome]] = field(default_factory=list)
+    """What has become of log records that follow a sampler, by the ids of its segment."""
 
     def drop(self, reason: str, spans: int) -> None:
         """Count spans that were dropped."""
@@ -166,6 +168,13 @@ class Row:
             self._leave_sampler(now, index, outcome, passed)
         return passed
 
+    def followed_sampler(self, id_: str) -> FollowedSampler:
+        """Return the sampler of that id, whose verdicts log records follow."""
+        sampler = next(segment.sampler for segment in self.segments if segment.sampler and id_ in segment.ids)
+        if not isinstance(sampler, FollowedSampler):
+            raise TypeError(f"{id_} cannot be followed")
+        return sampler
+
     def full(self) -> bool:
         """Whether nothing more may come until traces have been judged."""
         return any(sampler.full() for sampler in self.samplers)
@@ -214,9 +223,9 @@ class Row:
     def samples(self) -> Iterable[Sample]:
         """The metrics of everything in the row."""
         for segment in self.segments:
-            yield from self._scrubbed(segment.program, segment.counters)
+            yield from self.scrubbed(segment.program, segment.counters)
             for upgrade in {id(one): one for one in segment.upgrades.values()}.values():
-                yield from self._scrubbed(upgrade.program, upgrade.counters)
+                yield from self.scrubbed(upgrade.program, upgrade.counters)
             if segment.sampler:
                 yield from segment.sampler.samples()
             if segment.decider:
@@ -235,7 +244,8 @@ class Row:
             labels = {"pipeline": self.pipeline, "processor": named.processor, "table": named.name, "result": result}
             yield Sample("tailgate_lookups", "counter", "Rows that were looked up in a table", count, labels)
 
-    def _scrubbed(self, program: Program, counters: Sequence[tuple[str, str]]) -> Iterable[Sample]:
+    def scrubbed(self, program: Program, counters: Sequence[tuple[str, str]]) -> Iterable[Sample]:
+        """Yield what the scrub rules of one program have replaced."""
         for (processor, rule), count in zip(counters, program.counters(), strict=True):
             labels = {"pipeline": self.pipeline, "processor": processor}
             if isinstance(rule, Failure):
@@ -276,6 +286,8 @@ class Row:
         passed.more = passed.more or outcome.more
         for reason, spans in outcome.dropped.items():
             passed.drop(reason, spans)
+        if outcome.logs or outcome.logs_dropped:
+            passed.followed.append((self.segments[index].ids, outcome))
         decider = self.segments[index].decider
         for records, late in ((outcome.kept, False), (outcome.late, True)):
             if records is not None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from ..kernel.contract import FactsSpec, Kernel, Limits, Program, ProgramSpec, Stage
 from ..kernel.meters import Meter
+from ..telemetry.signals import Signal
 from .base import Decider, Deciding, Fused, Holding, NamedLookup, Part, Sampler
 from .remote import Remote, RemoteStage
 from .upgrade import Scrubbed, missing, scrubbing
@@ -88,6 +89,13 @@ class Upgrade:
 
     program: Program
     counters: list[tuple[str, str]]
+    stages: Sequence[Stage] = ()
+
+
+def upgrade_to(kernel: Kernel, before: Sequence[Scrubbed], now: Sequence[Scrubbed]) -> Upgrade | None:
+    """Return what log records need that have been through `before` and should have been through `now`, if anything."""
+    stages, counters = missing(before, now)
+    return Upgrade(_compile(kernel, stages, NO_FACTS, 0, signal="logs"), counters, stages) if stages else None
 
 
 @dataclass
@@ -108,8 +116,15 @@ class _Draft:
         self.counters.extend(part.counters)
         self.reasons.extend(part.reasons)
 
-    def segment(self, kernel: Kernel, context: int, lookups: Sequence[NamedLookup], meters: Sequence[Meter]) -> Segment:
-        program = _compile(kernel, self.stages, self.facts, context, lookups, meters=meters)
+    def segment(
+        self,
+        kernel: Kernel,
+        context: int,
+        lookups: Sequence[NamedLookup],
+        meters: Sequence[Meter],
+        signal: Signal,
+    ) -> Segment:
+        program = _compile(kernel, self.stages, self.facts, context, lookups, meters=meters, signal=signal)
         segment = Segment(program, self.counters, self.reasons, ids=self.ids, facts=self.facts, lookups=lookups)
         segment.decider = self.decider
         segment.measures = any(stage["kind"] == "measure" for stage in self.stages)
@@ -130,8 +145,11 @@ def _compile(
     lookups: Sequence[NamedLookup] = (),
     *,
     meters: Sequence[Meter] = (),
+    signal: Signal = "traces",
 ) -> Program:
     spec: ProgramSpec = {"stages": list(stages), "facts": facts, "limits": LIMITS, "context": context}
+    if signal != "traces":
+        spec["signal"] = signal
     return kernel.compile(spec, [named.lookup for named in lookups], meters)
 
 
@@ -204,12 +222,13 @@ def build_segments(
     lookups: Sequence[NamedLookup] = (),
     *,
     meters: Sequence[Meter] = (),
+    signal: Signal = "traces",
 ) -> list[Segment]:
     """Compile (component id, part) pairs into segments. Raises `RowError` or `BadProgram`."""
     drafts = _drafts(parts)
     if len(drafts) > 1 and not drafts[-1].stages and not isinstance(drafts[-2].end, Remote):
         drafts.pop()
-    segments = [draft.segment(kernel, len(context), lookups, meters) for draft in drafts]
+    segments = [draft.segment(kernel, len(context), lookups, meters, signal) for draft in drafts]
     for at, segment in enumerate(segments):
         walked = drafts[: at + 1]
         stages, counters = [s for d in walked for s in d.stages], [c for d in walked for c in d.counters]

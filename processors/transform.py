@@ -1,21 +1,23 @@
-"""`transform`: changes resources, scopes, spans and span events by OTTL statements, as the collector's does."""
+"""`transform`: changes records and what stands around them by OTTL statements, as the collector's does."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from ..kernel.contract import Expr
+from ..kernel.contract import Expr, Signal
 from ..rules.ottl import ErrorMode, any_of, compile_condition, of_events
-from ..rules.ottl_groups import StatementGroup, Statements
-from ..rules.ottl_paths import LEVELS, Context
+from ..rules.ottl_groups import LogStatements, MetricStatements, StatementGroup, Statements
+from ..rules.ottl_paths import LEVELS, RECORD, Context
 from ..rules.ottl_statements import Step, can_fail, compile_step
-from .base import BuildContext, Fused, ProcessorSpec
+from .base import ALL_SIGNALS, BuildContext, Fused, ProcessorSpec
 
-_OTHER_SIGNALS = ("metric_statements", "log_statements", "profile_statements", "flatten_data")
+_WITHOUT_EFFECT = ("profile_statements", "flatten_data")
+_DROPPED_ALONE = ("span", "spanevent", "log", "metric", "datapoint")
+"""Contexts whose records are dropped themselves; what stands above is many records'."""
 
 
 class TransformConfig(BaseModel):
@@ -25,30 +27,48 @@ class TransformConfig(BaseModel):
 
     enabled: bool = True
     error_mode: ErrorMode = "propagate"
-    """When a statement cannot be carried out: `ignore`, `silent`: it does nothing; `propagate`: the span is dropped."""
+    """When a statement cannot be carried out: `ignore`, `silent`: it does nothing; `propagate`: the record goes."""
     trace_statements: list[Statements] = []
     """Groups of statements with a context, or statements whose paths name it; in order."""
-    metric_statements: list[str | dict[str, Any]] = []
-    log_statements: list[str | dict[str, Any]] = []
+    metric_statements: list[MetricStatements] = []
+    """The same in pipelines of metrics."""
+    log_statements: list[LogStatements] = []
+    """The same in pipelines of logs."""
     profile_statements: list[str | dict[str, Any]] = []
+    """Without effect."""
     flatten_data: bool = False
+    """Without effect."""
+
+    def groups(self, signal: Signal) -> Sequence[StatementGroup]:
+        """Return the groups that are for a signal."""
+        found: Mapping[Signal, Sequence[StatementGroup]] = {
+            "traces": self.trace_statements,
+            "logs": self.log_statements,
+            "metrics": self.metric_statements,
+        }
+        return found[signal]
 
 
 def lint(config: TransformConfig) -> Iterable[tuple[tuple[str | int, ...], str]]:
-    """Say what has no effect, as only traces are processed."""
-    for name in _OTHER_SIGNALS:
+    """Say what has no effect."""
+    for name in _WITHOUT_EFFECT:
         if getattr(config, name):
-            yield (name,), f"{name} is ignored: there are only pipelines of traces"
+            why = (
+                "it is behind a gate of the collector"
+                if name == "flatten_data"
+                else "there are no pipelines of profiles"
+            )
+            yield (name,), f"{name} is ignored: {why}"
 
 
 def build(config: TransformConfig, context: BuildContext) -> Fused:
-    """Return edit stages, and where errors drop spans, filters before them."""
+    """Return edit stages, and where errors drop records, filters before them."""
     fused = Fused([])
     if config.enabled:
-        for group in config.trace_statements:
+        for group in config.groups(context.signal):
             strict = (group.error_mode or config.error_mode) == "propagate"
             for run in _runs(group):
-                _Run(fused, context.id, *run).add(strict)
+                _Run(fused, context.id, RECORD[context.signal], *run).add(strict)
     return fused
 
 
@@ -63,15 +83,24 @@ def _runs(group: StatementGroup) -> Iterator[tuple[Context, list[Expr], list[Ste
 class _Run:
     """Statements that become one stage; on a resource or scope that may fail, one each."""
 
-    def __init__(self, fused: Fused, component: str, level: Context, conditions: list[Expr], steps: list[Step]) -> None:
+    def __init__(
+        self,
+        fused: Fused,
+        component: str,
+        record: Context,
+        level: Context,
+        conditions: list[Expr],
+        steps: list[Step],
+    ) -> None:
+        """`record`: what stands in a scope, which is dropped where something above it fails."""
         self.fused, self.reason, self.level, self.steps = fused, f"{component}:error", level, steps
-        self.conditions = conditions
+        self.record, self.conditions = record, conditions
 
     def add(self, strict: bool) -> None:
         """Append the stages."""
         if not strict:
             self._edit(self.steps, any_of(self.conditions, "ignore").holds, strict=False)
-        elif self.level in ("span", "spanevent"):
+        elif self.level in _DROPPED_ALONE:
             self._drop_where_conditions_fail()
             self._edit(self.steps, any_of(self.conditions, "propagate").holds, strict=True)
         else:
@@ -92,11 +121,12 @@ class _Run:
         self._drop(fails)
 
     def _drop(self, fails: Expr | None) -> None:
-        self.fused.stages.append({"kind": "filter", "on": "span", "if": fails})
+        on = LEVELS[self.level if self.level == "datapoint" else self.record]
+        self.fused.stages.append({"kind": "filter", "on": on, "if": fails})
         self.fused.reasons.append(self.reason)
 
     def _above_spans(self) -> None:
-        """Spans are dropped one by one: what fails on their resource is asked of each before the resource changes."""
+        """Records are dropped one by one: what fails on their resource is asked of each before the resource changes."""
         self._drop_where_conditions_fail()
         for step in self.steps:
             if step.fails is not None:
@@ -115,4 +145,4 @@ def _actions(step: Step, strict: bool) -> Iterator[dict[str, Any]]:
         yield own
 
 
-SPEC = ProcessorSpec("transform", TransformConfig, build, lint=lint)
+SPEC = ProcessorSpec("transform", TransformConfig, build, signals=ALL_SIGNALS, lint=lint)

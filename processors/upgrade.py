@@ -19,7 +19,7 @@ Counter = tuple[str, str]
 """What a scrub rule is counted as: (processor id, rule name)."""
 Rule = dict[str, Any]
 
-ATTRIBUTES = frozenset({"resource", "scope", "span", "event", "link"})
+ATTRIBUTES = frozenset({"resource", "scope", "span", "event", "link", "log", "body"})
 """Positions that are attributes; `skip` is about those."""
 ATTRIBUTE_KEY = "attribute_key"
 _COMPLETE = frozenset({"redact", "lines", "hmac", "token", "drop"})

@@ -9,13 +9,14 @@ from typing import Any, Protocol
 from pydantic import BaseModel
 
 from ..telemetry.samples import Sample
+from ..telemetry.signals import Signal
 
 
 class Refused(Exception):
     """The pipeline does not take the request now; the sender should retry after `retry_after` seconds."""
 
     def __init__(self, reason: str, retry_after: float = 1.0, exhausted: bool = True, spans: int = 0) -> None:
-        """`exhausted`: RESOURCE_EXHAUSTED / 429, else UNAVAILABLE / 503; `spans`: how many, when they were counted."""
+        """`exhausted`: RESOURCE_EXHAUSTED / 429, else UNAVAILABLE / 503; `spans`: how many records, when counted."""
         super().__init__(reason)
         self.reason = reason
         self.retry_after = retry_after
@@ -24,7 +25,7 @@ class Refused(Exception):
 
 
 class Consumer(Protocol):
-    """The pipelines behind a receiver."""
+    """The pipelines of one signal behind a receiver."""
 
     def admit(self, size: int) -> None:
         """Ask before the body is read or decoded; `size` in bytes, 0 when not known. Raises `Refused`."""
@@ -36,7 +37,7 @@ class Consumer(Protocol):
         """Give reserved bytes back."""
 
     def consume(self, request: bytes, metadata: Callable[[str], str | None]) -> int | Awaitable[int]:
-        """Take one ExportTraceServiceRequest; the span count comes back, or has to be awaited (as have its errors).
+        """Take one export request; its record count comes back, or has to be awaited (as have its errors).
 
         `metadata` looks up a request value: `metadata.<header>` (several joined by `;`), `client.address`.
         Raises `Malformed`, `OverLimit` or `Refused`; then nothing of the request was taken by any pipeline.
@@ -68,5 +69,5 @@ class ReceiverSpec:
 
     name: str
     config: type[BaseModel]
-    build: Callable[[Any, str, Consumer], Receiver]
-    """(configuration, id, consumer) -> receiver."""
+    build: Callable[[Any, str, Mapping[Signal, Consumer]], Receiver]
+    """(configuration, id, who takes each signal) -> receiver; what nobody takes is refused."""

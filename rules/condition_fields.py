@@ -21,11 +21,22 @@ KINDS = {"unspecified": 0, "internal": 1, "server": 2, "client": 3, "producer": 
 STATUSES = {"unset": 0, "ok": 1, "error": 2}
 """OTLP's StatusCode, without `STATUS_CODE_`."""
 
+_SEVERITY_NAMES = ("trace", "debug", "info", "warn", "error", "fatal")
+SEVERITIES = {
+    "unspecified": 0,
+    **{
+        f"{name}{step + 1 if step else ''}": 4 * at + step + 1
+        for at, name in enumerate(_SEVERITY_NAMES)
+        for step in range(4)
+    },
+}
+"""OTLP's SeverityNumber, without `SEVERITY_NUMBER_`."""
+
 _TEXT_FIELDS = ("name", "status.message", "trace_state", "scope.name", "scope.version")
 _ID_FIELDS = ("trace_id", "span_id", "parent_span_id")
 
-Level = Literal["span", "resource", "scope"]
-"""What a condition is asked about: a span, or (for edits of those) only its resource or its scope."""
+Level = Literal["span", "log", "datapoint", "resource", "scope"]
+"""What a condition is asked about: a span, log record or data point, or (for edits of those) its resource or scope."""
 
 
 @dataclass(frozen=True)
@@ -87,24 +98,47 @@ _WORDS: dict[str, Subject] = {
 RESERVED = frozenset({*_WORDS, "and", "or", "not", "in", "matches", "contains", "true", "false"})
 """Names that mean something else than an attribute; an attribute of that name stands in backticks."""
 
-_ALLOWED_ON = {"resource": {"service"}, "scope": {"service", "scope.name", "scope.version"}}
-_ABOVE = {"span": {"span", "resource", "scope"}, "scope": {"scope", "resource"}, "resource": {"resource"}}
+_SCOPE_WORDS = ("service", "scope.name", "scope.version")
+_WORDS_ON: Mapping[Level, Mapping[str, Subject]] = {
+    "span": _WORDS,
+    "scope": {word: _WORDS[word] for word in _SCOPE_WORDS},
+    "resource": {"service": _WORDS["service"]},
+    "log": {
+        **{word: _WORDS[word] for word in (*_SCOPE_WORDS, "trace_id", "span_id")},
+        **{name: Attribute(["field", name]) for name in ("body", "severity_number")},
+        **{name: TextField(["field", name]) for name in ("severity_text", "event_name")},
+    },
+    "datapoint": {
+        **{word: _WORDS[word] for word in _SCOPE_WORDS},
+        **{name: TextField(["field", name]) for name in ("metric.name", "metric.description", "metric.unit")},
+    },
+}
+"""The words of each level; words of spans stand for nothing on the other levels."""
+_RECORDS: tuple[Level, ...] = ("span", "log", "datapoint")
+_ABOVE: Mapping[Level, tuple[str, ...]] = {
+    **{level: (level, "resource", "scope") for level in _RECORDS},
+    "scope": ("scope", "resource"),
+    "resource": ("resource",),
+}
 
 
 def resolve(name: Name, level: Level) -> Subject:
     """Return what a name stands for when a condition is asked about `level`. Raises PlacedError."""
     if name.of is not None:
-        if name.of not in _ABOVE[level]:
-            raise PlacedError(name.position, f"a condition on a {level} cannot see the attributes of a {name.of}")
-        return Attribute(["attr", name.of, name.text])
-    if name.quoted or name.text not in _WORDS:
-        return Attribute(["attr", "any" if level == "span" else level, name.text])
-    if level != "span" and name.text not in _ALLOWED_ON[level]:
+        of = level if name.of == "record" and level in _RECORDS else name.of
+        if of not in _ABOVE[level]:
+            owner = "span" if of == "record" else of
+            raise PlacedError(name.position, f"a condition on a {level} cannot see the attributes of a {owner}")
+        return Attribute(["attr", of, name.text])
+    words = _WORDS_ON[level]
+    if not name.quoted and name.text in words:
+        return words[name.text]
+    if not name.quoted and name.text in _WORDS:
         raise PlacedError(
             name.position,
             f"{name.text} belongs to spans, and this condition is on a {level}; an attribute is written `{name.text}`",
         )
-    return _WORDS[name.text]
+    return Attribute(["attr", "any" if level in _RECORDS else level, name.text])
 
 
 ERROR: Expr = [

@@ -41,13 +41,17 @@ _INTEGER = re.compile(r"[+-]?\d+", re.ASCII)
 _UNIT = re.compile(r"[a-zµ]+")
 _FLIPPED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 _MEMBERS = {
-    "attributes": "span",
+    "attributes": "record",
     "span": "span",
     "span.attributes": "span",
     "resource": "resource",
     "resource.attributes": "resource",
     "scope": "scope",
     "scope.attributes": "scope",
+    "log": "log",
+    "log.attributes": "log",
+    "datapoint": "datapoint",
+    "datapoint.attributes": "datapoint",
 }
 _ESCAPE = re.compile(r"\\([\\'\"nt])")
 _ESCAPED = {"n": "\n", "t": "\t"}

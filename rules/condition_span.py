@@ -83,7 +83,7 @@ class SpanCompiler:
         known(call)
         if call.function == "exists":
             return ["exists", self._attribute(call)]
-        if self.inside is None and call.function == "span":
+        if self.inside is None and call.function == "span" and self.level not in ("log", "datapoint"):
             return self.expression(call.argument, depth + 1)
         if self.inside is None and call.function == "root" and self.level == "span":
             return ["and", ["root"], self.expression(call.argument, depth + 1)]

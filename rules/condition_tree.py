@@ -41,7 +41,7 @@ class Name:
     position: int
     text: str
     quoted: bool = False
-    of: OneOf["span", "resource", "scope"] | None = None
+    of: OneOf["record", "span", "log", "datapoint", "resource", "scope"] | None = None
 
 
 @dataclass(frozen=True)

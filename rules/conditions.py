@@ -1,7 +1,8 @@
 """The condition language, one for sampling, retention and enrichment; `docs/conditions.md` says what it means.
 
 `trace_condition` is for policies: it asks about a whole trace, where a comparison means that ANY span satisfies it.
-`span_condition` is for edits: it asks about one span (or its resource or scope). Both raise `ConditionError`.
+`record_condition` is for edits: it asks about one span, log record or data point (or its resource or scope). Both
+raise `ConditionError`.
 """
 
 from __future__ import annotations
@@ -19,7 +20,15 @@ from .condition_span import AGGREGATES, SpanCompiler, argument_name, check_depth
 from .condition_tree import ConditionError, PlacedError
 from .facts import ROOT, All, Always, FactsBuilder, Not, Some, Test
 
-__all__ = ["ConditionError", "SpanCondition", "TraceCondition", "span_condition", "trace_condition"]
+__all__ = [
+    "ConditionError",
+    "RecordCondition",
+    "SpanCondition",
+    "TraceCondition",
+    "record_condition",
+    "span_condition",
+    "trace_condition",
+]
 
 FIXED_POINT = 1_000_000
 """Sums, minima and maxima are integers of this fraction (`docs/kernel.md`, "Facts")."""
@@ -36,7 +45,12 @@ def trace_condition(text: str, facts: FactsBuilder) -> Test:
 
 
 def span_condition(text: str, on: Level = "span") -> Expr:
-    """Return the expression of a condition over one span. Raises ConditionError.
+    """Return the expression of a condition over one span; the same as `record_condition`."""
+    return record_condition(text, on)
+
+
+def record_condition(text: str, on: Level) -> Expr:
+    """Return the expression of a condition over one span, log record or data point. Raises ConditionError.
 
     With `on` a resource or a scope, it sees only that and what is above it, and bare names are its own attributes.
     """
@@ -147,6 +161,14 @@ def _check_trace(text: str) -> str:
     return text
 
 
+def _check_syntax(text: str) -> str:
+    try:
+        parse(text)
+    except PlacedError as error:
+        raise ConditionError(text, error.position, error.reason) from None
+    return text
+
+
 def _check_span(text: str) -> str:
     span_condition(text)
     return text
@@ -161,3 +183,6 @@ TraceCondition = Annotated[str, BeforeValidator(_text), AfterValidator(_check_tr
 
 SpanCondition = Annotated[str, BeforeValidator(_text), AfterValidator(_check_span), _SCHEMA]
 """A configuration field that holds a condition over one span, checked when the file is read."""
+
+RecordCondition = Annotated[str, BeforeValidator(_text), AfterValidator(_check_syntax), _SCHEMA]
+"""A configuration field that holds a condition over one record; its model checks the names in it."""

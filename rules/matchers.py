@@ -7,7 +7,7 @@ every item must match. A regular expression is searched for anywhere.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -25,18 +25,20 @@ _SPAN_LISTS = ("services", "span_names", "span_kinds", "attributes", "resources"
 _OTHER_SIGNALS = ("log_bodies", "log_severity_texts", "log_severity_number", "metric_names")
 
 
-class _Model(BaseModel):
+class Model(BaseModel):
+    """Unknown keys are errors."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class RegexpCache(_Model):
+class RegexpCache(Model):
     """How the collector caches its regular expressions; accepted, and without effect: matching needs no cache."""
 
     cacheenabled: bool = False
     cachemaxnumentries: int = 0
 
 
-class KeyMatcher(_Model):
+class KeyMatcher(Model):
     """An attribute by key, and by value unless that is left out."""
 
     key: str = Field(min_length=1)
@@ -44,7 +46,7 @@ class KeyMatcher(_Model):
     """Left out: any will do."""
 
 
-class LibraryMatcher(_Model):
+class LibraryMatcher(Model):
     """An instrumentation scope by name and version; without a version any will do, `""` is the empty one."""
 
     name: str
@@ -52,7 +54,7 @@ class LibraryMatcher(_Model):
     """Left out: any will do."""
 
 
-class SpanMatcher(_Model):
+class SpanMatcher(Model):
     """One `include` or `exclude`."""
 
     match_type: Literal["strict", "regexp"]
@@ -84,14 +86,19 @@ class SpanMatcher(_Model):
     def _something_to_match(self) -> SpanMatcher:
         if not any(getattr(self, name) for name in _SPAN_LISTS):
             raise ValueError(f"nothing to match: expected at least one of {', '.join(_SPAN_LISTS)}")
+        self.check_values()
+        return self
+
+    def check_values(self) -> None:
+        """Raise ValueError for what cannot be compared, or is no pattern."""
         if self.match_type == "regexp":
-            for text in self._texts():
+            for text in self.texts():
                 patterns.check_pattern(text)
         for item in (*self.attributes, *self.resources):
             _check_value(item, self.match_type)
-        return self
 
-    def _texts(self) -> Iterable[str]:
+    def texts(self) -> Iterator[str]:
+        """Yield everything that is a pattern with `match_type: regexp`."""
         yield from (*self.services, *self.span_names, *self.span_kinds)
         for item in (*self.attributes, *self.resources):
             if isinstance(item.value, str):
@@ -103,27 +110,36 @@ class SpanMatcher(_Model):
         """Return what a span must be to match."""
         parts = [
             *([self._service()] if self.services else []),
-            *([_field("name", self._strict, self.span_names)] if self.span_names else []),
+            *([field_matches("name", self.strict, self.span_names)] if self.span_names else []),
             *([self._kind()] if self.span_kinds else []),
-            *(part for library in self.libraries for part in self._library(library)),
-            *(_attribute(["attr", "resource", item.key], item, self._strict) for item in self.resources),
-            *(_attribute(["attr", "span", item.key], item, self._strict) for item in self.attributes),
+            *self.of_libraries(),
+            *self.of_resource(),
+            *(attribute_matches(["attr", "span", item.key], item, self.strict) for item in self.attributes),
         ]
         return parts[0] if len(parts) == 1 else ["and", *parts]
 
+    def of_resource(self) -> Iterator[Expr]:
+        """Yield what the resource must be."""
+        return (attribute_matches(["attr", "resource", item.key], item, self.strict) for item in self.resources)
+
+    def of_libraries(self) -> Iterator[Expr]:
+        """Yield what the scope must be."""
+        return (part for library in self.libraries for part in self._library(library))
+
     @property
-    def _strict(self) -> bool:
+    def strict(self) -> bool:
+        """Whether texts must be equal, and are no patterns."""
         return self.match_type == "strict"
 
     def _matches(self, wanted: list[str]) -> Callable[[str], bool]:
-        if self._strict:
+        if self.strict:
             return lambda text: text in wanted
         return lambda text: any(patterns.found(pattern, text) for pattern in wanted)
 
     def _service(self) -> Expr:
         operand = ["attr", "resource", "service.name"]
-        searched = [patterns.exactly(self.services)] if self._strict else self.services
-        found: Expr = _any_of([["text_matches", operand, pattern] for pattern in searched])
+        searched = [patterns.exactly(self.services)] if self.strict else self.services
+        found: Expr = any_of([["text_matches", operand, pattern] for pattern in searched])
         if self._matches(self.services)(NO_SERVICE):
             return ["or", found, ["not", ["exists", operand]]]
         return found
@@ -137,9 +153,9 @@ class SpanMatcher(_Model):
         return ["or", known, ["not", ["in", ["field", "kind"], list(range(len(KINDS)))]]]
 
     def _library(self, library: LibraryMatcher) -> Iterable[Expr]:
-        yield _field("scope.name", self._strict, [library.name])
+        yield field_matches("scope.name", self.strict, [library.name])
         if library.version is not None:
-            yield _field("scope.version", self._strict, [library.version])
+            yield field_matches("scope.version", self.strict, [library.version])
 
 
 def compile_matchers(include: SpanMatcher | None, exclude: SpanMatcher | None) -> Expr | None:
@@ -162,18 +178,21 @@ def _check_value(item: KeyMatcher, match_type: str) -> None:
         raise ValueError(f"the value of {item.key!r} is no text, but match_type is regexp: put it in quotes")
 
 
-def _any_of(parts: list[Expr]) -> Expr:
+def any_of(parts: list[Expr]) -> Expr:
+    """Return what it takes for one of them to be true."""
     return parts[0] if len(parts) == 1 else ["or", *parts]
 
 
-def _field(name: str, strict: bool, wanted: list[str]) -> Expr:
+def field_matches(name: str, strict: bool, wanted: list[str]) -> Expr:
+    """Return what a field of text must be: one of these."""
     operand = ["field", name]
     if strict:
         return ["in", operand, wanted]
-    return _any_of([["matches", operand, pattern] for pattern in wanted])
+    return any_of([["matches", operand, pattern] for pattern in wanted])
 
 
-def _attribute(operand: Operand, item: KeyMatcher, strict: bool) -> Expr:
+def attribute_matches(operand: Operand, item: KeyMatcher, strict: bool) -> Expr:
+    """Return what an attribute must be."""
     if item.value is None:
         return ["exists", operand]
     if strict:

@@ -14,7 +14,7 @@ from pydantic import AfterValidator
 
 from ..kernel.contract import Expr
 from . import ottl_tree as tree
-from .condition_fields import KINDS, STATUSES
+from .condition_fields import KINDS, SEVERITIES, STATUSES
 from .condition_tree import ConditionError, PlacedError
 from .ottl_functions import convert
 from .ottl_parser import parse_condition
@@ -26,9 +26,16 @@ __all__ = ["Conditions", "Context", "ErrorMode", "compile_condition", "compile_c
 ErrorMode = OneOf["ignore", "silent", "propagate"]
 """What happens when a condition cannot be answered. `ignore` and `silent`: it counts as false."""
 
+_METRIC_TYPES = ("NONE", "GAUGE", "SUM", "HISTOGRAM", "EXPONENTIAL_HISTOGRAM", "SUMMARY")
+_TEMPORALITIES = ("UNSPECIFIED", "DELTA", "CUMULATIVE")
 ENUMS = {
     **{f"SPAN_KIND_{name.upper()}": number for name, number in KINDS.items()},
     **{f"STATUS_CODE_{name.upper()}": number for name, number in STATUSES.items()},
+    **{f"SEVERITY_NUMBER_{name.upper()}": number for name, number in SEVERITIES.items()},
+    **{f"METRIC_DATA_TYPE_{name}": number for number, name in enumerate(_METRIC_TYPES)},
+    **{f"AGGREGATION_TEMPORALITY_{name}": number for number, name in enumerate(_TEMPORALITIES)},
+    "FLAG_NONE": 0,
+    "FLAG_NO_RECORDED_VALUE": 1,
 }
 """The words in capitals that are numbers."""
 
@@ -184,7 +191,8 @@ _CALCULATIONS: dict[tuple[str, str, str], OneOf["any", "time", "duration"]] = {
 def _enum(node: tree.Enum) -> int:
     if node.name not in ENUMS:
         hint = did_you_mean(node.name, ENUMS)
-        raise PlacedError(node.position, f"{node.name} is not known: expected SPAN_KIND_... or STATUS_CODE_...{hint}")
+        expected = "SPAN_KIND_..., STATUS_CODE_..., SEVERITY_NUMBER_... or METRIC_DATA_TYPE_..."
+        raise PlacedError(node.position, f"{node.name} is not known: expected {expected}{hint}")
     return ENUMS[node.name]
 
 
@@ -209,3 +217,12 @@ ResourceOttl = Annotated[str, checked("resource")]
 
 ScopeOttl = Annotated[str, checked("scope")]
 """The same over a scope."""
+
+LogOttl = Annotated[str, checked("log")]
+"""The same over a log record."""
+
+MetricOttl = Annotated[str, checked("metric")]
+"""The same over a metric."""
+
+DataPointOttl = Annotated[str, checked("datapoint")]
+"""The same over a data point."""

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 from typing import Literal as OneOf
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from ..kernel.contract import Signal
 from .ottl import ErrorMode, compile_condition
 from .ottl_paths import Context
 from .ottl_statements import compile_step, infer_context
 
 Written = OneOf["span", "spanevent", "resource", "scope", "instrumentation_scope"]
+WrittenInLogs = OneOf["log", "resource", "scope", "instrumentation_scope"]
+WrittenInMetrics = OneOf["metric", "datapoint", "resource", "scope", "instrumentation_scope"]
+"""The contexts of each signal, as they are written."""
 
 
 class PlacedValueError(ValueError):
@@ -26,9 +30,9 @@ class Group(BaseModel):
     """What statements and conditions share; without a context, the paths say which one is meant."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+    signal: ClassVar[Signal] = "traces"
 
-    context: Written | None = None
-    """Left out: every path names its own, as in `span.name`, and the lowest of them counts."""
+    context: Any = None
     conditions: list[str] = []
     """One of them is enough; none: always."""
     error_mode: ErrorMode | None = None
@@ -42,8 +46,9 @@ class Group(BaseModel):
     def context_of(self, *statements: str) -> Context:
         """Return what the conditions and these statements are about. Raises ConditionError."""
         if self.context is not None:
-            return "scope" if self.context == "instrumentation_scope" else self.context
-        return infer_context(list(statements), self.conditions)
+            written: Context = "scope" if self.context == "instrumentation_scope" else self.context
+            return written
+        return infer_context(list(statements), self.conditions, self.signal)
 
     @model_validator(mode="after")
     def _check(self) -> Group:
@@ -62,12 +67,32 @@ class Group(BaseModel):
 class ConditionGroup(Group):
     """Conditions of `filter`."""
 
+    context: Written | None = None
+    """Left out: every path names its own, as in `span.name`, and the lowest of them counts."""
     conditions: list[str] = Field(min_length=1)
+
+
+class LogConditionGroup(ConditionGroup):
+    """Conditions of `filter` about logs."""
+
+    signal = "logs"
+    context: WrittenInLogs | None = None  # type: ignore[assignment]
+    """Left out: every path names its own, as in `log.body`, and the lowest of them counts."""
+
+
+class MetricConditionGroup(ConditionGroup):
+    """Conditions of `filter` about metrics."""
+
+    signal = "metrics"
+    context: WrittenInMetrics | None = None  # type: ignore[assignment]
+    """Left out: every path names its own, as in `metric.name`, and the lowest of them counts."""
 
 
 class StatementGroup(Group):
     """Statements of `transform`."""
 
+    context: Written | None = None
+    """Left out: every path names its own, as in `span.name`, and the lowest of them counts."""
     statements: list[str] = Field(min_length=1)
     """In order."""
 
@@ -77,16 +102,35 @@ class StatementGroup(Group):
         return self.statements
 
 
-def _group_of(key: str) -> Any:
-    return lambda value: {key: [value]} if isinstance(value, str) else value
+class LogStatementGroup(StatementGroup):
+    """Statements of `transform` about logs."""
+
+    signal = "logs"
+    context: WrittenInLogs | None = None  # type: ignore[assignment]
+    """Left out: every path names its own, as in `log.body`, and the lowest of them counts."""
 
 
-Conditions = Annotated[
-    ConditionGroup, BeforeValidator(_group_of("conditions"), json_schema_input_type=str | ConditionGroup)
-]
+class MetricStatementGroup(StatementGroup):
+    """Statements of `transform` about metrics."""
+
+    signal = "metrics"
+    context: WrittenInMetrics | None = None  # type: ignore[assignment]
+    """Left out: every path names its own, as in `metric.name`, and the lowest of them counts."""
+
+
+def _group_of(key: str, group: type[Group]) -> BeforeValidator:
+    def grouped(value: Any) -> Any:
+        return {key: [value]} if isinstance(value, str) else value
+
+    return BeforeValidator(grouped, json_schema_input_type=str | group)
+
+
+Conditions = Annotated[ConditionGroup, _group_of("conditions", ConditionGroup)]
+LogConditions = Annotated[LogConditionGroup, _group_of("conditions", LogConditionGroup)]
+MetricConditions = Annotated[MetricConditionGroup, _group_of("conditions", MetricConditionGroup)]
 """A group of conditions; one condition stands for a group of its own."""
 
-Statements = Annotated[
-    StatementGroup, BeforeValidator(_group_of("statements"), json_schema_input_type=str | StatementGroup)
-]
+Statements = Annotated[StatementGroup, _group_of("statements", StatementGroup)]
+LogStatements = Annotated[LogStatementGroup, _group_of("statements", LogStatementGroup)]
+MetricStatements = Annotated[MetricStatementGroup, _group_of("statements", MetricStatementGroup)]
 """A group of statements; one statement stands for a group of its own."""

@@ -5,18 +5,39 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal as OneOf
 
-from ..kernel.contract import Expr
+from ..kernel.contract import Expr, Signal
 from . import ottl_tree as tree
 from .condition_tree import PlacedError
 from .suggest import did_you_mean
 
-Context = OneOf["span", "spanevent", "resource", "scope"]
+Context = OneOf["span", "spanevent", "log", "metric", "datapoint", "resource", "scope"]
 """What a condition or statement is about."""
 
-LEVELS: dict[Context, str] = {"span": "span", "spanevent": "event", "resource": "resource", "scope": "scope"}
+LEVELS: dict[Context, str] = {
+    "span": "span",
+    "spanevent": "event",
+    "resource": "resource",
+    "scope": "scope",
+    "log": "log",
+    "metric": "metric",
+    "datapoint": "datapoint",
+}
 """The kernel's name for it."""
 
+LOWEST_FIRST: dict[Signal, tuple[Context, ...]] = {
+    "traces": ("spanevent", "span", "scope", "resource"),
+    "logs": ("log", "scope", "resource"),
+    "metrics": ("datapoint", "metric", "scope", "resource"),
+}
+"""The contexts of each signal, the lowest first."""
+
+RECORD: dict[Signal, Context] = {"traces": "span", "logs": "log", "metrics": "metric"}
+"""What stands in a scope."""
+
 VISIBLE: dict[Context, tuple[Context, ...]] = {
+    "log": ("log", "scope", "resource"),
+    "metric": ("metric", "scope", "resource"),
+    "datapoint": ("datapoint", "metric", "scope", "resource"),
     "resource": ("resource",),
     "scope": ("scope", "resource"),
     "span": ("span", "scope", "resource"),
@@ -27,6 +48,9 @@ VISIBLE: dict[Context, tuple[Context, ...]] = {
 PREFIXES: dict[str, Context] = {
     "span": "span",
     "spanevent": "spanevent",
+    "log": "log",
+    "metric": "metric",
+    "datapoint": "datapoint",
     "resource": "resource",
     "scope": "scope",
     "instrumentation_scope": "scope",
@@ -87,8 +111,42 @@ _SPAN: dict[str, Typed] = {
     "start_time": Typed(["field", "start"], "time"),
     "end_time": Typed(["field", "end"], "time"),
 }
+_LOG: dict[str, Typed] = {
+    "body": Typed(["field", "body"]),
+    "body.string": Typed(["call", "text", ["field", "body"]]),
+    "severity_number": Typed(["field", "severity_number"]),
+    "severity_text": Typed(["field", "severity_text"]),
+    "event_name": Typed(["field", "event_name"]),
+    "flags": Typed(["field", "flags"]),
+    "trace_id": Typed(_id("trace_id"), "id"),
+    "span_id": Typed(_id("span_id"), "id"),
+    "trace_id.string": Typed(_id("trace_id")),
+    "span_id.string": Typed(_id("span_id")),
+    "time_unix_nano": Typed(["field", "time"]),
+    "observed_time_unix_nano": Typed(["field", "observed_time"]),
+    "time": Typed(["field", "time"], "time"),
+    "observed_time": Typed(["field", "observed_time"], "time"),
+}
+_METRIC = {
+    name: Typed(["field", f"metric.{name}"])
+    for name in ("name", "description", "unit", "type", "aggregation_temporality", "is_monotonic")
+}
+_DATAPOINT: dict[str, Typed] = {
+    "value_int": Typed(["field", "datapoint.value"]),
+    "value_double": Typed(["field", "datapoint.value"]),
+    "count": Typed(["field", "datapoint.count"]),
+    "sum": Typed(["field", "datapoint.sum"]),
+    "flags": Typed(["field", "datapoint.flags"]),
+    "start_time_unix_nano": Typed(["field", "datapoint.start"]),
+    "time_unix_nano": Typed(["field", "datapoint.time"]),
+    "start_time": Typed(["field", "datapoint.start"], "time"),
+    "time": Typed(["field", "datapoint.time"], "time"),
+}
 _FIELDS: dict[Context, dict[str, Typed]] = {
     "span": _SPAN,
+    "log": _LOG,
+    "metric": _METRIC,
+    "datapoint": _DATAPOINT,
     "spanevent": {
         "name": Typed(["field", "event.name"]),
         "time_unix_nano": Typed(["field", "event.time"]),
@@ -97,6 +155,10 @@ _FIELDS: dict[Context, dict[str, Typed]] = {
     "resource": {},
     "scope": {"name": Typed(["field", "scope.name"]), "version": Typed(["field", "scope.version"])},
 }
+
+
+_ATTRIBUTES: dict[Context, str] = {"metric": "metadata"}
+"""What the attributes of a level are called where that is something else."""
 
 
 def locate(path: tree.Path, context: Context) -> Place:
@@ -109,14 +171,15 @@ def locate(path: tree.Path, context: Context) -> Place:
         raise PlacedError(path.position, f"{path.text} is not there in the context {context}")
     *before, last = rest
     field = ".".join(segment.name for segment in rest)
-    known = field == "attributes" or field in _FIELDS[owner]
+    own = _ATTRIBUTES.get(owner, "attributes")
+    known = field == own or field in _FIELDS[owner]
     if not known or any(segment.keys for segment in before):
-        hint = did_you_mean(field, (*_FIELDS[owner], "attributes"))
-        expected = ", ".join([*_FIELDS[owner], 'attributes["key"]'])
+        hint = did_you_mean(field, (*_FIELDS[owner], own))
+        expected = ", ".join([*_FIELDS[owner], f'{own}["key"]'])
         raise PlacedError(
             path.position, f"the path {path.text} of a {owner} is not supported: expected {expected}{hint}"
         )
-    return Place(owner, field, last.keys, path.position, path.text)
+    return Place(owner, "attributes" if field == own else field, last.keys, path.position, path.text)
 
 
 def lowest(path: tree.Path) -> Context | None:
@@ -131,6 +194,8 @@ def read(place: Place) -> Typed:
         found = _FIELDS[place.context][place.field]
         if place.keys and place.field == "trace_state" and len(place.keys) == 1 and isinstance(place.keys[0], str):
             return Typed(["call", "member", found.value, place.keys[0]])
+        if place.keys and place.field == "body":
+            return Typed(indexed(found.value, place.keys))
         if place.keys:
             raise PlacedError(place.position, f"{place.text} has no keys")
         return found

@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from ..kernel.contract import Expr
+from ..kernel.contract import Expr, Signal
 from . import ottl_tree as tree
 from .condition_tree import ConditionError, PlacedError
 from .ottl import Compiler, check_depth
 from .ottl_functions import Arguments
 from .ottl_parser import parse_condition, parse_statement
-from .ottl_paths import VISIBLE, Context, Place, attribute, locate, lowest
+from .ottl_paths import LOWEST_FIRST, RECORD, VISIBLE, Context, Place, attribute, locate, lowest
 from .ottl_templates import glob_pattern, literal, template
 from .suggest import did_you_mean
 
@@ -27,7 +27,10 @@ _SETTABLE = {
     ("scope", "name"): "scope.name",
     ("scope", "version"): "scope.version",
     ("spanevent", "name"): "event.name",
+    **{("log", field): field for field in ("body", "severity_text", "severity_number", "event_name")},
+    **{("metric", field): f"metric.{field}" for field in ("name", "description", "unit")},
 }
+_NUMBERS = ("kind", "status.code", "severity_number")
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,7 @@ def compile_step(text: str, context: Context) -> Step:
         raise ConditionError(text, error.position, error.reason) from None
 
 
-def infer_context(statements: list[str], conditions: list[str]) -> Context:
+def infer_context(statements: list[str], conditions: list[str], signal: Signal = "traces") -> Context:
     """Return the lowest context that their paths name; each must name one. Raises ConditionError."""
     found: set[Context] = set()
     for text, parse in (
@@ -71,11 +74,14 @@ def infer_context(statements: list[str], conditions: list[str]) -> Context:
         *((one, _condition_nodes) for one in conditions),
     ):
         try:
-            found |= set(_contexts(parse(text)))
+            found |= set(_contexts(parse(text), RECORD[signal]))
         except PlacedError as error:
             raise ConditionError(text, error.position, error.reason) from None
-    order: tuple[Context, ...] = ("spanevent", "span", "scope", "resource")
-    return next((context for context in order if context in found), "span")
+    foreign = sorted(found - set(LOWEST_FIRST[signal]))
+    if foreign:
+        text = (statements or conditions)[0]
+        raise ConditionError(text, 0, f"there is no {foreign[0]} in {signal}")
+    return next((context for context in LOWEST_FIRST[signal] if context in found), RECORD[signal])
 
 
 def _statement_nodes(text: str) -> list[tree.Node]:
@@ -87,17 +93,19 @@ def _condition_nodes(text: str) -> list[tree.Node]:
     return [parse_condition(text)]
 
 
-def _contexts(nodes: list[tree.Node]) -> Iterator[Context]:
+def _contexts(nodes: list[tree.Node], record: Context) -> Iterator[Context]:
     for node in nodes:
         if isinstance(node, tree.Path):
             named = lowest(node)
             if named is None:
-                reason = f"{node.text} names no context: expected span.{node.text}, or a context for the whole group"
+                reason = (
+                    f"{node.text} names no context: expected {record}.{node.text}, or a context for the whole group"
+                )
                 raise PlacedError(node.position, reason)
             yield named
         elif isinstance(node, tree.Call) and node.name == "IsRootSpan":
             yield "span"
-        yield from _contexts(list(tree.children(node)))
+        yield from _contexts(list(tree.children(node)), record)
 
 
 def can_fail(part: Any) -> bool:
@@ -264,7 +272,7 @@ def _replace(glob: bool) -> Build:
         place = statement.attribute(given)
         if place.field == "attributes":
             return _replacement(given, {"key": place.keys[0]}, glob)
-        if place.field in ("kind", "status.code"):
+        if place.field in _NUMBERS:
             raise PlacedError(place.position, f"{place.text} is no text")
         return _replacement(given, {"field": _SETTABLE[place.context, place.field]}, glob)
 

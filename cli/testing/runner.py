@@ -11,7 +11,7 @@ from ...kernel.contract import Kernel
 from ...processors.base import Judgement
 from ...rules.durations import format_duration
 from ..decoded import Seen, root_of, spans_of
-from ..rehearsal import Rehearsal, pipeline_of
+from ..rehearsal import Rehearsal, pipeline_of, trace_pipelines
 from ..terminal import percent
 from .cases import Case, SpanExpectation
 from .spans import START, requests, trace_ids
@@ -66,7 +66,8 @@ def run_case(case: Case, node: Node, config: Configuration, kernel: Kernel) -> R
     try:
         outcome = _outcome(case, config, kernel)
     except KeyError:
-        result.error = f"there is no pipeline {case.pipeline!r}: there are {', '.join(config.pipelines)}"
+        known = ", ".join(row.id for row in trace_pipelines(config))
+        result.error = f"there is no pipeline {case.pipeline!r}: there are {known}"
     except ValueError as error:  # Malformed and RowError too
         result.error = str(error)
     else:

@@ -47,12 +47,14 @@ def _partial(node: Any) -> Any:
 
 
 def definitions() -> dict[str, Schema]:
-    """Return all of them; what `config` is merged over may leave out what the chart says."""
+    """Return all of them; what `config` is merged over may leave out what the chart says, or drop a pipeline."""
     found: dict[str, Schema] = {}
     for kind in ("tailgate", *RULES):
         found |= embedded(kind)
     for name in ("tailgate", *(f"tailgate.{name}" for name in PARTIAL)):
         found[name] = _partial(found[name])
+    pipelines = next(form for form in found["tailgate.Service"]["properties"]["pipelines"]["anyOf"] if "type" in form)
+    pipelines["additionalProperties"] = {"anyOf": [pipelines["additionalProperties"], {"type": "null"}]}
     return found
 
 

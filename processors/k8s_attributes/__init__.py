@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ..base import BuildContext, Fused, ProcessorSpec
+from ..base import ALL_SIGNALS, BuildContext, Fused, ProcessorSpec
 from . import containers
 from .cache import Cache
 from .client import MISSING, available, connect
@@ -115,4 +115,6 @@ def plan(config: K8sAttributesConfig) -> Iterator[str]:
     )
 
 
-SPEC = ProcessorSpec("k8s_attributes", K8sAttributesConfig, build, aliases=("k8sattributes",), plan=plan)
+SPEC = ProcessorSpec(
+    "k8s_attributes", K8sAttributesConfig, build, aliases=("k8sattributes",), plan=plan, signals=ALL_SIGNALS
+)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from ..base import ProcessorSpec
+from ..base import ALL_SIGNALS, ProcessorSpec
 from . import compile as scrub
 from . import redaction
 from .config import ScrubConfig
 from .redaction import RedactionConfig
 
-SPEC = ProcessorSpec("scrub", ScrubConfig, scrub.build, plan=scrub.plan)
-REDACTION = ProcessorSpec("redaction", RedactionConfig, redaction.build, lint=redaction.lint)
+SPEC = ProcessorSpec("scrub", ScrubConfig, scrub.build, signals=ALL_SIGNALS, unfit=scrub.unfit, plan=scrub.plan)
+REDACTION = ProcessorSpec("redaction", RedactionConfig, redaction.build, signals=ALL_SIGNALS, lint=redaction.lint)
 SPECS = (SPEC, REDACTION)

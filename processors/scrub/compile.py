@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from ...kernel.contract import Signal
 from ...kernel.stages import Scrub, ScrubRule
 from ..base import BuildContext, Failure, Fused
 from .actions import KernelAction, redact
-from .config import ATTRIBUTE_KEY, POSITIONS, DetectorConfig, PatternConfig, ScrubConfig
+from .config import DetectorConfig, PatternConfig, ScrubConfig
 from .detector import Detector
 from .detectors import DETECTORS
 from .names import NAMES, key_pattern
+from .positions import ATTRIBUTE_KEY, BY_SIGNAL, POSITIONS, positions_in
 from .texts import Form, forms, globs, parameters, statements_of, urls_of
 
 Named = tuple[str, ScrubRule]
@@ -34,7 +36,7 @@ def build(config: ScrubConfig, ctx: BuildContext) -> Fused:
         return fused
     for skipped, values in groups.items():
         first = not fused.stages
-        stage = _stage(config, [*config.skip_keys, *skipped], keys if first else [], values)
+        stage = _stage(config, ctx.signal, [*config.skip_keys, *skipped], keys if first else [], values)
         if first:
             stage |= _once(config, list(texts.values()))  # type: ignore[typeddict-item]
         fused.stages.append(stage)
@@ -48,10 +50,10 @@ def build(config: ScrubConfig, ctx: BuildContext) -> Fused:
     return fused
 
 
-def _stage(config: ScrubConfig, skip: list[str], keys: list[Named], values: list[Named]) -> Scrub:
+def _stage(config: ScrubConfig, signal: Signal, skip: list[str], keys: list[Named], values: list[Named]) -> Scrub:
     return {
         "kind": "scrub",
-        "positions": list(config.positions),
+        "positions": positions_in(signal, config.positions),
         "skip": any_of(skip),
         "keys": [rule for _, rule in keys],
         "values": [rule for _, rule in values],
@@ -79,6 +81,14 @@ def _once(config: ScrubConfig, texts: list[Form]) -> dict[str, Any]:
 
 def _forms(config: ScrubConfig) -> Iterator[tuple[str, Form]]:
     yield from forms(statements_of(config.statements), urls_of(config.urls), "span_name" in config.positions)
+
+
+def unfit(config: ScrubConfig, signal: Signal) -> str | None:
+    """Say that a signal has none of the positions that are looked at."""
+    if positions_in(signal, config.positions):
+        return None
+    expected = f"expected some of {', '.join(BY_SIGNAL[signal])}"
+    return f"looks at none of the positions that {signal} have: {', '.join(config.positions)}; {expected}"
 
 
 def _grouped(config: ScrubConfig, hmac: KernelAction | None) -> dict[tuple[str, ...], list[Named]]:

@@ -13,25 +13,9 @@ from ...rules.patterns import Pattern, group_names
 from ...rules.suggest import did_you_mean
 from .actions import ActionFields, HmacConfig, KernelAction, Strict
 from .detectors import BY_NAME, PACKS
+from .positions import ATTRIBUTE_KEY, ATTRIBUTES, POSITIONS
 from .texts import Statements, Urls
 
-POSITIONS = (
-    "resource",
-    "scope",
-    "span",
-    "event",
-    "link",
-    "span_name",
-    "status",
-    "event_name",
-    "trace_state",
-    "scope_name",
-    "schema_url",
-)
-"""Every string position of a trace, as `docs/kernel.md` names them, but for the keys of attributes."""
-ATTRIBUTES = POSITIONS[:5]
-"""Those that are attributes."""
-ATTRIBUTE_KEY = "attribute_key"
 TAG_KEY = "tailgate.scrub.found"
 
 CHECKS = (
@@ -134,7 +118,7 @@ class LimitsConfig(Strict):
 
 
 class ScrubConfig(Strict):
-    """Replace personal data and secrets in every string of a span, its scope and its resource."""
+    """Replace personal data and secrets in every string of a record, its scope and its resource."""
 
     packs: list[PackName] = Field(default_factory=lambda: list(PACKS), description="Groups of detectors; default: all.")
     detectors: list[DetectorConfig] = Field(

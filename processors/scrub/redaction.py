@@ -8,11 +8,12 @@ are tried in the order written.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
+from ...kernel.contract import Signal
 from ...kernel.stages import Scrub, ScrubRule
 from ...rules.patterns import Pattern, exactly, found
 from ..base import BuildContext, Fused, Lint
@@ -20,7 +21,11 @@ from .actions import KernelAction, Strict, redact
 from .compile import any_of
 
 MASK = "****"
-POSITIONS = ("resource", "scope", "span", "event")
+POSITIONS: Mapping[Signal, tuple[str, ...]] = {
+    "traces": ("resource", "scope", "span", "event"),
+    "logs": ("resource", "scope", "log", "body"),
+    "metrics": ("resource", "scope", "datapoint"),
+}
 HASHES = ("none", "md5", "sha1", "sha3", "hmac-sha256", "hmac-sha512")
 _KEY_BYTES = {"hmac-sha256": 32, "hmac-sha512": 64}
 _SUMMARIES = {"": None, "silent": None, "info": "counts", "debug": "keys"}
@@ -130,7 +135,7 @@ def build(config: RedactionConfig, ctx: BuildContext) -> Fused:
     values: list[ScrubRule] = [{"pattern": pattern, "action": action} for pattern in config.blocked_values]
     stage: Scrub = {
         "kind": "scrub",
-        "positions": list(POSITIONS),
+        "positions": list(POSITIONS[ctx.signal]),
         "skip": any_of([*_exactly(config.ignored_keys), *config.ignored_key_patterns]),
         "allow": None if config.allow_all_keys else exactly([*config.allowed_keys, *OWN]),
         "keep": any_of(config.allowed_values),

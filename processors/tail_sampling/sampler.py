@@ -90,6 +90,26 @@ class TailSampler:
         if records is not None and late:
             records.label(VERDICT, array("I", [late.get(label, label) for label in records.labels(VERDICT)]))
 
+    def follow(self, now: int, records: Records, number: int) -> Outcome:
+        """Hold log records with their traces; late ones follow the verdict that is remembered."""
+        followed = self._table.follow(records, now, number)
+        late = sum(count for label, count in followed.late.items() if label in self._labels.dropped)
+        return Outcome(kept=followed.passed, dropped={"late_not_sampled": late} if late else {})
+
+    def unmatched(self, now: int, *, everything: bool) -> dict[int, Records]:
+        """Let go of log records whose trace has not come within `decision_wait`, or has not come (`everything`)."""
+        return self._table.unmatched(now if everything else now - self._timing.decision_wait, SLICE)
+
+    def next_unmatched(self) -> int | None:
+        """Return the `now` at which the first of them has waited long enough."""
+        first = self._table.next_unmatched()
+        return None if first is None else first + self._timing.decision_wait
+
+    def held_logs(self) -> tuple[int, int]:
+        """Return the traces of which only log records came, and the log records that are held."""
+        stats = self._table.stats()
+        return stats.log_traces, stats.logs
+
     def full(self) -> bool:
         """Say whether nothing more may come until traces have been judged."""
         return self._timing.block and self._table.stats().traces >= self._timing.num_traces
@@ -219,7 +239,13 @@ class TailSampler:
 
     def _settle(self, columns: Columns, verdicts: array[int], thresholds: array[int] | None, now: int) -> Outcome:
         settled = self._table.settle(columns, verdicts, thresholds, now)
-        return Outcome(kept=settled.kept, dropped=self._account(settled), more=columns.count == self._slice)
+        outcome = Outcome(kept=settled.kept, dropped=self._account(settled), more=columns.count == self._slice)
+        if settled.followed:
+            outcome.logs = settled.logs
+            for label, count in settled.followed.items():
+                if (why := self._labels.dropped.get(label)) is not None:
+                    outcome.logs_dropped[why] = outcome.logs_dropped.get(why, 0) + count
+        return outcome
 
     def _account(self, settled: Settled) -> dict[str, int]:
         """Count the verdicts; return the spans dropped by reason."""

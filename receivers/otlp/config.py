@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from ...rules.durations import Duration
+from ...telemetry.signals import SIGNALS, Signal
 
 SECOND = 1_000_000_000
 MIB = 1 << 20
@@ -154,7 +155,7 @@ class HttpConfig(_Strict):
     """Which web pages may send."""
     traces_url_path: str = "/v1/traces"
     metrics_url_path: str = "/v1/metrics"
-    """Answered 404, as only traces are taken."""
+    """Each path is answered 404 where no pipeline takes its signal from this receiver."""
     logs_url_path: str = "/v1/logs"
     max_request_body_size: Annotated[int, Field(ge=0, le=1 << 30)] = 20 * MIB
     """Bytes of one body, on the wire and inflated; 0 is the default as well."""
@@ -190,6 +191,16 @@ class HttpConfig(_Strict):
         if any(c in text for pair in value.items() for text in pair for c in "\r\n\0"):
             raise ValueError("a header has no line breaks")
         return value
+
+    @model_validator(mode="after")
+    def _paths_apart(self) -> HttpConfig:
+        if len({self.path(signal) for signal in SIGNALS}) < len(SIGNALS):
+            raise ValueError("traces_url_path, metrics_url_path and logs_url_path must differ")
+        return self
+
+    def path(self, signal: Signal) -> str:
+        """Return the path at which a signal is taken."""
+        return {"traces": self.traces_url_path, "metrics": self.metrics_url_path, "logs": self.logs_url_path}[signal]
 
     @property
     def max_body_bytes(self) -> int:

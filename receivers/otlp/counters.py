@@ -4,39 +4,41 @@ from __future__ import annotations
 
 import traceback
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from ...telemetry.logs import RateLimited, get_logger
 from ...telemetry.samples import Sample
+from ...telemetry.signals import FACTS, Signal
 from .status import Answer
 
 MAX_REASONS = 32
 
 
 class Counters:
-    """Counts of one protocol; `transport` is `grpc` or `http`."""
+    """Counts of one protocol; `transport` is `grpc` or `http`. Records are counted by signal, requests together."""
 
-    def __init__(self, receiver: str, transport: str) -> None:
+    def __init__(self, receiver: str, transport: str, signals: Iterable[Signal] = ("traces",)) -> None:
         self.labels = {"receiver": receiver, "transport": transport}
-        self.accepted_spans = 0
-        self.refused_spans = 0
+        self.accepted_records: dict[Signal, int] = dict.fromkeys(signals, 0)
+        self.refused_records: dict[Signal, int] = dict.fromkeys(signals, 0)
         self.requests: Counter[str] = Counter()
         self.refused_requests: Counter[str] = Counter()
         self.refused_bytes: Counter[str] = Counter()
         self._log = RateLimited(get_logger("tailgate.receivers.otlp", **self.labels))
 
-    def accepted(self, spans: int, code: str) -> None:
+    def accepted(self, signal: Signal, records: int, code: str) -> None:
         """Count a request that was taken."""
-        self.accepted_spans += spans
+        self.accepted_records[signal] += records
         self.requests[code] += 1
 
-    def refused(self, reason: str, size: int, code: str, spans: int = 0) -> None:
+    def refused(self, reason: str, size: int, code: str, signal: Signal | None = None, records: int = 0) -> None:
         """Count a request that was not taken; `size` is what is known of its bytes on the wire."""
         if reason not in self.refused_requests and len(self.refused_requests) >= MAX_REASONS:
             reason = "other"
         self.refused_requests[reason] += 1
         self.refused_bytes[reason] += size
-        self.refused_spans += spans
+        if signal is not None:
+            self.refused_records[signal] += records
         self.requests[code] += 1
 
     def report(self, answer: Answer, error: Exception) -> None:
@@ -57,12 +59,16 @@ class Counters:
     def samples(self) -> Iterator[Sample]:
         """Yield the counts."""
         own = self.labels
-        yield _counter("otelcol_receiver_accepted_spans", "Spans taken into the pipelines.", self.accepted_spans, own)
-        yield _counter("otelcol_receiver_refused_spans", "Spans that a pipeline refused.", self.refused_spans, own)
+        for signal, count in self.accepted_records.items():
+            unit, text = FACTS[signal].unit, f"{FACTS[signal].words} taken into the pipelines."
+            yield _counter(f"otelcol_receiver_accepted_{unit}", text, count, own)
+        for signal, count in self.refused_records.items():
+            unit, text = FACTS[signal].unit, f"{FACTS[signal].words} that a pipeline refused."
+            yield _counter(f"otelcol_receiver_refused_{unit}", text, count, own)
         for code, count in self.requests.items():
             yield _counter("tailgate_receiver_requests", "Requests by status.", count, {**own, "code": code})
         for reason, count in self.refused_requests.items():
-            text = "Requests that were not taken, before their spans were counted."
+            text = "Requests that were not taken, before their records were counted."
             yield _counter("tailgate_receiver_refused_requests", text, count, {**own, "reason": reason})
         for reason, count in self.refused_bytes.items():
             text = "Bytes, as far as they were read or announced, of requests that were not taken."

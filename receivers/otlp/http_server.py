@@ -1,10 +1,10 @@
-"""OTLP over HTTP: protobuf or JSON bodies on one path, read only once the pipelines would take them."""
+"""OTLP over HTTP: protobuf or JSON bodies on a path for each signal, read only once the pipelines would take them."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
@@ -13,6 +13,7 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from ...telemetry.samples import Sample
+from ...telemetry.signals import SIGNALS, Signal
 from ..base import Consumer, Refused
 from .body import Body, Reservation
 from .config import SECOND, HttpConfig, split_endpoint
@@ -70,14 +71,15 @@ class _AiohttpLog(logging.Logger):
 
 
 class HttpServer:
-    """Listens for OTLP/HTTP and hands every body to `consumer`."""
+    """Listens for OTLP/HTTP and hands every body to its signal's consumer."""
 
-    def __init__(self, config: HttpConfig, receiver: str, consumer: Consumer) -> None:
+    def __init__(self, config: HttpConfig, receiver: str, consumers: Mapping[Signal, Consumer]) -> None:
         """`receiver` is the receiver's id, for metrics and messages."""
         self._config = config
         self._where = f"receivers::{receiver}::protocols::http"
-        self._consumer = consumer
-        self._counters = Counters(receiver, "http")
+        self._consumers = consumers
+        self._signals: dict[str, Signal] = {config.path(signal): signal for signal in consumers}
+        self._counters = Counters(receiver, "http", consumers)
         self._cors = Cors(config.cors)
         self._gate = Gate(config.max_concurrent_requests, config.read_timeout / SECOND or None)
         self._running: set[web.RequestHandler] = set()
@@ -154,44 +156,45 @@ class HttpServer:
     async def _serve(self, request: web.BaseRequest) -> web.Response:
         body = Body(self._config.max_body_bytes, self._gate, request.content_length)
         own = self._cors.headers(request.headers)
+        signal: Signal | None = None
         try:
-            spans = await self._take(request, body)
+            signal = self._signal_of(request.path)
+            spans = await self._take(request, body, signal)
         except Rejected as rejected:
             self._counters.refused(rejected.answer.reason, body.wire, str(rejected.answer.http))
             return self._failure(request, rejected.answer, own | rejected.headers)
         except Exception as error:
             answer = answer_for(error)
             size = body.wire or request.content_length or 0
-            self._counters.refused(answer.reason, size, str(answer.http), getattr(error, "spans", 0))
+            self._counters.refused(answer.reason, size, str(answer.http), signal, getattr(error, "spans", 0))
             self._counters.report(answer, error)
             return self._failure(request, answer, own)
         except asyncio.CancelledError:
             self._counters.refused("cancelled", body.wire, "499")
             raise
-        self._counters.accepted(spans, "200")
+        self._counters.accepted(signal, spans, "200")
         return self._response(200, *_success(request.content_type), own)
 
-    async def _take(self, request: web.BaseRequest, body: Body) -> int:
-        """Take a request into the pipelines and return its span count."""
+    async def _take(self, request: web.BaseRequest, body: Body, signal: Signal) -> int:
+        """Take a request into the pipelines and return its record count."""
+        consumer = self._consumers[signal]
         encoding = self._check_head(request)
         body.check_length()
         if len(self._running) > self._config.max_concurrent_requests:
             raise Refused("too_many_requests", exhausted=False)
-        self._consumer.admit(request.content_length or 0)
+        consumer.admit(request.content_length or 0)
         if request.headers.get("Expect", "").lower() == "100-continue":
             await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             request.writer.output_size = 0
-        with Reservation(self._consumer) as reserved:
+        with Reservation(consumer) as reserved:
             message = await body.read(request.content, encoding, reserved)
             if request.content_type == JSON:
-                message = await self._from_json(message, reserved)
-            spans = self._consumer.consume(message, self._metadata(request))
+                message = await self._from_json(message, reserved, signal)
+            spans = consumer.consume(message, self._metadata(request))
             return spans if isinstance(spans, int) else await spans
 
     def _check_head(self, request: web.BaseRequest) -> str:
         """Return the body's encoding. Raises `Rejected` for what no body could mend."""
-        if request.path != self._config.traces_url_path:
-            raise Rejected(Answer(NOT_FOUND, 404, self._not_found(request.path), "not_found"))
         if request.method != "POST":
             text = "method not allowed, expected POST"
             raise Rejected(Answer(UNIMPLEMENTED, 405, text, "method_not_allowed"), {"Allow": "POST"})
@@ -206,20 +209,25 @@ class HttpServer:
             raise Rejected(answer, {"Accept-Encoding": ", ".join(ENCODINGS)})
         return encoding
 
-    def _not_found(self, path: str) -> str:
-        traces = self._config.traces_url_path
-        if path in (self._config.metrics_url_path, self._config.logs_url_path):
-            return f"only traces are taken here, at {traces}"
-        return f"no such path; traces are taken at {traces}"
+    def _signal_of(self, path: str) -> Signal:
+        """Return what is taken at a path. Raises `Rejected`."""
+        if path not in self._signals:
+            raise Rejected(Answer(NOT_FOUND, 404, self._not_found(path), "not_found"))
+        return self._signals[path]
 
-    async def _from_json(self, body: bytes, reserved: Reservation) -> bytes:
+    def _not_found(self, path: str) -> str:
+        taken = " and ".join(f"{signal} at {path}" for path, signal in self._signals.items())
+        missing = next((signal for signal in SIGNALS if path == self._config.path(signal)), None)
+        return f"{f'{missing} are not taken here' if missing else 'no such path'}; taken are {taken}"
+
+    async def _from_json(self, body: bytes, reserved: Reservation, signal: Signal) -> bytes:
         if len(body) <= _JSON_AT_ONCE:
-            return json_to_protobuf(body)
+            return json_to_protobuf(body, signal)
         async with self._json_turn:
-            with Reservation(self._consumer) as working:
+            with Reservation(self._consumers[signal]) as working:
                 working.add(_JSON_EXPANSION * len(body))
                 loop = asyncio.get_running_loop()
-                message = await loop.run_in_executor(self._json_thread, json_to_protobuf, body)
+                message = await loop.run_in_executor(self._json_thread, json_to_protobuf, body, signal)
         reserved.add(len(message))
         return message
 
@@ -242,7 +250,7 @@ class HttpServer:
 
 
 def _success(content_type: str) -> tuple[bytes, str]:
-    """Return body and type of the empty ExportTraceServiceResponse."""
+    """Return body and type of the empty export response."""
     return (b"{}", JSON) if content_type == JSON else (b"", PROTOBUF)
 
 

@@ -6,23 +6,31 @@ import asyncio
 from collections.abc import Iterator, Mapping
 
 from ...telemetry.samples import Sample
+from ...telemetry.signals import Signal
 from ..base import Consumer, Receiver, ReceiverSpec
 from .config import OtlpReceiverConfig
 from .grpc_server import GrpcServer
 from .http_server import HttpServer
 
+Consumers = Mapping[Signal, Consumer]
+
 
 class OtlpReceiver:
     """Listens on the protocols that the configuration names."""
 
-    def __init__(self, config: OtlpReceiverConfig, id: str, consumer: Consumer) -> None:  # noqa: A002 - as in Receiver
-        """`id` is the component's id, `otlp` or `otlp/name`."""
+    def __init__(
+        self,
+        config: OtlpReceiverConfig,
+        id: str,  # noqa: A002 - as in Receiver
+        consumers: Consumers,
+    ) -> None:
+        """`id` is the component's id, `otlp` or `otlp/name`; signals without a consumer are not served."""
         self.id = id
         self._servers: dict[str, GrpcServer | HttpServer] = {}
         if config.protocols.grpc is not None:
-            self._servers["grpc"] = GrpcServer(config.protocols.grpc, id, consumer)
+            self._servers["grpc"] = GrpcServer(config.protocols.grpc, id, consumers)
         if config.protocols.http is not None:
-            self._servers["http"] = HttpServer(config.protocols.http, id, consumer)
+            self._servers["http"] = HttpServer(config.protocols.http, id, consumers)
 
     async def start(self) -> None:
         """Listen on all protocols, or on none: OSError names the one that could not and why."""
@@ -48,8 +56,8 @@ class OtlpReceiver:
             yield from server.samples()
 
 
-def _build(config: OtlpReceiverConfig, id: str, consumer: Consumer) -> Receiver:  # noqa: A002 - as in ReceiverSpec
-    return OtlpReceiver(config, id, consumer)
+def _build(config: OtlpReceiverConfig, id: str, consumers: Consumers) -> Receiver:  # noqa: A002 - as in ReceiverSpec
+    return OtlpReceiver(config, id, consumers)
 
 
 SPEC = ReceiverSpec("otlp", OtlpReceiverConfig, _build)

@@ -140,8 +140,11 @@ def test_everything_that_ships(monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
     names = ["memory_limiter", "enrich edits", "scrub replaces", "tail_sampling holds", "retention writes", "batch"]
     places = [out.index(f"  {number}. {name}") for number, name in enumerate(names, 1)]
     assert places == sorted(places)
-    assert "upsert span attribute tenant.id from context metadata.x-mcp-tenant-id" in out
+    assert "upsert attribute tenant.id from context metadata.x-mcp-tenant-id" in out
     assert "standard: 3d for everything else" in out
+    assert [line for line in out.splitlines() if not line.startswith(" ")] == [
+        f"{signal}: from otlp to debug" for signal in ("traces", "logs", "metrics")
+    ]
 
 
 def test_a_wrong_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

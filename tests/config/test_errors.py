@@ -182,18 +182,18 @@ IN_WHOLE = [
     ),
     (
         "a pipeline of another signal",
-        ("    traces:", "    metrics:"),
+        ("    traces:", "    profiles:"),
         [
-            ("c.yaml:11:5 service.pipelines.metrics: pipelines of metrics are not supported, expected 'traces' or "
-             "'traces/name'; --lenient leaves it out"),
+            ("c.yaml:11:5 service.pipelines.profiles: pipelines of profiles are not supported, expected 'traces', "
+             "'logs' or 'metrics', or one of these with '/name' behind it; --lenient leaves it out"),
         ],
     ),
     (
         "a pipeline that is none",
         ("    traces:", "    trace:"),
         [
-            ("c.yaml:11:5 service.pipelines.trace: 'trace' is no pipeline, expected 'traces' or 'traces/name'; did you "
-             "mean 'traces'?"),
+            ("c.yaml:11:5 service.pipelines.trace: 'trace' is no pipeline, expected 'traces', 'logs' or 'metrics', or "
+             "one of these with '/name' behind it; did you mean 'traces'?"),
         ],
     ),
     (

@@ -24,9 +24,12 @@ def test_the_shipped_configuration(env, exporter):
     """It loads without a warning, scrubs before it holds, and sends where the environment says."""
     config = load([], TABLES, env)
     assert config.warnings == ()
-    (pipeline,) = config.pipelines.values()
-    assert pipeline.exporters == (exporter,)
-    assert pipeline.processors == ("memory_limiter", "enrich", "scrub", "tail_sampling", "retention", "batch")
+    assert {pipeline.exporters for pipeline in config.pipelines.values()} == {(exporter,)}
+    assert {pipeline.signal: pipeline.processors for pipeline in config.pipelines.values()} == {
+        "traces": ("memory_limiter", "enrich", "scrub", "tail_sampling", "retention", "batch"),
+        "logs": ("memory_limiter", "enrich", "scrub", "batch"),
+        "metrics": ("memory_limiter", "enrich", "scrub", "batch"),
+    }
     assert (config.metrics.port, config.health.port) == (8888, 13133)
     assert len(config.sources) == (5 if exporter == "debug" else 6)
 

@@ -41,7 +41,6 @@ def test_helm_values_are_opened() -> None:
         "12:5 config.receivers.prometheus",
         "63:5 config.exporters.jaeger",
         "68:5 config.exporters.prometheus",
-        "84:7 config.service.pipelines.metrics",
     ]
 
 
@@ -185,8 +184,11 @@ def test_lenient_leaves_out_connectors_and_processors_that_add(tmp_path) -> None
 
 
 def test_lenient_without_any_pipeline_left(tmp_path) -> None:
-    """Guarantees: a configuration for metrics only is an error."""
+    """Guarantees: a configuration whose only pipeline has lost an end, or is of profiles, is an error."""
     file = tmp_path / "c.yaml"
-    file.write_text((ROW % ("", "", "", "", "otlp", "", "debug")).replace("traces:", "metrics:"))
+    file.write_text((ROW % ("jaeger: ", "", "", "", "jaeger", "", "debug")).replace("traces:", "metrics:"))
+    with pytest.raises(ConfigErrors, match=r"service\.pipelines: no pipeline is left"):
+        load([file], TABLES, {}, lenient=True)
+    file.write_text((ROW % ("", "", "", "", "otlp", "", "debug")).replace("traces:", "profiles:"))
     with pytest.raises(ConfigErrors, match=r"service\.pipelines: no pipeline is left"):
         load([file], TABLES, {}, lenient=True)

@@ -14,6 +14,8 @@ from typing import get_args
 import grpc
 import pytest
 from aiohttp import ClientSession
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest as Request
 from prometheus_client.parser import text_string_to_metric_families
 from tailgate.cli.tables import TABLES
@@ -26,11 +28,13 @@ from tailgate.processors.scrub.compile import FAILURES
 from tailgate.processors.tail_sampling.labels import Drop
 from tailgate.telemetry.metrics import MetricsPage
 from tailgate.telemetry.samples import Sample
+from tailgate.telemetry.signals import FACTS
 
 from .doc_pages import cells, fences, names, tables, text
 
 PAGE = "docs/metrics.md"
-EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
+UNITS = ("spans", "log_records", "metric_points")
+EVERY_SIGNAL = re.compile(r"(otelcol_(receiver|exporter)|tailgate_(pipeline|exporter))_\w*_spans(_total)?$")
 CONFIG = """
 receivers:
   otlp: {protocols: {grpc: {endpoint: "127.0.0.1:0"}, http: {endpoint: "127.0.0.1:0"}}}
@@ -54,6 +58,9 @@ processors:
   retention: {default: 3d}
   custom: {module: "my_redactor:Redactor", options: {prefix: CUST-}}
   batch: {timeout: 1ms}
+  filter:
+    logs: {log_record: ['severity_number == SEVERITY_NUMBER_DEBUG']}
+    metrics: {metric: ['name == "noise"']}
 exporters:
   otlp: {endpoint: "127.0.0.1:1", tls: {insecure: true}}
   debug:
@@ -65,6 +72,8 @@ service:
       processors: [memory_limiter, k8s_attributes, lookup, scrub, tail_sampling, retention, custom, batch]
       exporters: [otlp]
     traces/b: {receivers: [otlp], processors: ["tail_sampling/votes"], exporters: [debug, span_metrics, service_graph]}
+    logs: {receivers: [otlp], processors: [filter, batch], exporters: [otlp]}
+    metrics: {receivers: [otlp], processors: [filter, batch], exporters: [otlp]}
 """
 
 
@@ -80,11 +89,30 @@ def request() -> bytes:
     return message.SerializeToString()
 
 
+def logs() -> bytes:
+    """Two log records, of which one is dropped."""
+    message = ExportLogsServiceRequest()
+    scope = message.resource_logs.add().scope_logs.add()
+    scope.log_records.add(severity_number=5)
+    scope.log_records.add(severity_number=9)
+    return message.SerializeToString()
+
+
+def metrics() -> bytes:
+    """Two metrics of a data point each, of which one is dropped."""
+    message = ExportMetricsServiceRequest()
+    scope = message.resource_metrics.add().scope_metrics.add()
+    for name in ("noise", "requests"):
+        scope.metrics.add(name=name).gauge.data_points.add(as_int=1)
+    return message.SerializeToString()
+
+
 async def traffic(service: Service) -> None:
     """Send spans that are kept, spans that are dropped, and requests that are refused."""
     endpoints = service.endpoints["otlp"]
     async with grpc.aio.insecure_channel(endpoints["grpc"]) as channel:
-        await channel.unary_unary(EXPORT)(request())
+        for signal, body in (("traces", request()), ("logs", logs()), ("metrics", metrics())):
+            await channel.unary_unary(f"/{FACTS[signal].service}/Export")(body)
     async with ClientSession() as session:
         url = f"http://{endpoints['http']}/v1/traces"
         async with session.post(url, data=b"\x0a\xff", headers={"Content-Type": "application/x-protobuf"}) as answer:
@@ -147,7 +175,12 @@ def documented_rows() -> Iterator[list[str]]:
 
 def documented() -> Described:
     """The same, as the page for people says."""
-    return {names(row[0])[0]: (row[1], frozenset(names(row[2]))) for row in documented_rows()}
+    found = {}
+    for row in documented_rows():
+        (name,) = names(row[0])
+        for unit in UNITS if EVERY_SIGNAL.match(name) else UNITS[:1]:
+            found[name.replace("spans", unit)] = (row[1], frozenset(names(row[2])))
+    return found
 
 
 def test_what_is_documented_is_what_is_exposed(page: str) -> None:
@@ -165,7 +198,7 @@ def test_every_metric_is_said_once_and_explained() -> None:
 def test_every_reason_is_explained() -> None:
     """Guarantees: each reason for which a pipeline or an exporter loses spans stands in its table."""
     pipeline = {name for row in tables(PAGE, "| `reason` of a pipeline") for name in names(row[0])}
-    assert pipeline == {*get_args(Drop), "late_not_sampled"}
+    assert pipeline == {*get_args(Drop), "late_not_sampled", "unmatched"}
     exporter = {name for row in tables(PAGE, "| `reason` of an exporter") for name in names(row[0])}
     assert exporter == set(REASONS)
     failure = {name for row in tables(PAGE, "| `reason` of a failure to scrub") for name in names(row[0])}
@@ -198,8 +231,10 @@ def test_the_ledger_of_the_page_holds(page: str) -> None:
         for sample in family.samples:
             values[sample.name] += int(sample.value)
     assert values["tailgate_pipeline_accepted_spans_total"] == 4
+    assert values["tailgate_pipeline_accepted_log_records_total"] == 2
+    assert values["tailgate_pipeline_accepted_metric_points_total"] == 2
     pipeline, exporter = fences(PAGE, "text")[:2]
-    for equation in (pipeline, exporter):
+    for equation in (one.replace("_spans", f"_{unit}") for one in (pipeline, exporter) for unit in UNITS):
         whole, _, parts = equation.partition("=")
         assert sum(values[part.strip()] for part in whole.split("+")) == sum(
             values[part.strip()] for part in parts.split("+")

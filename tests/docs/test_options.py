@@ -46,8 +46,10 @@ def nested(annotation: Any) -> tuple[type[BaseModel] | None, bool]:
 
 
 def has_table(model: type[BaseModel]) -> bool:
-    """Whether a model, or one that adds keys to it, has a table; those of policies are checked below."""
-    return model is Policy or any(issubclass(other, model) for other in PAGE_TABLES)
+    """Whether a model, or one that adds keys to it, has a table, or one that it adds none to; policies: see below."""
+    named = model.model_fields.keys()
+    same = (issubclass(model, other) and named == other.model_fields.keys() for other in PAGE_TABLES)
+    return model is Policy or any(issubclass(other, model) for other in PAGE_TABLES) or any(same)
 
 
 def options(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, FieldInfo]]:

@@ -13,6 +13,7 @@ from tailgate.exporters.otlp_grpc import OtlpGrpcSettings
 from tailgate.exporters.otlp_http import OtlpHttpSettings
 from tailgate.exporters.settings import QueueSettings, SenderSettings, sender_options
 from tailgate.exporters.tls import TlsSettings
+from tailgate.telemetry.signals import SIGNALS
 
 
 def grpc_settings(**keys: Any) -> OtlpGrpcSettings:
@@ -190,9 +191,13 @@ def test_http_mistakes(keys: dict[str, Any], words: str) -> None:
 
 def test_http_urls() -> None:
     """`endpoint` gets the path of the signal, `traces_endpoint` is taken as it is; no message shows a password."""
-    assert str(OtlpHttpSettings(endpoint="http://c:4318/").url) == "http://c:4318/v1/traces"
-    assert str(OtlpHttpSettings(endpoint="http://c/otlp").url) == "http://c/otlp/v1/traces"
-    assert str(OtlpHttpSettings(endpoint="http://c", traces_endpoint="https://d/x").url) == "https://d/x"
+    for signal in SIGNALS:
+        assert str(OtlpHttpSettings(endpoint="http://c:4318/").url(signal)) == f"http://c:4318/v1/{signal}"
+        assert str(OtlpHttpSettings(endpoint="http://c/otlp").url(signal)) == f"http://c/otlp/v1/{signal}"
+        own = OtlpHttpSettings.model_validate({"endpoint": "http://c", f"{signal}_endpoint": "https://d/x"})
+        others = [str(own.url(other)) for other in SIGNALS if other != signal]
+        assert str(own.url(signal)) == "https://d/x"
+        assert others == [f"http://c/v1/{other}" for other in SIGNALS if other != signal]
     with pytest.raises(ValidationError) as caught:
         OtlpHttpSettings(endpoint="ftp://me:hunter2@c")
     assert "hunter2" not in caught.value.errors()[0]["msg"]

@@ -234,7 +234,7 @@ MISTAKES = [
     ({"key": "a", "action": "insert", "vlaue": 1}, "vlaue"),
 ]
 OURS = [
-    ({"key": "a", "action": "delete", "on": "event"}, "'span', 'resource' or 'scope'"),
+    ({"key": "a", "action": "delete", "on": "event"}, "'record', 'span', 'log', 'datapoint', 'resource' or 'scope'"),
     ({"key": "a", "action": "insert", "value": 1, "when": "error and"}, "column 10"),
     ({"key": "a", "action": "insert", "value": 1, "on": "resource", "when": "error"}, "belongs to spans"),
     ({"key": "a", "action": "insert", "on": "resource", "from_resource": "b"}, "cannot be used on a resource"),

@@ -125,7 +125,7 @@ def test_mistakes(config: Any, message: str) -> None:
         FilterConfig.model_validate(config)
 
 
-def test_other_signals_are_warned_of() -> None:
-    """Guarantees: what is only for logs and metrics is accepted, and said to be without effect."""
-    config = FilterConfig.model_validate({"logs": {"log_record": ["true"]}, "metric_conditions": ["true"]})
-    assert [place for place, _ in lint(config)] == [("logs",), ("metric_conditions",)]
+def test_profiles_are_warned_of() -> None:
+    """Guarantees: what is only for profiles is accepted, and said to be without effect; logs and metrics are not."""
+    written = {"logs": {"log_record": ["true"]}, "metric_conditions": ["true"], "profile_conditions": ["true"]}
+    assert [place for place, _ in lint(FilterConfig.model_validate(written))] == [("profile_conditions",)]

@@ -247,7 +247,8 @@ def test_flat_statements_name_their_context() -> None:
         TransformConfig.model_validate({"trace_statements": ['set(attributes["a"], 1)']})
 
 
-def test_other_signals_are_warned_of() -> None:
-    """Guarantees: what is only for logs and metrics is accepted, and said to be without effect."""
-    config = TransformConfig.model_validate({"log_statements": ["set(body, 1)"], "flatten_data": True})
-    assert [place for place, _ in lint(config)] == [("log_statements",), ("flatten_data",)]
+def test_profiles_are_warned_of() -> None:
+    """Guarantees: what is only for profiles is accepted, and said to be without effect; logs and metrics are not."""
+    written = {"log_statements": ['set(log.body, "x")'], "profile_statements": ["x"], "flatten_data": True}
+    places = [place for place, _ in lint(TransformConfig.model_validate(written))]
+    assert places == [("profile_statements",), ("flatten_data",)]

@@ -63,8 +63,10 @@ class FakeConsumer:
 class Served:
     """A running receiver."""
 
-    def __init__(self, config: dict[str, Any], consumer: FakeConsumer, loop_factory: Callable[[], Any]) -> None:
-        self.consumer = consumer
+    def __init__(
+        self, config: dict[str, Any], consumers: dict[str, FakeConsumer], loop_factory: Callable[[], Any]
+    ) -> None:
+        self.consumers = consumers
         self.loop = loop_factory()
         self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
         self.thread.start()
@@ -73,7 +75,7 @@ class Served:
         self.http = self.receiver.endpoints.get("http", "")
 
     async def _make(self, config: dict[str, Any]) -> OtlpReceiver:
-        receiver = SPEC.build(SPEC.config.model_validate(config), "otlp", self.consumer)
+        receiver = SPEC.build(SPEC.config.model_validate(config), "otlp", self.consumers)
         await receiver.start()
         assert isinstance(receiver, OtlpReceiver)
         return receiver
@@ -89,9 +91,9 @@ class Served:
             self.thread.join(10)
         self.loop.close()
 
-    def export(self, request: bytes, **options: Any) -> bytes:
+    def export(self, request: bytes, method: str = METHOD, **options: Any) -> bytes:
         with grpc.insecure_channel(self.grpc, options=[("grpc.max_send_message_length", -1)]) as channel:
-            return bytes(channel.unary_unary(METHOD)(request, **{"timeout": 10, **options}))
+            return bytes(channel.unary_unary(method)(request, **{"timeout": 10, **options}))
 
     def request(
         self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
@@ -139,21 +141,31 @@ def consumer() -> FakeConsumer:
 
 
 @pytest.fixture
+def taker() -> type[FakeConsumer]:
+    """What makes more of them."""
+    return FakeConsumer
+
+
+@pytest.fixture
 def serve(consumer: FakeConsumer) -> Iterator[Serve]:
-    """Return a function that starts a receiver: keyword `grpc` and `http` are their configurations (None: off)."""
+    """Return a function that starts a receiver: keyword `grpc` and `http` are their configurations (None: off).
+
+    `consumers` takes signals apart; without it traces go to `consumer`, and nothing else is taken.
+    """
     running: list[Served] = []
 
     def start(
         grpc: dict[str, Any] | None = None,
         http: dict[str, Any] | None = None,
         loop: Callable[[], Any] = uvloop.new_event_loop,
+        consumers: dict[str, FakeConsumer] | None = None,
     ) -> Served:
         protocols: dict[str, Any] = {}
         if grpc is not None or http is None:
             protocols["grpc"] = {"endpoint": "127.0.0.1:0", **(grpc or {})}
         if http is not None or grpc is None:
             protocols["http"] = {"endpoint": "127.0.0.1:0", **(http or {})}
-        server = Served({"protocols": protocols}, consumer, loop)
+        server = Served({"protocols": protocols}, consumers or {"traces": consumer}, loop)
         running.append(server)
         return server
 

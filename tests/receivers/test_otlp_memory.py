@@ -40,7 +40,7 @@ async def main():
     level = pipelines.governor.check(0)
     protocols = {name: {"endpoint": "127.0.0.1:0"} for name in ("grpc", "http")}
     config = SPEC.config.model_validate({"protocols": protocols})
-    receiver = SPEC.build(config, "otlp", pipelines)
+    receiver = SPEC.build(config, "otlp", {"traces": pipelines})
     await receiver.start()
     print(receiver.endpoints["grpc"], receiver.endpoints["http"], level, flush=True)
     await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)

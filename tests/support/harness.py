@@ -99,17 +99,25 @@ def total(metrics: Metrics, name: str, **labels: str) -> float:
     return sum(v for k, v in metrics.get(name, {}).items() if wanted <= k)
 
 
+UNITS = {"traces": "spans", "logs": "log_records", "metrics": "metric_points"}
+
+
 def check_ledger(metrics: Metrics) -> None:
-    """Every span of every pipeline and exporter is somewhere, in this one snapshot."""
-    accepted = total(metrics, "tailgate_pipeline_accepted_spans_total")
-    out = total(metrics, "tailgate_pipeline_out_spans_total")
-    dropped = total(metrics, "tailgate_pipeline_dropped_spans_total")
-    created = total(metrics, "tailgate_pipeline_created_spans_total")
-    assert accepted + created == out + dropped + total(metrics, "tailgate_pipeline_held_spans")
-    sent = total(metrics, "otelcol_exporter_sent_spans_total")
-    failed = total(metrics, "tailgate_exporter_failed_spans_total")
-    waiting = total(metrics, "tailgate_exporter_queued_spans") + total(metrics, "tailgate_exporter_in_flight_spans")
-    assert total(metrics, "tailgate_exporter_out_spans_total") == sent + failed + waiting
+    """Every record of every pipeline and exporter is somewhere, in this one snapshot."""
+    for unit in UNITS.values():
+        _check_unit(metrics, unit)
+
+
+def _check_unit(metrics: Metrics, unit: str) -> None:
+    accepted = total(metrics, f"tailgate_pipeline_accepted_{unit}_total")
+    out = total(metrics, f"tailgate_pipeline_out_{unit}_total")
+    dropped = total(metrics, f"tailgate_pipeline_dropped_{unit}_total")
+    created = total(metrics, f"tailgate_pipeline_created_{unit}_total")
+    assert accepted + created == out + dropped + total(metrics, f"tailgate_pipeline_held_{unit}"), unit
+    sent = total(metrics, f"otelcol_exporter_sent_{unit}_total")
+    failed = total(metrics, f"tailgate_exporter_failed_{unit}_total")
+    waiting = sum(total(metrics, f"tailgate_exporter_{state}_{unit}") for state in ("queued", "in_flight"))
+    assert total(metrics, f"tailgate_exporter_out_{unit}_total") == sent + failed + waiting, unit
 
 
 class Scraper(threading.Thread):

@@ -142,6 +142,12 @@ service:
       receivers: [otlp]
       processors: [memory_limiter, {{ if $values.kubernetesAttributes.enabled }}k8s_attributes, {{ end }}enrich, scrub, tail_sampling, retention, batch]
       exporters: [{{ include "tailgate.exporterName" . }}{{ if $values.spanMetrics.enabled }}, span_metrics{{ end }}{{ if $values.serviceGraph.enabled }}, service_graph{{ end }}]
+    {{- range $signal := list "logs" "metrics" }}
+    {{ $signal }}:
+      receivers: [otlp]
+      processors: [memory_limiter, {{ if $values.kubernetesAttributes.enabled }}k8s_attributes, {{ end }}enrich, scrub, batch]
+      exporters: [{{ include "tailgate.exporterName" $ }}]
+    {{- end }}
   shutdown_grace: {{ $values.shutdownGraceSeconds }}s
   telemetry:
     logs:

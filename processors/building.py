@@ -59,7 +59,8 @@ def _connected(pipeline: PipelineConfig, config: Configuration, context: BuildCo
         if not isinstance(connector, Connector):
             raise TypeError(f"{component.id} is no connector")
         context.meters.append(connector.meter)
-        found.append(Metered(connector.meter, connector.exemplars))
+        # What goes nowhere else is not kept.
+        found.append(Metered(connector.meter, connector.exemplars and bool(pipeline.exporters)))
     return found
 
 

@@ -141,6 +141,7 @@ service:
     assert value(found, CALLS) == 2
     assert value(found, CALLS, zone="eu") == 1
     assert service.pipelines["traces/count"].out == 1
+    assert trace_ids(service) == set(), "a pipeline that ends in a connector keeps nothing"
 
 
 def test_counts_go_on_over_a_reload_unless_the_connector_changes(tmp_path: Path, build: Build) -> None:

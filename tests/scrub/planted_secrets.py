@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable
+from typing import Any
 
 import secrets_credentials
 import secrets_financial
@@ -14,7 +15,7 @@ import secrets_tokens
 from hypothesis import strategies as st
 from planting import ALL_POSITIONS
 
-SIGNALS = ("traces",)
+SIGNALS: tuple[Any, ...] = ("traces",)
 MAKERS: dict[str, Callable[[random.Random], str]] = {
     "email": lambda source: f"{secrets_credentials.grown(source, 'abcdefgh0123', 8, 14)}@mail.example.com",
     "card": secrets_financial.card,

@@ -9,6 +9,8 @@ from corpus import KINDS, made, positives, recorded
 from corpus import NATIONAL as NATIONAL_KINDS
 from evidence import CLEAN, FIRST, PAGE, VALIDATED, Clean, count_clean, page
 from measure import NATIONAL, SHIPPED, Scores, Scrubber, has_pack, measure
+from planted_secrets import SIGNALS
+from recorded_spans import recordings, requests
 from secrets_national import NUMBERS
 from secrets_tokens import PROVIDERS
 from tailgate.kernel import KernelUnavailable, load
@@ -89,6 +91,16 @@ def test_national_numbers(detector: str, national: Scores) -> None:
     missed = [one.text.whole for one in national.missed if one.kind.detectors[0] == detector]
     assert score.recall >= LEAST, missed[:5]
     assert score.precision >= LEAST
+
+
+@pytest.mark.parametrize("signal", SIGNALS)
+def test_recordings_pass_as_they_are(signal: str, scrubber: Scrubber) -> None:
+    """Guarantees: requests of every signal leave the scrubber as the bytes that came."""
+    ours = Scrubber(load("rust"), signal=signal)
+    for path in recordings(signal):
+        for message in requests(signal, path):
+            body = message.SerializeToString()
+            assert ours.run(body)[0] is body
 
 
 def test_clean_spans(clean: list[Clean]) -> None:

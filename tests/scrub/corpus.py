@@ -11,6 +11,7 @@ import lookalikes
 import planting
 import secrets_credentials
 import secrets_financial
+import secrets_national
 import secrets_network
 import secrets_personal
 import secrets_tokens
@@ -26,7 +27,10 @@ KINDS: tuple[Kind, ...] = (
     *secrets_network.KINDS,
     *secrets_credentials.KINDS,
     *secrets_tokens.KINDS,
+    secrets_national.TAXPAYER,
 )
+NATIONAL: tuple[Kind, ...] = secrets_national.KINDS
+"""Those for which the pack `national` must be asked for."""
 FIELDS = {
     "logs": ("resource_logs", "scope_logs", "log_records"),
     "metrics": ("resource_metrics", "scope_metrics", "metrics"),
@@ -69,9 +73,9 @@ class Negative:
     records: int = 1
 
 
-def positives(seed: int = SEED) -> Iterator[Positive]:
+def positives(kinds: tuple[Kind, ...] = KINDS, seed: int = SEED) -> Iterator[Positive]:
     """Yield all positives; each kind has a random source of its own, so that a new kind changes no other."""
-    for kind in KINDS:
+    for kind in kinds:
         source = random.Random(f"{seed} {kind.name}")
         for number in range(kind.weight):
             yield _positive(kind, number, source)

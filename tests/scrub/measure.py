@@ -11,6 +11,7 @@ from typing import Any
 import planting
 from corpus import Negative, Positive, one_by_one
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from pydantic import ValidationError
 from tailgate.kernel.contract import Kernel
 from tailgate.processors.base import BuildContext, Fused
 from tailgate.processors.scrub import SPECS
@@ -23,18 +24,31 @@ LIMIT_NAMES = {"value_too_large", "too_deep", "unchecked"}
 SIGNS = string.punctuation + "\u3002\u300d\u3001\uff0c\xbb\uff09"
 """Those of English, and the full stop, closing marks and commas of others."""
 SHIPPED: Mapping[str, Any] = {"packs": ["pii", "financial", "credentials", "network"]}
+NATIONAL: Mapping[str, Any] = {"packs": [*SHIPPED["packs"], "national"]}
+
+
+def has_pack(name: str) -> bool:
+    """Return whether there is a pack of that name."""
+    spec = next(spec for spec in SPECS if spec.name == "scrub")
+    try:
+        spec.config.model_validate({"packs": [name]})
+    except ValidationError:
+        return False
+    return True
 
 
 class Scrubber:
     """A configuration of `scrub`, compiled by a kernel."""
 
-    def __init__(self, kernel: Kernel, config: Mapping[str, Any] = SHIPPED) -> None:
+    def __init__(self, kernel: Kernel, config: Mapping[str, Any] = SHIPPED, signal: str = "traces") -> None:
         spec = next(spec for spec in SPECS if spec.name == "scrub")
-        context = BuildContext(id="scrub", pipeline="traces", kernel=kernel, labels=kernel.labels(), context=[])
+        named: Any = {} if signal == "traces" else {"signal": signal}
+        context = BuildContext("scrub", signal, kernel, kernel.labels(), [], **named)
         part = spec.build(spec.config.model_validate(config), context)
         assert isinstance(part, Fused)
         self._names = [name for _, name in part.counters]
-        self._program = kernel.compile({"stages": part.stages, "facts": NO_FACTS, "limits": LIMITS, "context": 0})
+        program: Any = {"stages": part.stages, "limits": LIMITS, "context": 0}
+        self._program = kernel.compile({**program, **(named or {"facts": NO_FACTS})})
         self._before = self._program.counters()
 
     def run(self, body: bytes) -> tuple[bytes, Counter[str]]:

@@ -171,6 +171,16 @@ def assigned(make: Callable[[random.Random], str]) -> Callable[[random.Random], 
     return draw
 
 
+def near(random: random.Random) -> Found:
+    """Return a random secret a few words behind what names it."""
+    name = random.choice(
+        ["secret", "token", "api key", "API key", "credential", "access key", "client secret", "password"]
+    )
+    between = random.choice([" ", " is ", " was ", " used: ", " value ", " set to "])
+    word = random.choice([grown(random, ALNUM, 28, 48), base64url(random.randbytes(random.randint(24, 40)))])
+    return Found(word, f"{name}{between}")
+
+
 SECRET_NAMES = ("assigned_secret", "generic_secret", "url_query_secret", "api_token")
 HEADERS = ("authorization", "bearer_token", "basic_credentials", "jwt")
 KEYS: dict[str, tuple[tuple[str, ...], Callable[[random.Random], str]]] = {
@@ -204,4 +214,5 @@ KINDS = (
     Kind("cookie", ("cookie_header", "assigned_secret"), cookie, "whole", 110),
     Kind("password, assigned", SECRET_NAMES, assigned(password), "lines", 180),
     Kind("generated secret, assigned", SECRET_NAMES, assigned(generated), "lines", 180),
+    Kind("random secret near its name", ("generic_secret", *SECRET_NAMES), near, "lines", 150),
 )

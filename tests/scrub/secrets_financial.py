@@ -15,6 +15,8 @@ ISSUERS: tuple[tuple[int, int, int, int], ...] = (
     (5038, 5038, 16, 1), (6304, 6304, 16, 1), (6759, 6759, 16, 1), (6761, 6763, 16, 2),
 )  # fmt: skip
 LONG_ISSUERS = ((4, 4, 19, 1), (6011, 6011, 19, 1), (65, 65, 18, 1), (6759, 6759, 18, 1), (3528, 3589, 17, 1))
+NATIONAL_ISSUERS = ((5019, 5019, 16, 1), (2200, 2204, 16, 1), (508, 508, 16, 1), (81, 82, 16, 1))
+"""Dankort, Mir, RuPay."""
 BLOCKS = {13: (4, 3, 3, 3), 14: (4, 6, 4), 15: (4, 6, 5), 16: (4, 4, 4, 4), 19: (4, 4, 4, 4, 3)}
 
 IBANS = """AD 8n12c|AE 19n|AL 8n16c|AT 16n|AZ 4a20c|BA 16n|BE 12n|BG 4a6n8c|BH 4a14c|BR 23n1a1c|BY 4c4n16c|CH 5n12c
@@ -95,6 +97,14 @@ KINDS = (
         "card of 17 to 19 digits that is not UnionPay's, in one piece",
         ("payment_card",),
         bare(lambda random: card(random, LONG_ISSUERS)),
+        "any",
+        25,
+        counted=False,
+    ),
+    Kind(
+        "card of Dankort, Mir or RuPay",
+        ("payment_card",),
+        bare(lambda random: card(random, NATIONAL_ISSUERS)),
         "any",
         25,
         counted=False,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 
-from labelled import DIGITS, Found, Kind, chars
+from labelled import DIGITS, UPPER, Found, Kind, chars
 
 Make = Callable[[random.Random], str]
 
@@ -312,6 +312,47 @@ def vnr(random: random.Random) -> str | None:
     return None if check == 10 else f"{serial}{check} {birth}"
 
 
+def cpr(random: random.Random) -> str:
+    """Denmark: the seventh digit says the century."""
+    year, month, date = day(random)
+    century = random.choice("0123") if year < 2000 else random.choice("4567")
+    return f"{date:02}{month:02}{year % 100:02}-{century}{chars(random, DIGITS, 3)}"
+
+
+def nino(random: random.Random) -> str:
+    """United Kingdom."""
+    prefix = chars(random, "ABCEGHJKLMNOPRSTWXYZ", 1) + chars(random, "ABCEGHJKLMNPRSTWXYZ", 1)
+    if prefix in ("BG", "GB", "NK", "KN", "TN", "NT", "ZZ"):
+        return nino(random)
+    parts = (prefix, *(chars(random, DIGITS, 2) for _ in range(3)), random.choice("ABCD"))
+    return random.choice(["", " "]).join(parts)
+
+
+def pan(random: random.Random) -> str:
+    """India, taxes: the fourth letter says what the holder is."""
+    letters = chars(random, UPPER, 3) + random.choice("PCHFATBLJG") + chars(random, UPPER, 1)
+    return f"{letters}{random.randint(1, 9999):04}{chars(random, UPPER, 1)}"
+
+
+ODD = (1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 2, 4, 18, 20, 11, 3, 6, 8, 12, 14, 16, 10, 22, 25, 24, 23)
+
+
+def codice_fiscale(random: random.Random) -> str:
+    """Italy."""
+    year, month, date = day(random)
+    names = chars(random, "BCDFGLMNPRSTVZ", 6)
+    born = f"{year % 100:02}{'ABCDEHLMPRST'[month - 1]}{date + random.choice([0, 40]):02}"
+    text = names + born + random.choice(["H501", "F205", "L219", "A944", "D612"])
+    values = [int(sign) if sign.isdigit() else ord(sign) - 65 for sign in text]
+    return text + chr(65 + sum(value if at % 2 else ODD[value] for at, value in enumerate(values)) % 26)
+
+
+def itin(random: random.Random) -> str:
+    """United States, taxpayers without a social security number."""
+    group = random.choice([*range(50, 66), *range(70, 89), *range(90, 93), *range(94, 100)])
+    return f"9{chars(random, DIGITS, 2)}-{group}-{chars(random, DIGITS, 4)}"
+
+
 NUMBERS: dict[str, tuple[Make, Sequence[str]]] = {
     # ISO 3166 and the number's name -> what draws it, and what stands before it
     "ar_cuit": (until(cuit), ("CUIT ", "CUIT: ", "cuil ")),
@@ -327,15 +368,19 @@ NUMBERS: dict[str, tuple[Make, Sequence[str]]] = {
     "cn_ric": (chinese, ("\u8eab\u4efd\u8bc1 ", "resident identity card ", "\u8eab\u4efd\u8bc1\u53f7: ")),
     "cz_rc": (until(czech), ("rodn\xe9 \u010d\xedslo ", "rodne cislo: ")),
     "de_idnr": (idnr, ("Steuer-ID ", "Steueridentifikationsnummer: ", "IdNr ")),
+    "dk_cpr": (cpr, ("CPR ", "CPR-nummer: ", "personnummer ")),
     "es_dni": (dni, ("DNI ", "DNI: ", "dni=")),
     "es_nie": (nie, ("NIE ", "NIE: ")),
     "fi_hetu": (hetu, ("henkil\xf6tunnus ", "hetu: ", "HETU ")),
     "fr_nir": (nir, ("NIR ", "num\xe9ro de s\xe9curit\xe9 sociale: ", "s\xe9curit\xe9 sociale ")),
     "gb_nhs": (until(nhs), ("NHS number ", "NHS no: ", "NHS ")),
+    "gb_nino": (nino, ("National Insurance number ", "NINO: ", "NI number ")),
     "hr_oib": (oib, ("OIB ", "OIB: ")),
     "ie_pps": (pps, ("PPS number ", "PPSN: ", "PPS ")),
     "il_id": (israeli, ("Teudat Zehut ", "\u05ea\u05e2\u05d5\u05d3\u05ea \u05d6\u05d4\u05d5\u05ea ", "Israeli ID: ")),
     "in_aadhaar": (aadhaar, ("Aadhaar ", "aadhaar number: ", "UIDAI ")),
+    "in_pan": (pan, ("PAN ", "PAN: ", "permanent account number ")),
+    "it_codice_fiscale": (codice_fiscale, ("codice fiscale ", "Codice Fiscale: ", "CF ")),
     "kr_rrn": (rrn, ("\uc8fc\ubbfc\ub4f1\ub85d\ubc88\ud638 ", "resident registration number: ", "RRN ")),
     "mx_curp": (curp, ("CURP ", "CURP: ")),
     "nl_bsn": (until(bsn), ("BSN ", "burgerservicenummer: ", "bsn=")),
@@ -349,7 +394,7 @@ NUMBERS: dict[str, tuple[Make, Sequence[str]]] = {
     "tr_tckn": (tckn, ("TCKN ", "T.C. Kimlik No: ", "kimlik no ")),
     "za_id": (south_african, ("South African ID ", "SA ID number: ")),
 }  # fmt: skip
-EXAMPLES = 15
+EXAMPLES = 20
 """Of each number."""
 
 
@@ -358,7 +403,8 @@ def named(make: Make, words: Sequence[str]) -> Callable[[random.Random], Found]:
     return lambda random: Found(make(random), random.choice(words))
 
 
+TAXPAYER = Kind("US taxpayer number", ("us_itin", "us_ssn"), named(itin, ("ITIN ", "itin: ", "ITIN: ")), "lines", 40)
 KINDS = tuple(
-    Kind(f"national number {name}", ("national_id", name), named(make, words), "lines", EXAMPLES)
+    Kind(f"national number {name}", (name,), named(make, words), "lines", EXAMPLES)
     for name, (make, words) in NUMBERS.items()
 )

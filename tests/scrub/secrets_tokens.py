@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import random
+import re
 import uuid
 import zlib
 from collections.abc import Callable
@@ -137,18 +138,72 @@ PROVIDERS: dict[str, Callable[[random.Random], Found]] = {
     "Fly.io": shaped("fm2_lJPECAAA{b64:120}="),
     "OpenShift": shaped("sha256~{b64url:43}"),
     "JFrog": shaped("AKCp{alnum:69}"),
+    "Alibaba Cloud": shaped("LTAI{alnum:20}"),
+    "Asana": shaped("1/{digits:16}:{hex:32}"),
+    "CircleCI": shaped("CCIPAT_{alnum:22}_{hex:40}"),
+    "Cloudflare": shaped("v1.0-{hex:24}-{hex:146}"),
+    "crates.io": shaped("cio{alnum:32}"),
+    "Duffel": either("duffel_live_{b64url:43}", "duffel_test_{b64url:43}"),
+    "EasyPost": either("EZAK{alnum:54}", "EZTK{alnum:54}"),
+    "Flutterwave": either("FLWSECK-{hex:32}-X", "FLWSECK_TEST-{hex:32}-X"),
+    "Harness": shaped("pat.{b64url:22}.{hex:24}.{alnum:20}"),
+    "LangSmith": either("lsv2_pt_{hex:32}_{hex:10}", "lsv2_sk_{hex:32}_{hex:10}"),
+    "Mapbox": shaped("sk.eyJ1Ijoi{alnum:56}.{b64url:22}"),
+    "NuGet": shaped("oy2{lowernum:43}"),
+    "Octopus Deploy": shaped("API-{uppernum:26}"),
+    "1Password": shaped("ops_eyJ{alnum:300}"),
+    "Plaid": bare(identifier("access-production-")),
+    "PostHog": shaped("phx_{alnum:43}"),
+    "Razorpay": shaped("rzp_live_{alnum:14}"),
+    "Shippo": either("shippo_live_{hex:40}", "shippo_test_{hex:40}"),
+    "Tencent Cloud": shaped("AKID{alnum:32}"),
+    "Typeform": shaped("tfp_{alnum:44}_{alnum:14}"),
+    "xAI": shaped("xai-{alnum:80}"),
     "LaunchDarkly": bare(identifier("sdk-")),
 }
-EXAMPLES = 14
+EXAMPLES = 20
 """Of each provider."""
-assert len(PROVIDERS) >= 30
-
 OTHERS = ("url_query_secret", "assigned_secret", "generic_secret")
 """They may have been faster where the text around says the same."""
-OWN = {"GitHub": "github_token", "GitHub, fine-grained": "github_token", "AWS access key id": "aws_access_key"}
+OWN = {
+    "GitHub, fine-grained": "github_token",
+    "AWS access key id": "aws_access_key",
+    "Slack web hook": "webhook_url",
+    "AWS secret access key": "aws_secret_key",
+    "Stripe web hook": "stripe_key",
+    "Google API key": "google_api_key",
+    "Google OAuth client secret": "google_oauth_token",
+    "Google OAuth access token": "google_oauth_token",
+    "Azure storage": "azure_key",
+    "Azure AD client secret": "azure_key",
+    "Grafana Cloud": "grafana_token",
+    "JFrog": "artifactory_token",
+    "SonarQube": "sonar_token",
+    "1Password": "onepassword_token",
+    "Terraform Cloud": "terraform_token",
+    "Docker Hub": "docker_token",
+    "Octopus Deploy": "octopus_key",
+    "Alibaba Cloud": "alibaba_key",
+    "Tencent Cloud": "tencent_key",
+}
+"""Detectors whose names are not the provider's with `_token` or `_key` behind it."""
+KEYS = frozenset({
+    *("age", "anthropic", "brevo", "easypost", "flutterwave", "groq", "heroku", "hubspot", "langsmith", "launchdarkly"),
+    *("linear", "mailchimp", "mailgun", "newrelic", "nuget", "openai", "perplexity", "posthog", "postman", "prefect"),
+    *("razorpay", "sendgrid", "stripe", "tailscale", "twilio", "xai"),
+})  # fmt: skip
+"""Providers that call it a key."""
 WORDED = ("AWS secret access key", "Slack web hook", "Azure storage")
 """Those that are no word by themselves."""
+
+
+def detector(provider: str) -> str:
+    """Return the name of the detector that a provider's tokens have."""
+    name = re.sub("[ .]", "_", provider.lower()) if provider == "crates.io" else re.sub("[ .]", "", provider.lower())
+    return OWN.get(provider, f"{name}_{'key' if name in KEYS else 'token'}")
+
+
 KINDS = tuple(
-    Kind(name, (OWN.get(name, "api_token"), *OTHERS), draw, "lines" if name in WORDED else "any", EXAMPLES)
+    Kind(name, (detector(name), *OTHERS), draw, "lines" if name in WORDED else "any", EXAMPLES)
     for name, draw in PROVIDERS.items()
 )

@@ -96,6 +96,9 @@ def test_texts(template: object) -> None:
 
 MODULES = {
     "ch_ahv": "ch.ssn",
+    "gb_nino": "",
+    "it_codice_fiscale": "it.codicefiscale",
+    "in_pan": "in_.pan",
     "in_aadhaar": "in_.aadhaar",
     "il_id": "il.idnr",
     "no_fnr": "no.fodselsnummer",

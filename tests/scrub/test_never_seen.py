@@ -26,7 +26,7 @@ def scrubbers(request: pytest.FixtureRequest) -> dict[str, Scrubber]:
         kernel = load_kernel(request.param)
     except (KernelUnavailable, AttributeError) as error:
         pytest.skip(str(error))
-    return {signal: Scrubber(kernel) for signal in SIGNALS}
+    return {signal: Scrubber(kernel, signal=signal) for signal in SIGNALS}
 
 
 @settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

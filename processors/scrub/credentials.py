@@ -107,7 +107,7 @@ AWS_SECRET_KEY = Detector(
     (
         Rule(
             r"(?:^|[^A-Za-z0-9/+=])(?:[A-Za-z0-9/+]{41}|([A-Za-z0-9/+]{40}))",
-            check={"entropy": 420, "kinds": 3, "changes": 3},
+            check={"entropy": 420, "kinds": 3, "changes": 1},
             near=Near(about("aws", "amazon", "secret access key", "secret key"), 60),
         ),
     ),

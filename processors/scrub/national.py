@@ -48,6 +48,7 @@ def _down(first: int, last: int = 2) -> list[int]:
 
 _MAP_ES = "TRWAGMYFPDXBNJZSQVHLCKE"
 _MAP_FI = "0123456789ABCDEFHJKLMNPRSTUVWXY"
+_SIGNED = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ+-"
 _MAP_IE = "WABCDEFGHIJKLMNOPQRSTUV"
 _CURP = "0123456789ABCDEFGHIJKLMN&OPQRSTUVWXYZ"
 _FIRST_CNPJ = [5, 4, 3, 2, 9, 8, 7, 6, 5, 4, 3, 2]
@@ -85,7 +86,7 @@ CHECKS: dict[str, Check] = {
     "es_nie_x": _sums(_sum([0, *_powers(7, 23)], 23, _MAP_ES)),
     "es_nie_y": _sums(_sum([0, *_powers(7, 23)], 23, _turned(_MAP_ES, 10**7))),
     "es_nie_z": _sums(_sum([0, *_powers(7, 23)], 23, _turned(_MAP_ES, 2 * 10**7))),
-    "fi_hetu": {**_sums(_sum([*_powers(9, 31)[:6], 0, *_powers(3, 31)], 31, _MAP_FI)), "drop": ""},
+    "fi_hetu": {**_sums(_sum([*_powers(9, 31)[:6], 0, *_powers(3, 31)], 31, _MAP_FI)), "drop": "", "alphabet": _SIGNED},
     "fr_nir": _sums(_sum([*_powers(13, 97), 10, 1], 97), replace=[["2A", "19"], ["2B", "18"]]),
     "gb_nhs": _sums(_sum(_down(10), 11, _NONE_FOR_10)),
     "hr_oib": _HYBRID,
@@ -116,7 +117,10 @@ CHECKS: dict[str, Check] = {
 
 
 def _alone(form: str) -> str:
-    """Return the pattern of a number that stands for itself: no letter, digit or further group of digits touches it."""
+    """Return the pattern of a number that stands for itself: no letter, digit or further group of digits touches it.
+
+    The form has one length in digits, so that what it leaves over is always seen.
+    """
     return rf"(?:{ESCAPE}|^|_|[^0-9A-Za-z./-]|[^0-9][./-]|^[./-])(?:(?:{form})(?:[0-9A-Za-z]|[./-][0-9])|({form}))"
 
 
@@ -175,7 +179,7 @@ NUMBERS: tuple[Detector, ...] = (
     _both(
         "ch_ahv", "756[.][0-9]{4}[.][0-9]{4}[.][0-9]{2}", "756[0-9]{10}", "ahv", "avs", "ahv nr", "sozialversicherung"
     ),
-    _both("cl_rut", "[0-9]{1,2}[.][0-9]{3}[.][0-9]{3}-[0-9Kk]", "[0-9]{7,8}-?[0-9Kk]", "rut", "run"),
+    _both("cl_rut", "[0-9]{1,2}[.][0-9]{3}[.][0-9]{3}-[0-9Kk]", "[0-9]{8}-?[0-9Kk]", "rut", "run"),
     _number("cn_ric", _rule(rf"[1-9][0-9]{{5}}(?:1[89]|20)[0-9]{{2}}{_MM}{_DD}[0-9]{{3}}[0-9Xx]", "cn_ric")),
     _number(
         "cz_rc",
@@ -188,7 +192,7 @@ NUMBERS: tuple[Detector, ...] = (
     _named(
         "de_idnr", r"[1-9][0-9](?: ?[0-9]{3}){3}", "idnr", "steuer id", "steueridentifikationsnummer", "tax id", "tin"
     ),
-    _named("dk_cpr", rf"{_DDMMYY}-?[0-9]{{4}}", "cpr", "cpr nr", "personnummer", check=None),
+    _named("dk_cpr", rf"{_DDMMYY}-?[0-9]{{4}}", "cpr", "cpr nr", "cpr nummer", check=None),
     _named("es_dni", "[0-9]{8}[ -]?[A-Za-z]", "dni", "nif", "documento nacional"),
     _number(
         "es_nie",
@@ -210,7 +214,7 @@ NUMBERS: tuple[Detector, ...] = (
         _rule("[0-9]{7}[A-Wa-w]", "ie_pps", ("pps", "ppsn", "pps number", "pps no")),
         _rule("[0-9]{7}[A-Wa-w][A-IWa-iw]", "ie_pps_2", ("pps", "ppsn", "pps number", "pps no"), "two"),
     ),
-    _named("il_id", "[0-9]{8,9}", "teudat zehut", "israeli id", "mispar zehut", "tz"),
+    _named("il_id", "[0-9]{9}", "teudat zehut", "israeli id", "mispar zehut", "tz"),
     _named("in_aadhaar", "[2-9][0-9]{3}[ -]?[0-9]{4}[ -]?[0-9]{4}", "aadhaar", "aadhar", "uidai", "uid"),
     _number("in_pan", _rule("[A-Z]{3}[ABCFGHLJPT][A-Z][0-9]{4}[A-Z]", None)),
     _number(
@@ -223,7 +227,7 @@ NUMBERS: tuple[Detector, ...] = (
     ),
     _number("kr_rrn", _rule(rf"{_YYMMDD}-[1-8][0-9]{{6}}", "kr_rrn")),
     _number("mx_curp", _rule(rf"[A-Z]{{4}}{_YYMMDD}[HMX][A-Z]{{5}}[0-9A-Z][0-9]", "mx_curp")),
-    _named("nl_bsn", "[0-9]{8,9}|[0-9]{4}[.][0-9]{2}[.][0-9]{3}", "bsn", "burgerservicenummer", "sofinummer"),
+    _named("nl_bsn", "[0-9]{9}|[0-9]{4}[.][0-9]{2}[.][0-9]{3}", "bsn", "burgerservicenummer", "sofinummer"),
     _number("no_fnr", _rule(rf"{_NORWEGIAN}[0-9]{{2}} ?[0-9]{{5}}", "no_fnr")),
     _named("pl_pesel", rf"[0-9]{{2}}{_POLISH}{_DD}[0-9]{{5}}", "pesel"),
     _named("pt_nif", "[1-9][0-9]{2} ?[0-9]{3} ?[0-9]{3}", "nif", "contribuinte"),

@@ -118,6 +118,7 @@ LABELS = {
     "url_query_secret": "SECRET",
     "assigned_secret": "SECRET",
     "us_ssn": "SSN",
+    "webhook_url": "WEBHOOK",
     "ipv4": "IP",
     "ipv6": "IP",
 }

@@ -13,7 +13,7 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from pydantic import ValidationError
 from tailgate.processors.scrub.config import ScrubConfig
-from tailgate.processors.scrub.detectors import BY_NAME, DETECTORS, PACKS
+from tailgate.processors.scrub.detectors import BY_NAME, DETECTORS, NATIONAL, PACKS
 
 KEY = "0123456789abcdef0123456789abcdef"
 MAIL, CARD, ADDRESS, AWS = "jane@example.com", "4111111111111111", "8.8.8.8", "AKIA" + "IOSFODNN7EXAMPLE"
@@ -111,7 +111,9 @@ def test_counters_in_the_order_of_the_kernel(scrubber: Callable[..., Any]) -> No
     values = [name for name in names[:-3] if not name.startswith("key:")]
     assert names[-len(values) - 3 : -3] == values
     assert values[0] == "own"
-    assert list(dict.fromkeys(name.split(".")[0] for name in values[1:])) == [one.name for one in DETECTORS]
+    assert list(dict.fromkeys(name.split(".")[0] for name in values[1:])) == [
+        one.name for one in DETECTORS if one.pack != NATIONAL
+    ]
 
 
 def test_nothing_to_do(scrubber: Callable[..., Any]) -> None:
@@ -124,7 +126,7 @@ def test_nothing_to_do(scrubber: Callable[..., Any]) -> None:
     [
         (
             {"packs": ["pi"]},
-            "unknown pack 'pi', expected one of credentials, pii, financial, network; did you mean 'pii'",
+            "unknown pack 'pi', expected one of credentials, pii, financial, network, national; did you mean 'pii'",
         ),
         ({"packs": ["everything"]}, "expected one of credentials, pii, financial, network"),
         ({"detectors": ["emial"]}, "did you mean 'email'"),
@@ -140,7 +142,11 @@ def test_nothing_to_do(scrubber: Callable[..., Any]) -> None:
         ({"patterns": [{"name": "x", "pattern": "(["}]}, "is no RE2 pattern: missing ]"),
         ({"patterns": [{"name": "x", "pattern": "a(?=b)"}]}, "is no RE2 pattern"),
         ({"patterns": [{"name": "x", "pattern": "a", "group": 1}]}, "group 1: the pattern has 0 capturing groups"),
-        ({"patterns": [{"name": "x", "pattern": "a", "check": "luhn"}]}, "unknown check 'luhn'"),
+        ({"patterns": [{"name": "x", "pattern": "a", "check": "loon"}]}, "unknown check 'loon', expected one of"),
+        ({"patterns": [{"name": "x", "pattern": "a", "context": [""]}]}, "at least 1 character"),
+        ({"patterns": [{"name": "x", "pattern": "a", "within": 0}]}, "greater than or equal to 1"),
+        ({"packs": ["national"], "countries": ["uk"]}, "unknown country 'uk'"),
+        ({"detectors": [{"name": "email", "private": True}]}, "private is for ipv4 and ipv6, not for email"),
         ({"patterns": [{"name": "email", "pattern": "a"}]}, "has the name of a shipped detector"),
         ({"patterns": [{"name": "x", "pattern": "a"}, {"name": "x", "pattern": "b"}]}, "pattern 'x' stands twice"),
         ({"patterns": [{"pattern": "a"}]}, "Field required"),
@@ -195,7 +201,7 @@ def test_the_key_is_never_shown() -> None:
 def test_the_table_of_detectors() -> None:
     """Names are unique, every pack has detectors, and variants of one detector have names of their own."""
     assert len(BY_NAME) == len(DETECTORS)
-    assert {detector.pack for detector in DETECTORS} == set(PACKS)
+    assert {detector.pack for detector in DETECTORS} == {*PACKS, NATIONAL}
     for detector in DETECTORS:
         assert len({rule.variant for rule in detector.rules}) == len(detector.rules)
 
@@ -206,7 +212,7 @@ def test_the_schema_for_editors() -> None:
     bare, mapping = schema["$defs"]["DetectorConfig"]["anyOf"]
     assert bare["enum"] == list(BY_NAME)
     assert mapping["properties"]["name"]["enum"] == list(BY_NAME)
-    assert schema["properties"]["packs"]["items"]["enum"] == list(PACKS)
+    assert schema["properties"]["packs"]["items"]["enum"] == [*PACKS, NATIONAL]
 
 
 KEYS: dict[str, Any] = {"key": "k" * 32, "id": "k2", "length": 8, "previous": {"key": "p" * 32, "id": "k1"}}
@@ -267,3 +273,69 @@ def test_keys_that_one_detector_skips(scrubber: Callable[..., Any]) -> None:
     out = subject.parsed(request).resource_spans[0].scope_spans[0].spans[0]
     assert (out.name, out.attributes[0].value.string_value) == ("[IP] [ORDER]", "[IP] [ORDER]")
     assert subject.counted() == {"any": 1, "email": 1, "order": 2, "ipv4": 2}
+
+
+def test_context(scrubber: Callable[..., Any]) -> None:
+    """Guarantees: with `context` a match counts only near one of the words, in any spelling."""
+    pattern = {"name": "badge", "pattern": "[0-9]{5}", "context": ["badge no", "entry"], "within": 10}
+    subject = scrubber({"packs": [], "default_keys": False, "patterns": [pattern]})
+    for text in ("badge no 12345", "BADGE_NO=12345", "badgeNo: 12345", "12345 (entry)", "theBadgeNo 12345"):
+        assert subject.text(text) == text.replace("12345", "[BADGE]")
+    for text in ("order 12345", "badges of honour 12345", "re-entry12345", "badge no is not known: 12345"):
+        assert subject.text(text) == text
+
+
+@pytest.mark.parametrize(
+    ("check", "good", "bad"),
+    [
+        ("luhn", "79927398713", "79927398710"),
+        ("entropy", "3f9a8b7c6d5e", "aaaabbbb1111"),
+        ("br_cpf", "11144477735", "11144477736"),
+    ],
+)
+def test_checks_by_name(check: str, good: str, bad: str, scrubber: Callable[..., Any]) -> None:
+    """Guarantees: a pattern of one's own may have any validator that is shipped."""
+    pattern = {"name": "own", "pattern": r"\b\w{11,}\b", "check": check}
+    subject = scrubber({"packs": [], "default_keys": False, "patterns": [pattern]})
+    assert subject.text(f"{good} {bad}") == f"[OWN] {bad}"
+
+
+def test_private_addresses(scrubber: Callable[..., Any]) -> None:
+    """Guarantees: private addresses stay unless they are asked for."""
+    text = "10.0.0.7 fd12:3456::1 fe80::1 ::1 127.0.0.1 std::fmt 1.2.3"
+    assert scrubber().text(text) == text
+    both = [{"name": name, "private": True} for name in ("ipv4", "ipv6")]
+    assert scrubber({"detectors": both}).text(text) == "[IP] [IP] [IP] [IP] [IP] std::fmt 1.2.3"
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "stays"),
+    [
+        ("server.address", "8.8.8.8", True),
+        ("client.address", "8.8.8.8", False),
+        ("k8s.pod.ip", "2600:1f18::7", True),
+        ("service.version", "4.11.2.9", True),
+        ("host.mac", "3c:22:fb:01:9a:7e", True),
+        ("client.mac", "3c:22:fb:01:9a:7e", False),
+        ("messaging.message.id", "4111111111111111", True),
+        ("order.number", "536-90-4399", True),
+        ("created_at", "4111111111111111", True),
+        ("event.status", "4111111111111111", False),
+        ("customer.id", "536-90-4399", False),
+    ],
+)
+def test_keys_whose_meaning_is_known(key: str, value: str, stays: bool, scrubber: Callable[..., Any]) -> None:
+    """Guarantees: detectors leave attributes alone that are known to mean something else, and only those."""
+    request = ExportTraceServiceRequest()
+    span = request.resource_spans.add().scope_spans.add().spans.add()
+    span.attributes.add(key=key).value.string_value = value
+    out = scrubber().parsed(request).resource_spans[0].scope_spans[0].spans[0]
+    assert (out.attributes[0].value.string_value == value) is stays
+
+
+def test_a_list_of_ones_own_replaces_the_shipped_one(scrubber: Callable[..., Any]) -> None:
+    request = ExportTraceServiceRequest()
+    span = request.resource_spans.add().scope_spans.add().spans.add()
+    span.attributes.add(key="server.address").value.string_value = "8.8.8.8"
+    out = scrubber({"detectors": [{"name": "ipv4", "skip_keys": []}]}).parsed(request)
+    assert out.resource_spans[0].scope_spans[0].spans[0].attributes[0].value.string_value == "[IP]"

@@ -140,25 +140,51 @@ FOUND: dict[str, list[str]] = {
         "«AKIA·IOSFODNN7EXAMPLE»,«ASIA·IOSFODNN7EXAMPLE»",
         "«AKIA·1234567890ABCDEF».",
     ],
-    "api_token": [
+    "gitlab_token": [
         "«glpat-·abcdefghij0123456789»",
+    ],
+    "slack_token": [
         "«xoxb-·123456789012-abcdefghijkl»",
         "«xapp-·1-A0000-123-abcdef»",
+    ],
+    "stripe_key": [
         "«sk_·live_abcdefghij0123456789»",
         "«rk_·test_abcdefghij0123456789»",
-        "«sk-·proj-abcdefghij_0123456789»",
-        "«sk-·ant-api03-abcdefghij-0123456789»",
-        "«sk-·abcdefghijklmnopqrstuvwxyz012345»",
-        "key=«AIza·SyA0123456789abcdefghijklmnopqrstuv»&q=x",
-        "«npm_·abcdefghijklmnopqrstuvwxyz0123456789»",
-        "«SG.·abcdefghijklmnopqrstuv.abcdefghijklmnopqrstuvwxyz»",
-        "«hf_·abcdefghijklmnopqrstuvwxyz01234567»",
-        "«shpat_·0123456789abcdef0123456789abcdef»",
-        "«hvs.·abcdefghijklmnopqrstuvwx»",
-        "https://hooks.slack.com/services/«T00000000/B00000000/XXXXXXXXXXXXXXXX»",
-        "«ya29.·abcdefghijklmnopqrstuvwx»",
         '"«whsec_·abcdefghijklmnopqrstuvwx»"',
+    ],
+    "openai_key": [
+        "«sk-·proj-abcdefghij_0123456789»",
+    ],
+    "anthropic_key": [
+        "«sk-·ant-api03-abcdefghij-0123456789»",
+    ],
+    "api_token": [
+        "«sk-·abcdefghijklmnopqrstuvwxyz012345»",
         "OPENAI=«sk-·abcdefghijklmnopqrstuvwxyz012345».",
+    ],
+    "google_api_key": [
+        "key=«AIza·SyA0123456789abcdefghijklmnopqrstuv»&q=x",
+    ],
+    "npm_token": [
+        "«npm_·abcdefghijklmnopqrstuvwxyz0123456789»",
+    ],
+    "sendgrid_key": [
+        "«SG.·abcdefghijklmnopqrstuv.abcdefghijklmnopqrstuvwxyz»",
+    ],
+    "huggingface_token": [
+        "«hf_·abcdefghijklmnopqrstuvwxyz01234567»",
+    ],
+    "shopify_token": [
+        "«shpat_·0123456789abcdef0123456789abcdef»",
+    ],
+    "vault_token": [
+        "«hvs.·abcdefghijklmnopqrstuvwx»",
+    ],
+    "webhook_url": [
+        "https://hooks.slack.com/services/«T00000000/B00000000/XXXXXXXXXXXXXXXX»",
+    ],
+    "google_oauth_token": [
+        "«ya29.·abcdefghijklmnopqrstuvwx»",
     ],
 }
 

@@ -11,11 +11,15 @@ mod parse;
 use regex_automata::meta;
 use regex_automata::nfa::thompson::WhichCaptures;
 use regex_automata::util::captures::Captures;
+use regex_automata::util::primitives::NonMaxUsize;
 use regex_automata::{Anchored, Input};
 use regex_syntax::hir::Hir;
 
 /// Bounds what one pattern may grow to, a little above what RE2 allows itself.
 const NFA_BYTES: usize = 48 << 20;
+
+/// Of the groups whose places are looked for without asking for memory.
+const SLOTS: usize = 8;
 
 /// One compiled pattern.
 #[derive(Debug, Clone)]
@@ -68,11 +72,18 @@ impl Pattern {
             let found = self.regex.find(input)?;
             return Some(Match { start: found.start(), end: found.end(), group: Some((found.start(), found.end())) });
         }
-        let mut captures = self.regex.create_captures();
-        self.regex.search_captures(&input, &mut captures);
-        let whole = captures.get_group(0)?;
-        let group = captures.get_group(group).map(|span| (span.start, span.end));
-        Some(Match { start: whole.start, end: whole.end, group })
+        let mut few = [None; SLOTS];
+        let mut many = Vec::new();
+        let slots = match few.get_mut(..2 * group + 2) {
+            Some(few) => few,
+            None => {
+                many.resize(2 * group + 2, None);
+                &mut many
+            }
+        };
+        self.regex.search_slots(&input, slots)?;
+        let place = |slot: usize| slots.get(slot).copied().flatten().map(NonMaxUsize::get);
+        Some(Match { start: place(0)?, end: place(1)?, group: place(2 * group).zip(place(2 * group + 1)) })
     }
 
     /// The groups of the first match.

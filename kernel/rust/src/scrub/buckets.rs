@@ -4,11 +4,11 @@
 
 use std::collections::BTreeSet;
 
-use super::classes::{Classes, Model, CLASSES};
+use super::classes::{Classes, Model, Pairs, CLASSES};
 use super::symbols::Window;
 
 /// For each pair of neighbours in a window: by class the classes that may follow.
-pub type Chain = Vec<Box<[u64; CLASSES]>>;
+pub type Chain = Vec<Pairs>;
 
 /// A window, and the rules that have it.
 pub type Owned = (Window, BTreeSet<usize>);
@@ -37,11 +37,11 @@ impl Step {
 fn chain(window: &Window, classes: &Classes) -> Chain {
     let sets: Vec<u64> = window.iter().map(|&symbols| classes.bits(symbols)).collect();
     let pair = |before: u64, after: u64| {
-        let mut pairs = Box::new([0; CLASSES]);
-        for (class, follows) in pairs.iter_mut().enumerate() {
+        let mut follows = Box::new([0; CLASSES]);
+        for (class, follows) in follows.iter_mut().enumerate() {
             *follows = if before >> class & 1 == 1 { after } else { 0 };
         }
-        pairs
+        Pairs { follows, before }
     };
     match sets.as_slice() {
         [only] => vec![pair(classes.all(), if only & 1 == 1 { classes.all() } else { *only })],
@@ -103,7 +103,7 @@ fn improve(all: &[Chain], found: &[f64], steps: &mut [Option<Step>], changed: us
 /// The cheapest step that a bucket can take: to lose an end, or to be joined with one of those behind it.
 fn best(all: &[Chain], found: &[f64], one: usize, model: &Model) -> Option<Step> {
     let (mine, now) = (all.get(one).filter(|chain| !chain.is_empty())?, found.get(one)?);
-    let shorter = |part: Option<&[Box<[u64; CLASSES]>]>| {
+    let shorter = |part: Option<&[Pairs]>| {
         let new = part.filter(|part| !part.is_empty())?.to_vec();
         let more = model.found(&new) - now;
         Some(Step { one, two: None, new, more, saved: 1 })
@@ -120,7 +120,8 @@ fn joined(all: &[Chain], found: &[f64], one: usize, two: usize, model: &Model) -
     }
     let mut new = mine.clone();
     for (pairs, its) in new.iter_mut().zip(its) {
-        for (follows, its) in pairs.iter_mut().zip(its.iter()) {
+        pairs.before |= its.before;
+        for (follows, its) in pairs.follows.iter_mut().zip(its.follows.iter()) {
             *follows |= its;
         }
     }

@@ -164,6 +164,14 @@ fn join_cheapest(groups: &mut Vec<Group>, weights: &[f64]) {
     }
 }
 
+/// Which classes may follow which.
+#[derive(Debug, Clone)]
+pub struct Pairs {
+    pub follows: Box<[u64; CLASSES]>,
+    /// The classes that anything may follow.
+    pub before: u64,
+}
+
 /// How often classes are met, and which follow which.
 pub struct Model {
     first: [f64; CLASSES],
@@ -171,21 +179,28 @@ pub struct Model {
 }
 
 impl Model {
-    /// How often a chain of pairs is met at a place of a text; each element has for each class those that may follow.
-    pub fn found(&self, chain: &[Box<[u64; CLASSES]>]) -> f64 {
+    /// How often a chain of pairs is met at a place of a text.
+    pub fn found(&self, chain: &[Pairs]) -> f64 {
         let mut now = self.first;
         for pairs in chain {
             let mut next = [0.0; CLASSES];
-            for ((&chance, &follows), row) in now.iter().zip(pairs.iter()).zip(self.next.iter()) {
-                let mut left = if chance > 0.0 { follows } else { 0 };
-                while left != 0 {
-                    let class = left.trailing_zeros() as usize;
-                    next[class] += chance * row[class];
-                    left &= left - 1;
+            for class in bits(pairs.before) {
+                let (chance, row) = (now[class], &self.next[class]);
+                for after in bits(pairs.follows[class]) {
+                    next[after] += chance * row[after];
                 }
             }
             now = next;
         }
         now.iter().sum()
     }
+}
+
+/// The numbers of the bits that are set.
+fn bits(mut left: u64) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        let bit = (left != 0).then(|| left.trailing_zeros() as usize % CLASSES)?;
+        left &= left - 1;
+        Some(bit)
+    })
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use regex_automata::hybrid::dfa;
-use regex_automata::nfa::thompson::{self, WhichCaptures, NFA};
+use regex_automata::nfa::thompson::{self, WhichCaptures};
 use regex_automata::Input;
 use regex_syntax::hir::{Capture, Hir, HirKind, Repetition};
 use serde_json::Value as Json;
@@ -24,6 +24,8 @@ const NFA_BYTES: usize = 16 << 20;
 const WORDS: f64 = 4.0;
 /// Windows of so many patterns are remembered.
 const MOST_KNOWN: usize = 1024;
+/// An automaton gives up where its states are used less often than this.
+const BYTES_A_STATE: usize = 10;
 /// In a longer text rules do not look twice.
 const LONG: usize = 2048;
 
@@ -96,8 +98,7 @@ impl Matcher {
         let all = sets.into_iter().enumerate();
         let all = all.flat_map(|(rule, set)| set.into_iter().flatten().map(move |window| (window, rule)));
         let sieve = Sieve::new(&all.collect::<Vec<_>>());
-        let rest: Option<Vec<Hir>> = beyond.iter().map(|&rule| hirs.get(rule).cloned().flatten()).collect();
-        let rest = rest.filter(|rest| !rest.is_empty()).and_then(|rest| lazy(&nfa(&rest)?));
+        let rest = automaton(&beyond, &hirs);
         Matcher { sieve, rest, beyond, rules: hirs.len(), shortest }
     }
 
@@ -108,7 +109,8 @@ impl Matcher {
     }
 
     pub fn cache(&self) -> Cache {
-        Cache { rest: self.rest.as_ref().map(dfa::DFA::create_cache), found: vec![false; self.rules], some: false }
+        let rest = self.rest.as_ref().map(dfa::DFA::create_cache);
+        Cache { rest, found: vec![false; self.rules], some: false }
     }
 
     /// False only when none of the rules finds anything in the text; `Cache::has` tells which may.
@@ -161,19 +163,24 @@ fn known_windows(hir: &Hir) -> Option<Vec<Window>> {
     new
 }
 
+/// Whether any of the patterns of an automaton is found, or that is too much to find out.
 fn finds_something(any: &dfa::DFA, cache: &mut dfa::Cache, text: &[u8]) -> bool {
     !matches!(any.try_search_fwd(cache, &Input::new(text).earliest(true)), Ok(None))
 }
 
-fn nfa(hirs: &[Hir]) -> Option<NFA> {
+/// What stops at the first match of some of the patterns; none where there are none, or they are too large together.
+fn automaton(rules: &[usize], hirs: &[Option<Hir>]) -> Option<dfa::DFA> {
+    let hirs: Option<Vec<Hir>> = rules.iter().map(|&rule| hirs.get(rule).cloned().flatten()).collect();
+    let hirs = hirs.filter(|hirs| !hirs.is_empty())?;
     let config =
         thompson::Config::new().utf8(false).which_captures(WhichCaptures::None).nfa_size_limit(Some(NFA_BYTES));
-    thompson::Compiler::new().configure(config).build_many_from_hir(hirs).ok()
-}
-
-fn lazy(nfa: &NFA) -> Option<dfa::DFA> {
-    let config = dfa::Config::new().cache_capacity(CACHE_BYTES).skip_cache_capacity_check(true);
-    dfa::Builder::new().configure(config).build_from_nfa(nfa.clone()).ok()
+    let nfa = thompson::Compiler::new().configure(config).build_many_from_hir(&hirs).ok()?;
+    let config = dfa::Config::new()
+        .cache_capacity(CACHE_BYTES)
+        .skip_cache_capacity_check(true)
+        .minimum_cache_clear_count(Some(2))
+        .minimum_bytes_per_state(Some(BYTES_A_STATE));
+    dfa::Builder::new().configure(config).build_from_nfa(nfa).ok()
 }
 
 /// The pattern without the alternatives in which `group` takes no part.

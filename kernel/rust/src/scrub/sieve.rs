@@ -79,7 +79,7 @@ impl<const N: usize> Places<N> {
             for (index, pairs) in chain.iter().enumerate() {
                 let bit = 1 << (from + index);
                 for (cell, mask) in all.masks.iter_mut().enumerate() {
-                    let may = pairs.get(cell / CLASSES).is_some_and(|follows| follows >> (cell % CLASSES) & 1 == 1);
+                    let may = pairs.follows[cell / CLASSES] >> (cell % CLASSES) & 1 == 1;
                     if let Some(mask) = mask.get_mut(word).filter(|_| may) {
                         *mask |= bit;
                     }

@@ -70,6 +70,11 @@ impl Symbols {
         Symbols { bytes: self.bytes, ..Symbols::default() }
     }
 
+    /// How many bytes there are.
+    pub fn count(&self) -> u32 {
+        self.bytes.iter().map(|word| word.count_ones()).sum()
+    }
+
     pub fn is_empty(&self) -> bool {
         *self == Symbols::default()
     }
@@ -77,7 +82,7 @@ impl Symbols {
     /// Whether there are letters only, and few.
     fn is_letter(&self) -> bool {
         let letters = Symbols::default().range(b'a', b'z').range(b'A', b'Z');
-        self.bytes.iter().map(|word| word.count_ones()).sum::<u32>() < 5 && !self.start && letters.or(*self) == letters
+        self.count() < 5 && !self.start && letters.or(*self) == letters
     }
 
     /// How much of the time when one of them is met it is one of these.

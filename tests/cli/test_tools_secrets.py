@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import tempfile
 from functools import cache
 from pathlib import Path
@@ -11,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
+from planted_secrets import MAKERS
 from tailgate.cli.diff import as_json as diff_json
 from tailgate.cli.diff import compare
 from tailgate.cli.diff import text as different
@@ -33,6 +35,9 @@ SECRETS = st.one_of(
     st.sampled_from(["4111 1111 1111 1111", "5500-0000-0000-0004", "378282246310005"]),
     st.text(LETTERS, min_size=36, max_size=36).map(lambda rest: f"ghp_{rest}"),
     st.sampled_from(["GB82 WEST 1234 5698 7654 32", "DE89370400440532013000"]),
+    st.builds(
+        lambda kind, seed: MAKERS[kind](random.Random(seed)), st.sampled_from(sorted(MAKERS)), st.integers(0, 1 << 40)
+    ),
 )
 PLACES = ("name", "status", "attribute", "nested", "array", "event", "event attribute", "link", "resource", "service",
           "scope", "scope attribute")  # fmt: skip

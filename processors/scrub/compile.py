@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from ...kernel.contract import Scrub, ScrubRule, Stage
+from ...kernel.contract import Scrub, ScrubRule
 from ..base import BuildContext, Fused
 from .actions import KernelAction, redact
 from .config import POSITIONS, DetectorConfig, PatternConfig, ScrubConfig
-from .detector import Detector
+from .detector import NATIONAL, Detector, Near, Rule
 from .detectors import DETECTORS
-from .names import NAMES, key_pattern
+from .names import NAMES, about, key_pattern
+from .validators import VALIDATORS
 
 Named = tuple[str, ScrubRule]
 """What a rule is counted as, and the rule."""
@@ -19,32 +20,17 @@ Named = tuple[str, ScrubRule]
 def build(config: ScrubConfig, ctx: BuildContext) -> Fused:
     """Return the stage. Raises ValueError when the key of `hmac` cannot be read."""
     hmac = _hmac(config)
-    keys, groups = list(_keys(config, hmac)), _grouped(config, hmac)
-    if not keys and not any(groups.values()):
+    keys, values = list(_keys(config, hmac)), list(_values(config, hmac))
+    if not keys and not values:
         return Fused([])
-    stages: list[Stage] = []
-    names = []
-    for skipped, values in groups.items():
-        rules = [] if stages else keys
-        stage: Scrub = {
-            "kind": "scrub",
-            "positions": list(config.positions),
-            "skip": any_of([*config.skip_keys, *skipped]),
-            "keys": [rule for _, rule in rules],
-            "values": [rule for _, rule in values],
-        }
-        stages.append(stage)
-        names += [(ctx.id, name) for name, _ in (*rules, *values)]
-    return Fused(stages, names)
-
-
-def _grouped(config: ScrubConfig, hmac: KernelAction | None) -> dict[tuple[str, ...], list[Named]]:
-    """Return the rules for values by the keys that they skip, those that skip none first: each group is a stage."""
-    skipped = {one.name: tuple(one.skip_keys) for one in _chosen(config)}
-    groups: dict[tuple[str, ...], list[Named]] = {(): []}
-    for name, rule in _values(config, hmac):
-        groups.setdefault(skipped.get(name, skipped.get(name.partition(".")[0], ())), []).append((name, rule))
-    return groups
+    stage: Scrub = {
+        "kind": "scrub",
+        "positions": list(config.positions),
+        "skip": any_of(config.skip_keys),
+        "keys": [rule for _, rule in keys],
+        "values": [rule for _, rule in values],
+    }
+    return Fused([stage], [(ctx.id, name) for name, _ in (*keys, *values)])
 
 
 def plan(config: ScrubConfig) -> Iterator[str]:
@@ -60,7 +46,7 @@ def plan(config: ScrubConfig) -> Iterator[str]:
         if detector.enabled:
             yield f"  {detector.name}: {detector.does()}"
     for one in _chosen(config):
-        for pattern in one.skip_keys:
+        for pattern in one.skip_keys or ():
             yield f"  {one.name} leaves attributes alone whose key matches {pattern}"
     off = [detector.name for detector in config.detectors if not detector.enabled]
     if off:
@@ -73,7 +59,7 @@ def plan(config: ScrubConfig) -> Iterator[str]:
         yield f"  attributes whose key matches {pattern} are left alone"
 
 
-def any_of(patterns: list[str]) -> str | None:
+def any_of(patterns: Sequence[str]) -> str | None:
     """Return one pattern for several, None for none."""
     return "|".join(f"(?:{pattern})" for pattern in patterns) or None
 
@@ -101,18 +87,38 @@ def _keys(config: ScrubConfig, hmac: KernelAction | None) -> Iterator[Named]:
 
 def _values(config: ScrubConfig, hmac: KernelAction | None) -> Iterator[Named]:
     for own in config.patterns:
-        action = own.kernel_action(hmac)
-        yield own.name, {"pattern": own.pattern, "group": own.group, "check": own.check, "action": action}
+        near = Near(about(*own.context), own.within) if own.context else None
+        rule = Rule(own.pattern, own.group, None if own.check is None else VALIDATORS[own.check], near=near)
+        yield own.name, _kernel_rule(rule, own.kernel_action(hmac), own.skip_keys)
     tuned = {one.name: one for one in config.detectors}
     for detector in DETECTORS:
         one = tuned.get(detector.name)
-        if one is None and detector.pack in config.packs:
-            yield from _rules(detector, detector.action)
+        if one is None and _is_on(detector, config):
+            yield from _rules(detector, detector.rules, detector.action, detector.skip_keys)
         elif one is not None and one.enabled:
-            yield from _rules(detector, one.kernel_action(hmac))
+            skipped = detector.skip_keys if one.skip_keys is None else one.skip_keys
+            yield from _rules(
+                detector, detector.private if one.private else detector.rules, one.kernel_action(hmac), skipped
+            )
 
 
-def _rules(detector: Detector, action: KernelAction) -> Iterator[Named]:
-    for rule in detector.rules:
+def _is_on(detector: Detector, config: ScrubConfig) -> bool:
+    return detector.pack in config.packs and (detector.pack != NATIONAL or detector.name[:2] in config.countries)
+
+
+def _rules(detector: Detector, rules: Sequence[Rule], action: KernelAction, skipped: Sequence[str]) -> Iterator[Named]:
+    for rule in rules:
         name = ".".join(filter(None, (detector.name, rule.variant)))
-        yield name, {"pattern": rule.pattern, "group": rule.group, "check": rule.check, "action": action}
+        yield name, _kernel_rule(rule, action, skipped)
+
+
+def _kernel_rule(rule: Rule, action: KernelAction, skipped: Sequence[str]) -> ScrubRule:
+    near = None if rule.near is None else {"pattern": rule.near.pattern, "within": rule.near.within}
+    return {
+        "pattern": rule.pattern,
+        "group": rule.group,
+        "check": rule.check,
+        "near": near,
+        "skip": any_of(skipped),
+        "action": action,
+    }

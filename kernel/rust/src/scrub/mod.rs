@@ -1,8 +1,11 @@
 //! Stage `scrub`: personal data and secrets in every string position that the stage names.
 
 mod action;
+mod buckets;
 mod cache;
+mod classes;
 mod coarse;
+mod exact;
 mod form;
 mod matcher;
 mod near;

@@ -69,7 +69,7 @@ impl Pass<'_> {
 
     #[inline(never)]
     fn finds_nothing(&mut self, hash: u64, content: &[u8]) -> bool {
-        let clean = !self.scrub.matcher.search(&mut self.cache.matcher, content);
+        let clean = !self.scrub.matcher.search(&mut self.cache.matcher, &self.scrub.values, content);
         if clean {
             self.cache.remember_clean(hash, content);
         }
@@ -99,7 +99,7 @@ impl Pass<'_> {
             if dropped {
                 return Change::Drop;
             }
-            let more = self.scrub.matcher.search(&mut self.cache.matcher, &new);
+            let more = self.scrub.matcher.search(&mut self.cache.matcher, &self.scrub.values, &new);
             now = Some(new);
             if !more {
                 break;

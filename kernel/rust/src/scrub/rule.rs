@@ -58,6 +58,11 @@ impl ValueRule {
         self.skip.as_ref().is_some_and(|skip| skip.is_match(key))
     }
 
+    /// Whether the pattern, and what must be near it, are found.
+    pub fn may_find(&self, content: &[u8]) -> bool {
+        self.near.as_ref().is_none_or(|near| near.is_found(content)) && self.pattern.is_match(content)
+    }
+
     /// Takes a text through the rule: how many matches were replaced, and whether the text is to be dropped. The new text
     /// is written to `out` if there were any.
     pub fn apply(&self, content: &[u8], out: &mut Vec<u8>) -> (u64, bool) {

@@ -19,7 +19,7 @@ _VERHOEFF = (
     "0123456789123406789523401789563401289567401239567859876043216598710432765982104387659321049876543210"  # products
 )
 _VERHOEFF_TURNS = "01234567891576283094580379614289160435279453126870428657390127938064157046913258"
-_DIGITS = {"digits", "drop", "replace", "alphabet", "pad", "last", "sums"}
+_DIGITS = {"digits", "drop", "replace", "alphabet", "pad", "last", "front", "sums"}
 
 
 def compile_check(spec: Mapping[str, Any]) -> Passes:
@@ -43,7 +43,8 @@ def compile_check(spec: Mapping[str, Any]) -> Passes:
 def _preparation(spec: Mapping[str, Any], alphabet: str) -> Callable[[str], list[int] | None]:
     """Return what makes values of the characters; None where one has none."""
     drop = text(spec.get("drop", ""), "check: drop")
-    need((drop + alphabet).isascii(), "check: drop and alphabet are ASCII")
+    front = text(spec.get("front", ""), "check: front")
+    need((drop + alphabet + front).isascii(), "check: drop, alphabet and front are ASCII")
     pad, last = natural(spec.get("pad", 0), "check: pad"), natural(spec.get("last", 0), "check: last")
     need(max(pad, last) <= 64, "check: pad and last are at most 64")
     replace = [_pair(one) for one in listed(spec.get("replace", []), "check: replace")]
@@ -52,7 +53,7 @@ def _preparation(spec: Mapping[str, Any], alphabet: str) -> Callable[[str], list
         left = "".join(one for one in found.upper() if one not in drop)
         for old, new in replace:
             left = left.replace(old, new)
-        left = left.rjust(pad, "0")[-last if last else None :]
+        left = front + left.rjust(pad, "0")[-last if last else None :]
         values = [alphabet.find(one) for one in left]
         return None if -1 in values else values
 

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 from ...kernel.contract import Signal
 from ...kernel.stages import Scrub, ScrubRule
 from ..base import BuildContext, Failure, Fused
 from .actions import KernelAction, redact
 from .config import DetectorConfig, PatternConfig, ScrubConfig
-from .detector import Detector
+from .detector import NATIONAL, Detector, Near, Rule
 from .detectors import DETECTORS
-from .names import NAMES, key_pattern
+from .names import NAMES, about, key_pattern
 from .positions import ATTRIBUTE_KEY, BY_SIGNAL, POSITIONS, positions_in
 from .texts import Form, forms, globs, parameters, statements_of, urls_of
+from .validators import VALIDATORS
 
 Named = tuple[str, ScrubRule]
 """What a rule is counted as, and the rule."""
@@ -29,36 +29,28 @@ OWN = ("redaction.*", "tailgate.scrub.*")
 def build(config: ScrubConfig, ctx: BuildContext) -> Fused:
     """Return the stages. Raises ValueError when the key of `hmac` cannot be read."""
     hmac = _hmac(config)
-    keys, groups = list(_keys(config, hmac)), _grouped(config, hmac)
-    texts = dict(_forms(config))
-    fused = Fused([])
-    if not keys and not texts and config.allow_keys is None and not any(groups.values()):
-        return fused
-    for skipped, values in groups.items():
-        first = not fused.stages
-        stage = _stage(config, ctx.signal, [*config.skip_keys, *skipped], keys if first else [], values)
-        if first:
-            stage |= _once(config, list(texts.values()))  # type: ignore[typeddict-item]
-        fused.stages.append(stage)
-        names = ["not_allowed"] if stage.get("allow") is not None else []
-        names += [name for name, _ in (*(keys if first else ()), *values)] + (list(texts) if first else [])
-        fused.counters += [(ctx.id, name) for name in (*names, *FAILURES)]
-        if any(rule["action"]["do"] == "drop_span" for rule in (*stage["keys"], *stage["values"])):
-            fused.reasons.append(f"{ctx.id}:drop_span")
-        if config.on_error == "drop":
-            fused.reasons.append(f"{ctx.id}:on_error")
-    return fused
+    keys, values, texts = list(_keys(config, hmac)), list(_values(config, hmac)), dict(_forms(config))
+    if not keys and not values and not texts and config.allow_keys is None:
+        return Fused([])
+    stage = _stage(config, ctx.signal, keys, values, list(texts.values()))
+    names = ["not_allowed"] if stage.get("allow") is not None else []
+    names += [name for name, _ in (*keys, *values)] + list(texts)
+    lets_go = any(rule["action"]["do"] == "drop_span" for rule in (*stage["keys"], *stage["values"]))
+    reasons = [f"{ctx.id}:drop_span"] if lets_go else []
+    reasons += [f"{ctx.id}:on_error"] if config.on_error == "drop" else []
+    return Fused([stage], [(ctx.id, name) for name in (*names, *FAILURES)], reasons)
 
 
-def _stage(config: ScrubConfig, signal: Signal, skip: list[str], keys: list[Named], values: list[Named]) -> Scrub:
-    return {
+def _stage(config: ScrubConfig, signal: Signal, keys: list[Named], values: list[Named], texts: list[Form]) -> Scrub:
+    stage: Scrub = {
         "kind": "scrub",
         "positions": positions_in(signal, config.positions),
-        "skip": any_of(skip),
+        "skip": any_of(config.skip_keys),
         "keys": [rule for _, rule in keys],
         "values": [rule for _, rule in values],
         "types": "numbers" if config.numbers else None,
         "tag": config.tag_key,
+        "summary": config.summary,
         "limits": {
             "size": config.limits.value_bytes,
             "depth": config.limits.depth,
@@ -66,17 +58,12 @@ def _stage(config: ScrubConfig, signal: Signal, skip: list[str], keys: list[Name
             "text": UNSCRUBBED,
         },
     }
-
-
-def _once(config: ScrubConfig, texts: list[Form]) -> dict[str, Any]:
-    """Return what only the first of the stages does: the rules about keys, the known texts, the summary."""
-    once: dict[str, Any] = {"summary": config.summary}
     if config.allow_keys is not None:
-        once["allow"] = globs([*config.allow_keys, *OWN, config.tag_key])
+        stage["allow"] = globs([*config.allow_keys, *OWN, config.tag_key])
     if texts:
         # Before the detectors: what one of them takes out may be a quote, and what follows would not be a string then.
-        once |= {"forms": texts, "forms_first": True}
-    return once
+        stage["forms"], stage["forms_first"] = texts, True
+    return stage
 
 
 def _forms(config: ScrubConfig) -> Iterator[tuple[str, Form]]:
@@ -89,15 +76,6 @@ def unfit(config: ScrubConfig, signal: Signal) -> str | None:
         return None
     expected = f"expected some of {', '.join(BY_SIGNAL[signal])}"
     return f"looks at none of the positions that {signal} have: {', '.join(config.positions)}; {expected}"
-
-
-def _grouped(config: ScrubConfig, hmac: KernelAction | None) -> dict[tuple[str, ...], list[Named]]:
-    """Return the rules for values by the keys that they skip, those that skip none first: each group is a stage."""
-    skipped = {one.name: tuple(one.skip_keys) for one in _chosen(config)}
-    groups: dict[tuple[str, ...], list[Named]] = {(): []}
-    for name, rule in _values(config, hmac):
-        groups.setdefault(skipped.get(name, skipped.get(name.partition(".")[0], ())), []).append((name, rule))
-    return groups
 
 
 def plan(config: ScrubConfig) -> Iterator[str]:
@@ -114,7 +92,7 @@ def plan(config: ScrubConfig) -> Iterator[str]:
         if detector.enabled:
             yield f"  {detector.name}: {detector.does()}"
     for one in _chosen(config):
-        for pattern in one.skip_keys:
+        for pattern in one.skip_keys or ():
             yield f"  {one.name} leaves attributes alone whose key matches {pattern}"
     off = [detector.name for detector in config.detectors if not detector.enabled]
     if off:
@@ -143,7 +121,7 @@ def _plan_more(config: ScrubConfig) -> Iterator[str]:
     yield f"  what is larger than {size} cannot be scrubbed: {what}"
 
 
-def any_of(patterns: list[str]) -> str | None:
+def any_of(patterns: Sequence[str]) -> str | None:
     """Return one pattern for several, None for none."""
     return "|".join(f"(?:{pattern})" for pattern in patterns) or None
 
@@ -173,18 +151,37 @@ def _keys(config: ScrubConfig, hmac: KernelAction | None) -> Iterator[Named]:
 
 def _values(config: ScrubConfig, hmac: KernelAction | None) -> Iterator[Named]:
     for own in config.patterns:
-        action = own.kernel_action(hmac, own.name)
-        yield own.name, {"pattern": own.pattern, "group": own.group, "check": own.check, "action": action}
+        near = Near(about(*own.context), own.within) if own.context else None
+        rule = Rule(own.pattern, own.group, None if own.check is None else VALIDATORS[own.check], near=near)
+        yield own.name, _kernel_rule(rule, own.kernel_action(hmac, own.name), own.skip_keys)
     tuned = {one.name: one for one in config.detectors}
     for detector in DETECTORS:
         one = tuned.get(detector.name)
-        if one is None and detector.pack in config.packs:
-            yield from _rules(detector, detector.action)
+        if one is None and _is_on(detector, config):
+            yield from _rules(detector, detector.rules, detector.action, detector.skip_keys)
         elif one is not None and one.enabled:
-            yield from _rules(detector, one.kernel_action(hmac, one.name))
+            skipped = detector.skip_keys if one.skip_keys is None else one.skip_keys
+            rules = detector.private if one.private else detector.rules
+            yield from _rules(detector, rules, one.kernel_action(hmac, one.name), skipped)
 
 
-def _rules(detector: Detector, action: KernelAction) -> Iterator[Named]:
-    for rule in detector.rules:
+def _is_on(detector: Detector, config: ScrubConfig) -> bool:
+    return detector.pack in config.packs and (detector.pack != NATIONAL or detector.name[:2] in config.countries)
+
+
+def _rules(detector: Detector, rules: Sequence[Rule], action: KernelAction, skipped: Sequence[str]) -> Iterator[Named]:
+    for rule in rules:
         name = ".".join(filter(None, (detector.name, rule.variant)))
-        yield name, {"pattern": rule.pattern, "group": rule.group, "check": rule.check, "action": action}
+        yield name, _kernel_rule(rule, action, skipped)
+
+
+def _kernel_rule(rule: Rule, action: KernelAction, skipped: Sequence[str]) -> ScrubRule:
+    near = None if rule.near is None else {"pattern": rule.near.pattern, "within": rule.near.within}
+    return {
+        "pattern": rule.pattern,
+        "group": rule.group,
+        "check": rule.check,
+        "near": near,
+        "skip": any_of(skipped),
+        "action": action,
+    }

@@ -12,25 +12,12 @@ from pydantic_core import CoreSchema
 from ...rules.patterns import Pattern, group_names
 from ...rules.suggest import did_you_mean
 from .actions import ActionFields, HmacConfig, KernelAction, Strict
-from .detectors import BY_NAME, PACKS
+from .detectors import BY_NAME, COUNTRIES, NATIONAL, PACKS
 from .positions import ATTRIBUTE_KEY, ATTRIBUTES, POSITIONS
 from .texts import Statements, Urls
+from .validators import VALIDATORS
 
 TAG_KEY = "tailgate.scrub.found"
-
-CHECKS = (
-    "payment_card",
-    "iban",
-    "us_ssn",
-    "e164",
-    "ipv4",
-    "ipv6",
-    "public_ipv4",
-    "public_ipv6",
-    "jwt",
-    "basic_credentials",
-)
-"""The kernel's validators."""
 
 
 def one_of(kind: str, names: Iterable[str]) -> tuple[Any, Any]:
@@ -47,9 +34,10 @@ def one_of(kind: str, names: Iterable[str]) -> tuple[Any, Any]:
 
 
 DetectorName = Annotated[str, *one_of("detector", BY_NAME)]
-PackName = Annotated[str, *one_of("pack", PACKS)]
+PackName = Annotated[str, *one_of("pack", (*PACKS, NATIONAL))]
+CountryName = Annotated[str, *one_of("country", COUNTRIES)]
 PositionName = Annotated[str, *one_of("position", (*POSITIONS, ATTRIBUTE_KEY))]
-CheckName = Annotated[str, *one_of("check", CHECKS)]
+CheckName = Annotated[str, *one_of("check", VALIDATORS)]
 
 
 class DetectorConfig(ActionFields):
@@ -57,14 +45,22 @@ class DetectorConfig(ActionFields):
 
     name: DetectorName = Field(description="The detector's name, see docs/scrubbing.md.")
     enabled: bool = True
-    skip_keys: list[Pattern] = Field(
-        default_factory=list, description="Attributes whose key matches are left alone by this one."
+    private: bool = Field(False, description="ipv4, ipv6: whether private, loopback and link-local addresses go too.")
+    skip_keys: list[Pattern] | None = Field(
+        None,
+        description="Attributes whose key matches are left alone by this one; default: the detector's own list.",
     )
 
     @model_validator(mode="before")
     @classmethod
     def _name_alone(cls, value: Any) -> Any:
         return {"name": value} if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _has_private(self) -> DetectorConfig:
+        if self.private and not BY_NAME[self.name].private:
+            raise ValueError(f"private is for ipv4 and ipv6, not for {self.name}")
+        return self
 
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
@@ -80,6 +76,9 @@ class DetectorConfig(ActionFields):
         return f"[{self.name.upper()}]"
 
 
+ContextWord = Annotated[str, Field(min_length=1, pattern=r"^[^\s].*$")]
+
+
 class PatternConfig(ActionFields):
     """A detector of one's own."""
 
@@ -87,6 +86,11 @@ class PatternConfig(ActionFields):
     pattern: Pattern = Field(description="RE2; found anywhere in a string.")
     group: Annotated[int, Field(ge=0)] = Field(0, description="The capturing group that is replaced; 0: all.")
     check: CheckName | None = Field(None, description="A validator that the group's text must pass.")
+    context: list[ContextWord] = Field(
+        default_factory=list,
+        description="Words of which one must stand near; a blank stands for any joint: nhs number, nhs_number.",
+    )
+    within: Annotated[int, Field(ge=1, le=1000)] = Field(50, description="context: at most so many bytes away.")
     skip_keys: list[Pattern] = Field(
         default_factory=list, description="Attributes whose key matches are left alone by this one."
     )
@@ -120,7 +124,12 @@ class LimitsConfig(Strict):
 class ScrubConfig(Strict):
     """Replace personal data and secrets in every string of a record, its scope and its resource."""
 
-    packs: list[PackName] = Field(default_factory=lambda: list(PACKS), description="Groups of detectors; default: all.")
+    packs: list[PackName] = Field(
+        default_factory=lambda: list(PACKS), description=f"Groups of detectors; default: all but {NATIONAL}."
+    )
+    countries: list[CountryName] = Field(
+        default_factory=lambda: list(COUNTRIES), description=f"Whose numbers the pack {NATIONAL} finds; default: all."
+    )
     detectors: list[DetectorConfig] = Field(
         default_factory=list,
         description="More detectors, by name; as a mapping with another action, or with `enabled: false`.",

@@ -11,22 +11,39 @@ RE2 has no look-around; three devices stand in for it:
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from .actions import KernelAction
 
 PACKS = ("credentials", "pii", "financial", "network")
+"""Those that are on unless others are named."""
+NATIONAL = "national"
+"""The pack that is on only when it is named."""
+
+Check = str | Mapping[str, Any]
+"""A CHECK of `docs/kernel.md`."""
+
+
+@dataclass(frozen=True)
+class Near:
+    """A pattern that must be found at most `within` bytes from a match."""
+
+    pattern: str
+    within: int
 
 
 @dataclass(frozen=True)
 class Rule:
-    """One pattern of a detector; `group` is what is replaced, if `check` passes."""
+    """One pattern of a detector; `group` is what is replaced, if `check` passes and `near` is near."""
 
     pattern: str
     group: int = 1
-    check: str | None = None
+    check: Check | None = None
     variant: str = ""
     """Tells the patterns of one detector apart where matches are counted."""
+    near: Near | None = None
 
 
 @dataclass(frozen=True)
@@ -37,6 +54,10 @@ class Detector:
     pack: str
     action: KernelAction
     rules: tuple[Rule, ...]
+    skip_keys: tuple[str, ...] = ()
+    """Attributes that are left alone, since their meaning is known to be another one."""
+    private: tuple[Rule, ...] = ()
+    """The rules where private addresses are wanted too."""
 
 
 ESCAPE = r"%[0-9A-Fa-f]{2}|\\(?:[nrt]|u[0-9A-Fa-f]{4})"
@@ -47,3 +68,15 @@ WORD = rf"(?:\b|_|{ESCAPE})"
 
 NUMBER = rf"(?:{ESCAPE}|^|[^0-9A-Za-z.]|[^0-9]\.|^\.)"
 """Before a number: as before a word, and no decimal point with a digit before it."""
+
+_OWN = "trace|span|parent|request|message|correlation|event|batch|order|invoice|job|build"
+IDS = rf"(?:^|[._-])(?:{_OWN})[._-]?(?:id|no|number)$|[a-z](?:Trace|Span|Request|Message|Order|Invoice)(?:Id|Number)$"
+"""Keys of numbers that are somebody's own: ids of requests and traces, order and invoice numbers."""
+
+TIMES = (
+    r"(?i:timestamp|[._-](?:time|at|on|ms|us|ns|nanos|micros|millis|offset|epoch))$|[a-z](?:Time|At|Ms|Nanos|Millis)$"
+)
+"""Keys of times, in whatever unit, and of positions in a log."""
+
+VERSIONS = r"(?i)(?:^|[._-])(?:version|release|build|revision|tags?)$"
+"""Keys of versions of software, some of which have four parts."""

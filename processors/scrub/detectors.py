@@ -8,9 +8,11 @@ like.
 from __future__ import annotations
 
 from . import credentials, financial, network, personal
-from .detector import PACKS, Detector
+from .detector import NATIONAL, PACKS, Detector
+from .national import NUMBERS
+from .providers import PROVIDERS
 
-__all__ = ["BY_NAME", "DETECTORS", "PACKS"]
+__all__ = ["BY_NAME", "COUNTRIES", "DETECTORS", "NATIONAL", "PACKS"]
 
 DETECTORS: tuple[Detector, ...] = (
     credentials.PRIVATE_KEY,
@@ -22,16 +24,25 @@ DETECTORS: tuple[Detector, ...] = (
     credentials.COOKIE_HEADER,
     credentials.GITHUB_TOKEN,
     credentials.AWS_ACCESS_KEY,
-    credentials.API_TOKEN,
+    *PROVIDERS,
+    credentials.AWS_SECRET_KEY,
     credentials.URL_QUERY_SECRET,
     credentials.ASSIGNED_SECRET,
+    credentials.GENERIC_SECRET,
     personal.EMAIL,
     financial.IBAN,
     financial.PAYMENT_CARD,
+    *NUMBERS,
     personal.US_SSN,
+    personal.US_ITIN,
+    financial.ABA_ROUTING,
     personal.PHONE,
+    network.MAC,
     network.IPV6,
     network.IPV4,
 )
 
 BY_NAME = {detector.name: detector for detector in DETECTORS}
+
+COUNTRIES = sorted({number.name[:2] for number in NUMBERS})
+"""Those whose numbers the pack `national` knows (ISO 3166)."""

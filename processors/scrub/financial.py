@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 
 from .actions import mask
-from .detector import NUMBER, WORD, Detector, Rule
+from .detector import IDS, NUMBER, TIMES, WORD, Detector, Near, Rule
+from .names import about
 
 PACK = "financial"
 
@@ -44,4 +45,17 @@ _CARD = Rule(
 _GAPS = r"(?:\+|%20|%2D|[._]|  |\x{A0}|[\x{2010}-\x{2015}])"
 _APART = rf"[3-6][0-9]{{3}}{_GAPS}[0-9]{{4}}{_GAPS}[0-9]{{4}}{_GAPS}[0-9]{{4}}"
 _CARD_APART = Rule(rf"{NUMBER}(?:{_APART}(?:[0-9A-Za-z]|[.][0-9])|({_APART}))", variant="apart")
-PAYMENT_CARD = Detector("payment_card", PACK, mask(keep_last=4), (_CARD, _CARD_APART))
+PAYMENT_CARD = Detector("payment_card", PACK, mask(keep_last=4), (_CARD, _CARD_APART), skip_keys=(IDS, TIMES))
+
+ABA_ROUTING = Detector(
+    "aba_routing",
+    PACK,
+    mask(keep_last=4),
+    (
+        Rule(
+            rf"{NUMBER}(?:[0-9]{{9}}[0-9A-Za-z]|((?:0[0-9]|1[0-2]|2[1-9]|3[0-2]|6[1-9]|7[0-2]|80)[0-9]{{7}}))",
+            check={"digits": "sums", "sums": [{"weights": [3, 7, 1, 3, 7, 1, 3, 7, 1], "mod": 10}]},
+            near=Near(about("aba", "rtn", "routing", "routing number", "routing no", "transit number"), 40),
+        ),
+    ),
+)

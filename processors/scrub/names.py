@@ -128,3 +128,11 @@ def query_pattern() -> str:
     more = "token|auth|sig|signature|session|sessionid|sid|otp|x-amz-(?:signature|credential|security-token)"
     more += "|x-goog-(?:signature|credential)|googleaccessid|awsaccesskeyid|saml(?:request|response)|code|key"
     return rf"(?i:[?&;#](?:(?:[\w.\[-]*[_.\[-])?(?:{'|'.join(words)})|{more})\]?)"
+
+
+def about(*words: str) -> str:
+    """Return a pattern that finds one of the words, in any spelling; a blank stands for any joint or none."""
+    escaped = [" ".join(map(re.escape, word.split())) for word in words]
+    camel = "|".join(spelling for word in words for spelling in _camel(word))
+    after_letter = f"|[a-z](?:{camel})" if camel else ""
+    return rf"(?:(?:\b|_)(?i:{'|'.join(map(_loose, escaped))}){after_letter})s?(?:\b|_|[A-Z])"

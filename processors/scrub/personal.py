@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .actions import redact
-from .detector import ESCAPE, Detector, Rule
+from .detector import ESCAPE, IDS, Detector, Rule
 
 PACK = "pii"
 
@@ -50,6 +50,16 @@ US_SSN = Detector(
             rf"(?:{_SSN}(?:[0-9A-Za-z]|-[0-9])|{_NEVER_ISSUED}|({_SSN}))"
         ),
     ),
+    skip_keys=(IDS,),
+)
+
+_ITIN = "9[0-9]{2}-(?:5[0-9]|6[0-5]|7[0-9]|8[0-8]|9[0-24-9])-[0-9]{4}"
+US_ITIN = Detector(
+    "us_itin",
+    PACK,
+    redact("[ITIN]"),
+    (Rule(rf"(?:{ESCAPE}|^|[^0-9A-Za-z-]|[^0-9]-|^-)(?:{_ITIN}(?:[0-9A-Za-z]|-[0-9])|({_ITIN}))"),),
+    skip_keys=(IDS,),
 )
 
 _AMERICAN = r"\+1[ .-]?\(?[0-9]{3}\)?[ .-]?[0-9]{3}[ .-]?[0-9]{3}"

@@ -57,7 +57,7 @@ CHECKS = [
 CHECKS += ["basic_credentials", "github_token"]
 WITH_PARAMETERS = [
     {"digits": "luhn", "drop": " -."},
-    {"digits": "verhoeff", "last": 3},
+    {"digits": "verhoeff", "last": 3, "front": "1"},
     {"digits": "mod_11_10", "pad": 4, "replace": [["A", "1"]]},
     {"digits": "sums", "alphabet": "ETSC01289", "sums": [{"weights": [3, 1], "mod": 3}]},
     {"digits": "sums", "sums": [{"weights": [2, 1], "mod": 4, "map": "0E-2", "at": 1}]},

@@ -17,6 +17,7 @@ pub struct Digits {
     alphabet: String,
     pad: usize,
     last: usize,
+    front: String,
     sums: Vec<Sum>,
 }
 
@@ -39,13 +40,14 @@ struct Sum {
 
 impl Digits {
     pub fn compile(spec: &Json) -> Outcome<Digits> {
-        let all = ["digits", "drop", "replace", "alphabet", "pad", "last", "sums"];
+        let all = ["digits", "drop", "replace", "alphabet", "pad", "last", "front", "sums"];
         let spec = only(Some(spec), &all, "check")?;
         let optional = |name: &str| spec.get(name).map_or(Ok(0), |one| natural(Some(one), name));
         let ascii = |name: &str, default: &str| match spec.get(name) {
             None => Ok(default.to_owned()),
             Some(one) => text(Some(one), name).and_then(|text| {
-                need(text.is_ascii(), || "check: drop and alphabet are ASCII".to_owned()).map(|()| text.to_owned())
+                need(text.is_ascii(), || "check: drop, alphabet and front are ASCII".to_owned())
+                    .map(|()| text.to_owned())
             }),
         };
         let algorithm = match spec.get("digits").and_then(Json::as_str) {
@@ -65,6 +67,7 @@ impl Digits {
             alphabet: ascii("alphabet", ALPHABET)?,
             pad,
             last,
+            front: ascii("front", "")?,
             sums: list("sums")?.iter().map(Sum::compile).collect::<Outcome<_>>()?,
         })
     }
@@ -91,7 +94,7 @@ impl Digits {
         let padded = std::iter::repeat_n(b'0', missing).chain(left.bytes());
         let size = missing + left.len();
         let skip = if self.last == 0 { 0 } else { size.saturating_sub(self.last) };
-        padded.skip(skip).map(|byte| value(&self.alphabet, byte)).collect()
+        self.front.bytes().chain(padded.skip(skip)).map(|byte| value(&self.alphabet, byte)).collect()
     }
 }
 

@@ -2,8 +2,11 @@
 
 mod action;
 mod beside;
+mod buckets;
 mod cache;
+mod classes;
 mod coarse;
+mod exact;
 mod form;
 mod marks;
 mod matcher;

@@ -25,6 +25,10 @@ impl Near {
         Ok(Near { pattern, within: natural(spec.get("within"), "near: within")? })
     }
 
+    pub fn is_found(&self, content: &[u8]) -> bool {
+        self.pattern.is_match(content)
+    }
+
     pub fn places(&self, content: &[u8]) -> Places {
         let (mut starts, mut ends, mut position) = (Vec::new(), Vec::new(), 0);
         while position <= content.len() {

@@ -80,7 +80,7 @@ impl Pass<'_> {
         if content.len() > self.scrub.most {
             return false;
         }
-        let clean = !self.scrub.matcher.search(&mut self.cache.matcher, content);
+        let clean = !self.scrub.matcher.search(&mut self.cache.matcher, &self.scrub.values, content);
         if clean {
             self.cache.remember_clean(hash, content);
         }
@@ -116,7 +116,7 @@ impl Pass<'_> {
                 self.tire(tired);
                 return Change::Drop;
             }
-            let more = self.scrub.matcher.search(&mut self.cache.matcher, &new);
+            let more = self.scrub.matcher.search(&mut self.cache.matcher, &self.scrub.values, &new);
             now = Some(new);
             if !more {
                 break;

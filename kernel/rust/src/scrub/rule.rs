@@ -67,6 +67,11 @@ impl ValueRule {
         self.skip.as_ref().is_some_and(|skip| skip.is_match(key))
     }
 
+    /// Whether the pattern, and what must be near it, are found.
+    pub fn may_find(&self, content: &[u8]) -> bool {
+        self.near.as_ref().is_none_or(|near| near.is_found(content)) && self.pattern.is_match(content)
+    }
+
     /// Takes a text through the rule. The new text is written to `out` if any match was replaced.
     pub fn apply(&self, content: &[u8], out: &mut Vec<u8>) -> Applied {
         let (mut copied, mut position, mut count, mut tired) = (0, 0, 0, false);

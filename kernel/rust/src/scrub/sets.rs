@@ -141,11 +141,14 @@ fn join(before: &[Symbols], after: &[Symbols], out: &mut BTreeSet<Window>) {
 /// The windows without those that contain another one.
 pub fn needed(windows: Vec<Window>) -> Vec<Window> {
     let windows = merged(windows);
-    let within = |small: &Window, large: &Window| {
-        let fits = |part: &[Symbols]| part.iter().zip(small).all(|(one, two)| one.or(*two) == *two);
-        (small.len(), small) != (large.len(), large) && large.windows(small.len().max(1)).any(fits)
-    };
-    windows.iter().filter(|large| !windows.iter().any(|small| within(small, large))).cloned().collect()
+    let other = |small: &Window, large: &Window| small != large && within(small, large);
+    windows.iter().filter(|large| !windows.iter().any(|small| other(small, large))).cloned().collect()
+}
+
+/// Whether a text that contains the large window contains the small one.
+pub fn within(small: &Window, large: &Window) -> bool {
+    let fits = |part: &[Symbols]| part.iter().zip(small).all(|(one, two)| one.or(*two) == *two);
+    large.windows(small.len().max(1)).any(fits)
 }
 
 /// The same windows, those that differ in one place taken together.

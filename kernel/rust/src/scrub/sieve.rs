@@ -1,94 +1,129 @@
 //! A pass over a text that tells most clean ones at a few instructions a byte, without a table that misses the caches: all
-//! windows of all patterns are looked for at once, a bit for each place in a window (the shift-and algorithm of
-//! Baeza-Yates and Gonnet).
+//! windows of all patterns are looked for at once, a bit for each pair of neighbours in a bucket of windows (the
+//! shift-and algorithm of Baeza-Yates and Gonnet over pairs, with the buckets of Hyperscan's FDR).
 
-use super::coarse::coarser;
-use super::sets::{needed, LONGEST};
+use std::collections::BTreeSet;
+
+use super::buckets::{buckets, Bucket, Owned};
+use super::classes::{Classes, CLASSES};
+use super::exact::Exact;
+use super::sets::{needed, within, LONGEST};
 use super::symbols::Window;
 
-/// Places of windows in one word.
+/// Places of buckets in one word.
 const WORD: usize = 64;
-/// Texts are scanned more closely for nothing when windows are found more often than this.
-const OFTEN: f64 = 0.004;
+/// Texts are scanned more closely for nothing when buckets are found more often than this.
+const OFTEN: f64 = 0.0005;
 
 pub enum Sieve {
+    One(Box<Places<1>>),
     Two(Box<Places<2>>),
-    Four(Box<Places<4>>),
 }
 
 pub struct Places<const N: usize> {
-    /// By byte: the places where it may stand.
-    masks: [[u64; N]; 256],
-    /// The first places of windows, and the last ones.
+    /// Of bytes; 0 is the place before the first one.
+    classes: [u8; 256],
+    /// By the class of a byte and that of the one before: the places where they may stand.
+    masks: [[u64; N]; CLASSES * CLASSES],
+    /// The first places of buckets, and the last ones.
     first: [u64; N],
     last: [u64; N],
-    /// The first places that the start of a text takes.
-    start: [u64; N],
+    /// By the last place of a bucket: what tells its windows apart.
+    exact: Vec<Vec<Exact>>,
 }
 
 impl Sieve {
-    /// A sieve for windows.
-    pub fn new(windows: Vec<Window>) -> Sieve {
-        let windows = needed(windows);
-        // A window that does not fit into what is left of a word goes to the next.
-        let (few, found) = coarser(&windows, 2 * WORD - LONGEST);
-        if found <= OFTEN {
-            return Sieve::Two(Box::new(Places::new(&few)));
+    /// A sieve for windows, each with the number of the rule that it belongs to.
+    pub fn new(windows: &[(Window, usize)]) -> Sieve {
+        let kept = needed(windows.iter().map(|(window, _)| window.clone()).collect());
+        let classes = Classes::of(&kept);
+        let mut owned: Vec<Owned> = kept.into_iter().map(|window| (window, BTreeSet::new())).collect();
+        for (window, rule) in windows {
+            if let Some((_, rules)) = owned.iter_mut().find(|(small, _)| within(small, window)) {
+                rules.insert(*rule);
+            }
         }
-        Sieve::Four(Box::new(Places::new(&coarser(&windows, 4 * (WORD - LONGEST)).0)))
+        let (few, found) = buckets(&owned, &classes, WORD);
+        if found <= OFTEN {
+            return Sieve::One(Box::new(Places::new(&few, &classes)));
+        }
+        // A bucket that does not fit into what is left of a word goes to the next.
+        Sieve::Two(Box::new(Places::new(&buckets(&owned, &classes, 2 * WORD - LONGEST).0, &classes)))
     }
 
-    /// Whether a window stands anywhere in the text.
+    /// Calls `each` with the numbers of the rules of which windows may stand in the text; whether there are any.
     #[inline]
-    pub fn catches(&self, text: &[u8]) -> bool {
+    pub fn catches(&self, text: &[u8], each: impl FnMut(usize)) -> bool {
         match self {
-            Sieve::Two(places) => places.catches(text),
-            Sieve::Four(places) => places.catches(text),
+            Sieve::One(places) => places.catches(text, each),
+            Sieve::Two(places) => places.catches(text, each),
         }
     }
 }
 
 impl<const N: usize> Places<N> {
-    /// The windows must have place: at most `N * (WORD - LONGEST)` symbols.
-    fn new(windows: &[Window]) -> Places<N> {
-        let mut all = Places { masks: [[0; N]; 256], first: [0; N], last: [0; N], start: [0; N] };
+    /// The buckets must have place: at most `N * WORD - (N - 1) * LONGEST` places.
+    fn new(buckets: &[Bucket], classes: &Classes) -> Places<N> {
+        let mut all = Places {
+            classes: classes.table(),
+            masks: [[0; N]; CLASSES * CLASSES],
+            first: [0; N],
+            last: [0; N],
+            exact: std::iter::repeat_with(Vec::new).take(N * WORD).collect(),
+        };
         let (mut word, mut from) = (0, 0);
-        for window in windows {
-            if from + window.len() > WORD {
+        for Bucket { chain, windows } in buckets {
+            if from + chain.len() > WORD {
                 (word, from) = (word + 1, 0);
             }
-            for (index, symbols) in window.iter().enumerate() {
+            for (index, pairs) in chain.iter().enumerate() {
                 let bit = 1 << (from + index);
-                for (byte, mask) in (0..=u8::MAX).zip(all.masks.iter_mut()) {
-                    if let Some(mask) = mask.get_mut(word).filter(|_| symbols.has(byte)) {
+                for (cell, mask) in all.masks.iter_mut().enumerate() {
+                    let may = pairs.get(cell / CLASSES).is_some_and(|follows| follows >> (cell % CLASSES) & 1 == 1);
+                    if let Some(mask) = mask.get_mut(word).filter(|_| may) {
                         *mask |= bit;
                     }
                 }
-                let mark = |places: &mut [u64; N], holds: bool| {
+                for (places, holds) in [(&mut all.first, index == 0), (&mut all.last, index + 1 == chain.len())] {
                     if let Some(place) = places.get_mut(word).filter(|_| holds) {
                         *place |= bit;
                     }
-                };
-                mark(&mut all.first, index == 0);
-                mark(&mut all.last, index + 1 == window.len());
-                mark(&mut all.start, index == 0 && symbols.start);
+                }
             }
-            from += window.len();
+            from += chain.len();
+            if let Some(exact) = all.exact.get_mut(word * WORD + from - 1) {
+                *exact = Exact::all(windows);
+            }
         }
         all
     }
 
     #[inline]
-    fn catches(&self, text: &[u8]) -> bool {
-        let (mut state, mut seen) = (self.start, self.start);
+    fn catches(&self, text: &[u8], mut each: impl FnMut(usize)) -> bool {
+        let (mut state, mut seen, mut before) = ([0; N], [0; N], 0);
         for &byte in text {
-            let mask = &self.masks[usize::from(byte)];
+            let class = usize::from(self.classes[usize::from(byte)]);
+            let mask = &self.masks[(before * CLASSES + class) % (CLASSES * CLASSES)];
             for index in 0..N {
                 state[index] = (state[index] << 1 | self.first[index]) & mask[index];
                 seen[index] |= state[index];
             }
+            before = class;
         }
-        seen.iter().zip(&self.last).any(|(seen, last)| seen & last != 0)
+        let mut any = false;
+        let mut note = |rule| {
+            any = true;
+            each(rule);
+        };
+        for (word, (seen, last)) in seen.iter().zip(&self.last).enumerate() {
+            let mut left = seen & last;
+            while left != 0 {
+                let exact = self.exact.get(word * WORD + left.trailing_zeros() as usize);
+                exact.into_iter().flatten().for_each(|exact| exact.told(text, &mut note));
+                left &= left - 1;
+            }
+        }
+        any
     }
 }
 
@@ -99,7 +134,8 @@ mod tests {
 
     fn catches(patterns: &[&str], text: &str) -> bool {
         let sets = patterns.iter().map(|one| windows(&crate::regex::hir(one).unwrap()).expect(one));
-        Sieve::new(sets.flatten().collect()).catches(text.as_bytes())
+        let sets = sets.enumerate().flat_map(|(rule, set)| set.into_iter().map(move |window| (window, rule)));
+        Sieve::new(&sets.collect::<Vec<_>>()).catches(text.as_bytes(), |_| {})
     }
 
     #[test]

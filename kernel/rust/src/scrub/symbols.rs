@@ -74,6 +74,18 @@ impl Symbols {
         *self == Symbols::default()
     }
 
+    /// Whether there are letters only, and few.
+    fn is_letter(&self) -> bool {
+        let letters = Symbols::default().range(b'a', b'z').range(b'A', b'Z');
+        self.bytes.iter().map(|word| word.count_ones()).sum::<u32>() < 5 && !self.start && letters.or(*self) == letters
+    }
+
+    /// How much of the time when one of them is met it is one of these.
+    fn share_of(&self, bytes: &[u8]) -> f64 {
+        let these: f64 = bytes.iter().filter(|&&byte| self.has(byte)).map(|&byte| frequency(byte)).sum();
+        these / self.probability().max(f64::MIN_POSITIVE)
+    }
+
     /// How often one of them stands somewhere in the values of attributes, roughly.
     fn probability(&self) -> f64 {
         if self.border {
@@ -91,7 +103,8 @@ impl Symbols {
     }
 }
 
-fn frequency(byte: u8) -> f64 {
+/// How often a byte is met in the values of attributes, roughly.
+pub fn frequency(byte: u8) -> f64 {
     match byte {
         b'e' => 0.06,
         b'a' | b't' | b'o' | b'i' | b'n' | b's' | b'r' => 0.045,
@@ -108,17 +121,27 @@ fn frequency(byte: u8) -> f64 {
 }
 
 /// For each place of a window how often it fits there, roughly, and how often after the places before it: the same class
-/// again is no surprise, nor is a slash after a colon.
+/// again is no surprise (least of all in hex), nor are a slash after a colon and the letters that words are made of.
 fn chances(window: &[Symbols]) -> Vec<(f64, f64)> {
     let mut before = None;
     let place = |symbols: &Symbols| {
         let alone = symbols.probability();
         let slash = *symbols == Symbols::of(b'/') && before == Some(Symbols::of(b':'));
+        let word = before.is_some_and(|before| before.is_letter()) && symbols.is_letter();
+        let alone = if word { alone * symbols.share_of(b"aeinorst").mul_add(IN_WORDS - 1.0, 1.0) } else { alone };
         let usual = before.replace(*symbols) == Some(*symbols) || slash;
-        (alone, if usual { alone.max(0.5) } else { alone })
+        let again = match (symbols.has(b'0') && symbols.has(b'9'), symbols.has(b'a') && symbols.has(b'f')) {
+            (true, true) => 0.85,
+            (true, false) => 0.65,
+            _ => 0.5,
+        };
+        (alone, if usual { alone.max(again) } else { alone })
     };
     window.iter().map(place).collect()
 }
+
+/// So many times more often the most frequent letters stand behind a letter than anywhere.
+const IN_WORDS: f64 = 2.0;
 
 /// What a window (or a part of one) costs: how often it is found at a place, and how long it is.
 fn price(chances: &[(f64, f64)]) -> f64 {

@@ -1,0 +1,191 @@
+//! Bytes that windows need not tell apart, and how often the others follow each other.
+
+use std::collections::HashMap;
+
+use foldhash::fast::RandomState;
+
+use super::symbols::{frequency, probability, Symbols, Window};
+
+/// Classes of bytes; number 0 is the place before the first byte of a text.
+pub const CLASSES: usize = 64;
+/// Kinds of bytes for the question what follows what: digits, `a` to `f`, other small letters, capital ones, all others.
+const KINDS: usize = 5;
+/// How often a byte of a kind (row) is followed by one of another, roughly, in values that are new: identifiers in hex,
+/// URLs, statements.
+const FOLLOWS: [[f64; KINDS]; KINDS] = [
+    [0.65, 0.20, 0.01, 0.01, 0.13],
+    [0.28, 0.27, 0.32, 0.01, 0.12],
+    [0.01, 0.24, 0.55, 0.01, 0.19],
+    [0.05, 0.08, 0.24, 0.49, 0.14],
+    [0.28, 0.16, 0.26, 0.06, 0.24],
+];
+
+fn kind(byte: u8) -> usize {
+    match byte {
+        b'0'..=b'9' => 0,
+        b'a'..=b'f' => 1,
+        b'g'..=b'z' => 2,
+        b'A'..=b'Z' => 3,
+        _ => 4,
+    }
+}
+
+/// At most `CLASSES` classes of bytes.
+pub struct Classes {
+    of: [u8; 256],
+}
+
+/// A class while classes are put together: its bytes, how often one of them is met, and which symbols have one of them.
+struct Group {
+    bytes: Vec<u8>,
+    often: f64,
+    has: Vec<bool>,
+}
+
+impl Classes {
+    /// Of the bytes that windows tell apart; where that is too many, of those that it costs least not to tell apart.
+    pub fn of(windows: &[Window]) -> Classes {
+        let mut weights: HashMap<Symbols, f64, RandomState> = HashMap::default();
+        for window in windows {
+            let found = probability(window);
+            for symbols in window {
+                let alone = probability(&[*symbols]).max(1e-9);
+                *weights.entry(symbols.bytes()).or_default() += found / alone;
+            }
+        }
+        let mut symbols: Vec<(Symbols, f64)> = weights.into_iter().collect();
+        symbols.sort_by_key(|one| one.0);
+        let mut alike: HashMap<Vec<bool>, Group, RandomState> = HashMap::default();
+        for byte in 0..=u8::MAX {
+            let has: Vec<bool> = symbols.iter().map(|(symbols, _)| symbols.has(byte)).collect();
+            let new = || Group { bytes: Vec::new(), often: 0.0, has: has.clone() };
+            let group = alike.entry(has.clone()).or_insert_with(new);
+            group.bytes.push(byte);
+            group.often += frequency(byte);
+        }
+        let mut groups: Vec<Group> = alike.into_values().collect();
+        groups.sort_by(|one, two| one.bytes.cmp(&two.bytes));
+        let weights: Vec<f64> = symbols.iter().map(|(_, weight)| *weight).collect();
+        while groups.len() >= CLASSES {
+            join_cheapest(&mut groups, &weights);
+        }
+        let mut of = [0; 256];
+        for (number, group) in (1u8..).zip(&groups) {
+            for &byte in &group.bytes {
+                of[usize::from(byte)] = number;
+            }
+        }
+        Classes { of }
+    }
+
+    /// By byte.
+    pub fn table(&self) -> [u8; 256] {
+        self.of
+    }
+
+    /// The classes of which symbols have a byte, as bits.
+    pub fn bits(&self, symbols: Symbols) -> u64 {
+        let bytes = (0..=u8::MAX).filter(|&byte| symbols.has(byte));
+        bytes.fold(u64::from(symbols.start), |all, byte| all | 1 << self.of[usize::from(byte)])
+    }
+
+    /// The classes of all bytes.
+    pub fn all(&self) -> u64 {
+        self.of.iter().fold(1, |all, class| all | 1 << class)
+    }
+
+    pub fn model(&self) -> Model {
+        let mut kinds = [0.0; KINDS];
+        for byte in 0..=u8::MAX {
+            kinds[kind(byte)] += frequency(byte);
+        }
+        let share = |byte: u8| frequency(byte) / kinds[kind(byte)];
+        let mut first = [0.0; CLASSES];
+        let mut of_kind = [[0.0; KINDS]; CLASSES];
+        let mut shares = [[0.0; KINDS]; CLASSES];
+        for byte in 0..=u8::MAX {
+            let class = usize::from(self.of[usize::from(byte)]);
+            first[class] += frequency(byte);
+            of_kind[class][kind(byte)] += frequency(byte);
+            shares[class][kind(byte)] += share(byte);
+        }
+        first[0] = START;
+        of_kind[0] = kinds;
+        let mut next = Box::new([[0.0; CLASSES]; CLASSES]);
+        for (row, before) in next.iter_mut().zip(&of_kind) {
+            let sum: f64 = before.iter().sum();
+            for (cell, share) in row.iter_mut().zip(&shares).skip(1) {
+                let followed = |to: usize| before.iter().zip(&FOLLOWS).map(|(from, row)| from * row[to]).sum::<f64>();
+                let kinds = share.iter().enumerate().map(|(to, share)| followed(to) * share);
+                *cell = if sum > 0.0 { kinds.sum::<f64>() / sum } else { 0.0 };
+            }
+        }
+        Model { first, next }
+    }
+}
+
+/// A text has so many bytes, roughly.
+const START: f64 = 0.02;
+
+/// Makes one class of the two that windows need least to tell apart.
+fn join_cheapest(groups: &mut Vec<Group>, weights: &[f64]) {
+    let price = |one: &Group, two: &Group| -> f64 {
+        let parts = weights.iter().zip(one.has.iter().zip(&two.has));
+        parts
+            .map(|(weight, (mine, its))| {
+                weight
+                    * if mine == its {
+                        0.0
+                    } else if *mine {
+                        two.often
+                    } else {
+                        one.often
+                    }
+            })
+            .sum()
+    };
+    let mut best = (f64::INFINITY, 0, 0);
+    for (two, other) in groups.iter().enumerate() {
+        for (one, group) in groups.iter().enumerate().take(two) {
+            let price = price(group, other);
+            if price < best.0 {
+                best = (price, one, two);
+            }
+        }
+    }
+    let (_, one, two) = best;
+    let other = groups.remove(two);
+    if let Some(group) = groups.get_mut(one) {
+        group.bytes.extend(other.bytes);
+        group.often += other.often;
+        for (has, its) in group.has.iter_mut().zip(other.has) {
+            *has |= its;
+        }
+    }
+}
+
+/// How often classes are met, and which follow which.
+pub struct Model {
+    first: [f64; CLASSES],
+    next: Box<[[f64; CLASSES]; CLASSES]>,
+}
+
+impl Model {
+    /// How often a chain of pairs is met at a place of a text; each element has for each class those that may follow.
+    pub fn found(&self, chain: &[Box<[u64; CLASSES]>]) -> f64 {
+        let mut now = self.first;
+        for pairs in chain {
+            let mut next = [0.0; CLASSES];
+            for ((&chance, &follows), row) in now.iter().zip(pairs.iter()).zip(self.next.iter()) {
+                let mut left = if chance > 0.0 { follows } else { 0 };
+                while left != 0 {
+                    let class = left.trailing_zeros() as usize;
+                    next[class] += chance * row[class];
+                    left &= left - 1;
+                }
+            }
+            now = next;
+        }
+        now.iter().sum()
+    }
+}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from ...kernel.contract import Signal
 from ...kernel.stages import Scrub, ScrubRule
@@ -31,24 +30,19 @@ def build(config: ScrubConfig, ctx: BuildContext) -> Fused:
     """Return the stages. Raises ValueError when the key of `hmac` cannot be read."""
     hmac = _hmac(config)
     keys, values, texts = list(_keys(config, hmac)), list(_values(config, hmac)), dict(_forms(config))
-    fused = Fused([])
-    if not keys and not texts and config.allow_keys is None and not values:
-        return fused
-    stage = _stage(config, ctx.signal, keys, values)
-    stage |= _once(config, list(texts.values()))  # type: ignore[typeddict-item]
+    if not keys and not values and not texts and config.allow_keys is None:
+        return Fused([])
+    stage = _stage(config, ctx.signal, keys, values, list(texts.values()))
     names = ["not_allowed"] if stage.get("allow") is not None else []
     names += [name for name, _ in (*keys, *values)] + list(texts)
-    fused.stages.append(stage)
-    fused.counters += [(ctx.id, name) for name in (*names, *FAILURES)]
-    if any(rule["action"]["do"] == "drop_span" for rule in (*stage["keys"], *stage["values"])):
-        fused.reasons.append(f"{ctx.id}:drop_span")
-    if config.on_error == "drop":
-        fused.reasons.append(f"{ctx.id}:on_error")
-    return fused
+    lets_go = any(rule["action"]["do"] == "drop_span" for rule in (*stage["keys"], *stage["values"]))
+    reasons = [f"{ctx.id}:drop_span"] if lets_go else []
+    reasons += [f"{ctx.id}:on_error"] if config.on_error == "drop" else []
+    return Fused([stage], [(ctx.id, name) for name in (*names, *FAILURES)], reasons)
 
 
-def _stage(config: ScrubConfig, signal: Signal, keys: list[Named], values: list[Named]) -> Scrub:
-    return {
+def _stage(config: ScrubConfig, signal: Signal, keys: list[Named], values: list[Named], texts: list[Form]) -> Scrub:
+    stage: Scrub = {
         "kind": "scrub",
         "positions": positions_in(signal, config.positions),
         "skip": any_of(config.skip_keys),
@@ -56,6 +50,7 @@ def _stage(config: ScrubConfig, signal: Signal, keys: list[Named], values: list[
         "values": [rule for _, rule in values],
         "types": "numbers" if config.numbers else None,
         "tag": config.tag_key,
+        "summary": config.summary,
         "limits": {
             "size": config.limits.value_bytes,
             "depth": config.limits.depth,
@@ -63,17 +58,12 @@ def _stage(config: ScrubConfig, signal: Signal, keys: list[Named], values: list[
             "text": UNSCRUBBED,
         },
     }
-
-
-def _once(config: ScrubConfig, texts: list[Form]) -> dict[str, Any]:
-    """Return what the stage does besides rules: which keys are allowed, the known texts, the summary."""
-    once: dict[str, Any] = {"summary": config.summary}
     if config.allow_keys is not None:
-        once["allow"] = globs([*config.allow_keys, *OWN, config.tag_key])
+        stage["allow"] = globs([*config.allow_keys, *OWN, config.tag_key])
     if texts:
         # Before the detectors: what one of them takes out may be a quote, and what follows would not be a string then.
-        once |= {"forms": texts, "forms_first": True}
-    return once
+        stage["forms"], stage["forms_first"] = texts, True
+    return stage
 
 
 def _forms(config: ScrubConfig) -> Iterator[tuple[str, Form]]:

@@ -119,7 +119,8 @@ class Sender:
 
     def emit(self, number: int) -> None:
         secret = SECRETS[number % (len(SECRETS) - 1)]
-        with self.tracers.get_tracer("shop").start_as_current_span("work", attributes={"note": f"for {secret}"}):
+        about: dict[str, Any] = {"note": f"for {secret}", "work.number": number}
+        with self.tracers.get_tracer("shop").start_as_current_span("work", attributes=about):
             self._logs(number, secret)
             self.requests.add(1, {"route": "/cart", "user": f"<{secret}>", "db.password": BY_KEY})
             self.latency.record(number, {"note": f"paid with {secret}"})
@@ -263,3 +264,35 @@ def test_what_waits_is_sent_at_the_end(start_tailgate: StartTailgate, upstream: 
     for way in ("grpc", "http"):
         check_arrived(upstream, way)
     assert b"_lost_at_shutdown" not in tailgate.log.read_bytes()
+
+
+FOLLOWING = CONFIG.replace('{name: all, when: "true"}', "{name: noted, when: work.number < 20}").replace(
+    "    logs:\n", "    logs:\n      follow_trace: tail_sampling\n"
+)
+
+
+def test_logs_follow_their_traces(start_tailgate: StartTailgate, upstream: Counting) -> None:
+    """Scenario: half of the traces are kept; their logs come in requests of their own, over gRPC and HTTP.
+
+    Guarantees: the logs of kept traces arrive and no others; the ledgers of both signals balance.
+    """
+    ports = {"UPSTREAM_GRPC": str(upstream.grpc_port), "UPSTREAM_HTTP": str(upstream.http_port)}
+    tailgate = start_tailgate(FOLLOWING, **ports, WAIT="100ms")
+    scraper = Scraper(tailgate)
+    scraper.start()
+    send(tailgate)
+    deadline = time.monotonic() + 30
+    while total(tailgate.metrics(), "tailgate_pipeline_held_log_records") and time.monotonic() < deadline:
+        time.sleep(0.2)
+    settled(tailgate)
+    scraper.finish()
+    metrics = tailgate.metrics()
+    check_ledger(metrics)
+    kept = {span.trace_id for span in upstream.records("grpc", "traces")}
+    assert len(kept) == 2 * 20
+    found = upstream.records("grpc", "logs")
+    assert {record.trace_id for record in found} == kept
+    assert len(found) == 3 * len(kept)
+    dropped = total(metrics, "tailgate_pipeline_dropped_log_records_total", pipeline="logs")
+    assert dropped == 3 * 2 * (ROUNDS - 20) + 2 * ROUNDS, "of dropped traces, and by the filter"
+    assert tailgate.stop() == 0

@@ -28,7 +28,7 @@ _ZERO_BY_TEN = "10987654321"
 _PLAIN = "01234567890"
 
 
-def _sums(*given: dict[str, Any], **more: Any) -> Check:
+def _sums(*given: dict[str, Any], **more: Any) -> dict[str, Any]:
     return {"digits": "sums", "drop": _DROP, **more, "sums": list(given)}
 
 
@@ -53,7 +53,7 @@ _MAP_IE = "WABCDEFGHIJKLMNOPQRSTUV"
 _CURP = "0123456789ABCDEFGHIJKLMN&OPQRSTUVWXYZ"
 _FIRST_CNPJ = [5, 4, 3, 2, 9, 8, 7, 6, 5, 4, 3, 2]
 _CN = [7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2]
-_LUHN: Check = {"digits": "luhn", "drop": _DROP}
+_LUHN: dict[str, Any] = {"digits": "luhn", "drop": _DROP}
 _HYBRID: Check = {"digits": "mod_11_10", "drop": _DROP}
 
 

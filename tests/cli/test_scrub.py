@@ -166,7 +166,7 @@ def test_keys_numbers_and_what_is_too_large(call: Call, tmp_path: Path) -> None:
     (tmp_path / "t.json").write_text(line(span(1, attributes=attributes)))
     rules = (
         "packs: [pii, financial, network]\nnumbers: true\nlimits: {value_bytes: 50}\non_error: drop\n"
-        "positions: [span, attribute_key]\ndefault_keys: false\n"
+        "positions: [span, log, datapoint, attribute_key]\ndefault_keys: false\n"
     )
     assert shown(call, tmp_path, rules) == {
         ("email", "span 1 attributes.[EMAIL] (key)"): ("aaaa@aaaaaaa.aaa", "[EMAIL]"),
@@ -180,7 +180,7 @@ def test_statements_and_allowed_keys(call: Call, tmp_path: Path) -> None:
     """Guarantees: known texts and removed attributes are shown by what does it."""
     attributes = {"db.statement": "SELECT 'Jane'", "url.path": "/users/12345", "other": "x"}
     (tmp_path / "t.json").write_text(line(span(1, attributes=attributes)))
-    rules = "packs: []\nstatements: true\nurls: true\nallow_keys: [db.*, url.*]\npositions: [span]\n"
+    rules = "packs: []\nstatements: true\nurls: true\nallow_keys: [db.*, url.*]\npositions: [span, log, datapoint]\n"
     assert shown(call, tmp_path, rules) == {
         ("not_allowed", "span 1 attributes.other"): ("a", "(removed)"),
         ("statements", "span 1 attributes.db.statement"): ("'aaaa'", "SELECT ?"),

@@ -11,7 +11,6 @@ from typing import Any
 import planting
 from corpus import Negative, Positive, one_by_one
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from pydantic import ValidationError
 from tailgate.kernel.contract import Kernel
 from tailgate.processors.base import BuildContext, Fused
 from tailgate.processors.scrub import SPECS
@@ -25,16 +24,6 @@ SIGNS = string.punctuation + "\u3002\u300d\u3001\uff0c\xbb\uff09"
 """Those of English, and the full stop, closing marks and commas of others."""
 SHIPPED: Mapping[str, Any] = {"packs": ["pii", "financial", "credentials", "network"]}
 NATIONAL: Mapping[str, Any] = {"packs": [*SHIPPED["packs"], "national"]}
-
-
-def has_pack(name: str) -> bool:
-    """Return whether there is a pack of that name."""
-    spec = next(spec for spec in SPECS if spec.name == "scrub")
-    try:
-        spec.config.model_validate({"packs": [name]})
-    except ValidationError:
-        return False
-    return True
 
 
 class Scrubber:

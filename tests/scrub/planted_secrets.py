@@ -13,11 +13,8 @@ import secrets_personal
 import secrets_tokens
 from hypothesis import strategies as st
 from planting import ALL_POSITIONS
-from tailgate.processors.base import BuildContext
 
-fields = BuildContext.__dataclass_fields__
-
-SIGNALS = tuple(ALL_POSITIONS) if "signal" in fields else ("traces",)
+SIGNALS = tuple(ALL_POSITIONS)
 """Those that pipelines take."""
 MAKERS: dict[str, Callable[[random.Random], str]] = {
     "email": lambda source: f"{secrets_credentials.grown(source, 'abcdefgh0123', 8, 14)}@mail.example.com",

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
+from typing import Any
 
 import pytest
 from corpus import KINDS, made, positives, recorded
 from corpus import NATIONAL as NATIONAL_KINDS
 from evidence import CLEAN, FIRST, PAGE, VALIDATED, Clean, count_clean, page
-from measure import NATIONAL, SHIPPED, Scores, Scrubber, has_pack, measure
+from measure import NATIONAL, Scores, Scrubber, measure
 from planted_secrets import SIGNALS
 from recorded_spans import recordings, requests
 from secrets_national import NUMBERS
@@ -17,8 +19,17 @@ from tailgate.kernel import KernelUnavailable, load
 
 LEAST = 99.0
 """Per cent."""
-SHORT = {"aba_routing", "mac", "email", "iban", "ipv6", "payment_card", "phone"}
-"""Detectors that do not reach it yet."""
+SHORT = {
+    *("email", "iban", "ipv6", "mac", "payment_card", "phone"),
+    *("asana_token", "flyio_token", "grafana_token", "mailgun_key", "sentry_token", "square_token", "stripe_key"),
+    *("telegram_token", "terraform_token", "at_vnr", "cz_rc", "dk_cpr", "il_id", "za_id"),
+}
+"""Detectors that do not reach it yet; one that does must be taken off."""
+
+
+def bar(names: Iterable[str]) -> list[Any]:
+    """Return the names as parameters; those that are short are expected to fail."""
+    return [pytest.param(name, marks=[pytest.mark.xfail(strict=True)] if name in SHORT else []) for name in names]
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +52,7 @@ def scores(scrubber: Scrubber) -> Scores:
 @pytest.fixture(scope="module")
 def wider(scrubber: Scrubber) -> Scrubber:
     """The same with the pack `national`."""
-    return Scrubber(load("rust"), NATIONAL if has_pack("national") else SHIPPED)
+    return Scrubber(load("rust"), NATIONAL)
 
 
 @pytest.fixture(scope="module")
@@ -64,10 +75,7 @@ def test_the_corpus_is_large(scrubber: Scrubber, scores: Scores) -> None:
     assert scrubber.detectors() - {"api_token"} <= {kind.detectors[0] for kind in KINDS if kind.counted}
 
 
-@pytest.mark.parametrize(
-    "detector",
-    [pytest.param(name, marks=[pytest.mark.xfail(strict=True)] if name in SHORT else []) for name in VALIDATED],
-)
+@pytest.mark.parametrize("detector", bar(VALIDATED))
 def test_validated_detectors(detector: str, scores: Scores) -> None:
     """Guarantees: nothing of 99 in 100 examples survives, and 99 in 100 replacements are right."""
     score = scores.detectors[detector]
@@ -83,8 +91,7 @@ def test_nothing_recorded_is_changed(scores: Scores) -> None:
     assert not changed
 
 
-@pytest.mark.skipif(not has_pack("national"), reason="there is no such pack")
-@pytest.mark.parametrize("detector", NUMBERS)
+@pytest.mark.parametrize("detector", bar(NUMBERS))
 def test_national_numbers(detector: str, national: Scores) -> None:
     """Guarantees: the same of the pack `national`."""
     score = national.detectors[detector]

@@ -143,7 +143,9 @@ def test_everything_that_ships(monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
     assert "upsert attribute tenant.id from context metadata.x-mcp-tenant-id" in out
     assert "standard: 3d for everything else" in out
     assert [line for line in out.splitlines() if not line.startswith(" ")] == [
-        f"{signal}: from otlp to debug" for signal in ("traces", "logs", "metrics")
+        "traces: from otlp to debug and span_metrics",
+        "logs: from otlp to debug",
+        "metrics: from otlp to debug",
     ]
 
 

@@ -45,9 +45,14 @@ def _luhn(digits: str) -> bool:
     return (sum(int(digit) for digit in digits[-1::-2]) + sum(n - 9 if n > 9 else n for n in doubled)) % 10 == 0
 
 
+def _in_one_piece(text: str) -> str:
+    """Return the text without blanks, also where they are written as in URLs."""
+    return text.replace(" ", "").replace("+", "").replace("%20", "")
+
+
 def payment_card(text: str) -> bool:
     """Return whether this is a card number of a known issuer."""
-    digits = text.replace(" ", "").replace("-", "")
+    digits = _in_one_piece(text).replace("-", "").replace("%2D", "")
     if not re.fullmatch(r"[0-9]{12,19}", digits) or len(set(digits)) == 1 or not _luhn(digits):
         return False
     return any(low <= digits[: len(low)] <= high and len(digits) in lengths for low, high, lengths in _ISSUERS)
@@ -55,7 +60,7 @@ def payment_card(text: str) -> bool:
 
 def iban(text: str) -> bool:
     """Return whether this is an IBAN of a registered country (ISO 13616)."""
-    number = text.replace(" ", "").upper()
+    number = _in_one_piece(text).upper()
     if not re.fullmatch(r"[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}", number) or _IBAN_LENGTHS.get(number[:2]) != len(number):
         return False
     return int("".join(str(int(character, 36)) for character in number[4:] + number[:4])) % 97 == 1

@@ -44,6 +44,7 @@ URL_USERINFO = Detector(
 )
 
 _SCHEMES = "bearer|basic|token|digest|negotiate|ntlm|api-?key|hmac|aws4-hmac-sha256|oauth|jwt|key|hawk|sso-key"
+_SCHEMES += "|geniekey|ssws|splunk|pveapitoken"
 AUTHORIZATION = Detector(
     "authorization",
     PACK,
@@ -123,6 +124,7 @@ URL_QUERY_SECRET = Detector(
 
 _NAME = text_pattern()
 _END = r"""(?:[\s,;:.)}\]"'<]|$)"""
+_AFTER = r"""(?:[\s,;)}\]"'<]|[:.](?:\s|$)|$)"""
 _HOLE = r"(?:\$\{[^}\"']*\}|\{\{?[\w. :-]*\}|\[[A-Z_]+\]|<[A-Za-z_ .-]+>|%s|%\([a-z_]+\)s|\*+)"
 """What stands for a value that is filled in elsewhere, or was taken out before: `${X}`, `{x}`, `[X]`, `<x>`, `%s`."""
 
@@ -144,7 +146,7 @@ _PLAIN = Rule(
     # and so is `connect(password=settings.db, token=os.environ["TOKEN"], secret=get(name))`
     rf"=(?:[A-Za-z_.]+(?:[)\]}}]|\([\w.,= \"'-]*\)|\[[\w\"']+\])|{_IDENTIFIER},)|"
     # `password = $1`, `?`, `:name`, `@name`, `(SELECT ...)`, `==`, `${X}`; `PWD=/usr/src`; `Authorization: Basic ...`
-    rf"\s*(?:=>|:=|[:=]|>)\s*(?:(?:{_HOLE}|\?|\$[0-9]+|[:@][A-Za-z_]+[0-9]{{0,2}}){_END}|(?:/[\w.-]+)+/?(?:[\s,;)\"']|$)|"
+    rf"\s*(?:=>|:=|[:=]|>)\s*(?:(?:{_HOLE}|\?|\$[0-9]+|[:@][A-Za-z_]+[0-9]{{0,2}}){_AFTER}|(?:/[\w.-]+)+/?(?:[\s,;)\"']|$)|"
     rf"\[[A-Z_]+\]|[(\[{{][)\]}}]|\((?i:select)\s|=|"
     rf"(?i:null|none|nil|true|false){_END}|(?i:{_SCHEMES})(?:\s|%20|\+))|"
     r"(?:\s*(?:=>|:=|[:=])\s*|>)"
@@ -160,16 +162,25 @@ _SAID = "|".join(
         ("(?:client|shared|app|api)?", "secret"),
     )
 )
+_BEFORE_SAID = (
+    rf"(?:\b|_)(?i:{_SAID}|passwords?|passphrase|credentials?)"
+    r"""(?:\s(?:is|was|of|for|to|set|value|used|with|=|->):?|:){0,2}\s["'`(<\[]?"""
+)
 GENERIC_SECRET = Detector(
     "generic_secret",
     PACK,
     redact("[SECRET]"),
-    # In prose: `the API key 3f9a... was refused`. Names of things (`secret db-7d4b9c6f5`) have hyphens.
+    # In prose: `the API key 3f9a... was refused`. Names of things (`secret db-7d4b9c6f5`) have hyphens and
+    # no capital letters.
     (
         Rule(
-            rf"""(?:\b|_)(?i:{_SAID}|passwords?|passphrase)(?:\s(?:is|was|of|for|value|used|with|:|=|->)){{0,2}}\s["'`(<\[]?"""
-            rf"""([A-Za-z0-9_+/]{{16,}}={{0,2}})""",
+            rf"{_BEFORE_SAID}([A-Za-z0-9_+/]{{16,}}={{0,2}})",
             check={"entropy": 300, "kinds": 2, "changes": 3},
+        ),
+        Rule(
+            rf"{_BEFORE_SAID}([A-Za-z0-9_+/-]{{20,}}={{0,2}})",
+            check={"entropy": 350, "kinds": 3, "changes": 3},
+            variant="mixed",
         ),
     ),
 )

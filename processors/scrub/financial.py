@@ -22,27 +22,30 @@ def _iban() -> str:
     by_length: dict[int, list[str]] = defaultdict(list)
     for entry in _IBAN_LENGTHS.split():
         by_length[int(entry[2:])].append(entry[:2])
-    forms = []
+    blank, forms = "(?:[ +]|%20)?", []
     for length, countries in sorted(by_length.items()):
         blocks, rest = divmod(length - 4, 4)
-        tail = f" ?[A-Z0-9]{{{rest}}}" if rest else ""
-        forms.append(f"(?:{'|'.join(countries)})[0-9]{{2}}(?: ?[A-Z0-9]{{4}}){{{blocks}}}{tail}")
+        tail = f"{blank}[A-Z0-9]{{{rest}}}" if rest else ""
+        forms.append(f"(?:{'|'.join(countries)})[0-9]{{2}}(?:{blank}[A-Z0-9]{{4}}){{{blocks}}}{tail}")
     return rf"(?i){WORD}({'|'.join(forms)})(?:\b|_)"
 
 
 IBAN = Detector("iban", PACK, mask(keep_last=4, keep_first=2), (Rule(_iban(), check="iban"),))
 
-_BLOCKS = r"[0-9]{4}[ -][0-9]{4}[ -][0-9]{4}[ -][0-9]{4}"
+_SIGN = "(?:[ +-]|%20|%2D)"
+_BLOCKS = f"[0-9]{{4}}{_SIGN}[0-9]{{4}}{_SIGN}[0-9]{{4}}{_SIGN}[0-9]{{4}}"
+_SMALL = f"4[0-9]{{3}}{_SIGN}[0-9]{{3}}{_SIGN}[0-9]{{3}}{_SIGN}[0-9]{{3}}"  # as Visa's of 13 digits were printed
+_SIX = f"[0-9]{{4}}{_SIGN}[0-9]{{6}}{_SIGN}"
 # In one piece 13 to 16 digits, longer ones from UnionPay only: 17 to 19 digits are what ids of 64 bits look like.
 _PIECE = r"(?:62[0-9]{14,17}|[0-9]{13,16})"
 _LONGER = r"[0-9]{20}|(?:[0-57-9][0-9]|6[013-9])[0-9]{15}"
 _CARD = Rule(
-    rf"{NUMBER}(?:{_LONGER}|[0-9]{{13,19}}[A-Za-z]|{_BLOCKS}[0-9A-Za-z]|"
-    r"[0-9]{4}[ -][0-9]{6}[ -](?:[0-9]{5}[0-9A-Za-z]|[0-9]{4}[A-Za-z])|"
-    rf"({_BLOCKS}|[0-9]{{4}}[ -][0-9]{{6}}[ -][0-9]{{4,5}}|{_PIECE}))",
+    rf"{NUMBER}(?:{_LONGER}|[0-9]{{13,19}}[A-Za-z]|(?:{_BLOCKS}|{_SMALL})[0-9A-Za-z]|"
+    rf"{_SIX}(?:[0-9]{{5}}[0-9A-Za-z]|[0-9]{{4}}[A-Za-z])|"
+    rf"({_BLOCKS}|{_SIX}[0-9]{{4,5}}|{_SMALL}|{_PIECE}))",
     check="payment_card",
 )
-_GAPS = r"(?:\+|%20|%2D|[._]|  |\x{A0}|[\x{2010}-\x{2015}])"
+_GAPS = r"(?:[._]|  |\x{A0}|[\x{2010}-\x{2015}])"
 _APART = rf"[3-6][0-9]{{3}}{_GAPS}[0-9]{{4}}{_GAPS}[0-9]{{4}}{_GAPS}[0-9]{{4}}"
 _CARD_APART = Rule(rf"{NUMBER}(?:{_APART}(?:[0-9A-Za-z]|[.][0-9])|({_APART}))", variant="apart")
 PAYMENT_CARD = Detector("payment_card", PACK, mask(keep_last=4), (_CARD, _CARD_APART), skip_keys=(IDS, TIMES))

@@ -131,8 +131,19 @@ def query_pattern() -> str:
 
 
 def about(*words: str) -> str:
-    """Return a pattern that finds one of the words, in any spelling; a blank stands for any joint or none."""
+    """Return a pattern that finds one of the words, in any spelling; a blank stands for any joint or none.
+
+    Words in other alphabets are found anywhere (RE2 knows borders of ASCII words only), also as JSON escapes them.
+    """
     escaped = [" ".join(map(re.escape, word.split())) for word in words]
-    camel = "|".join(spelling for word in words for spelling in _camel(word))
+    camel = "|".join(spelling for word in words if word.isascii() for spelling in _camel(word))
     after_letter = f"|[a-z](?:{camel})" if camel else ""
-    return rf"(?:(?:\b|_)(?i:{'|'.join(map(_loose, escaped))}){after_letter})s?(?:\b|_|[A-Z])"
+    plain = "|".join(_loose(word) for word in escaped if word.isascii())
+    foreign = ["".join(map(_in_json, _loose(word))) for word in escaped if not word.isascii()]
+    bordered = [rf"(?:(?:\b|_)(?i:{plain}){after_letter})s?(?:\b|_|[A-Z])"] if plain else []
+    return "|".join([*bordered, *(f"(?i:{word})" for word in foreign)])
+
+
+def _in_json(character: str) -> str:
+    """Return what finds a character beyond ASCII as it is and as JSON escapes it, also JSON within JSON."""
+    return character if character.isascii() else rf"(?:{character}|\\+u{ord(character):04x})"

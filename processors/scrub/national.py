@@ -156,7 +156,14 @@ _CF_DIGIT = "[0-9L-NP-V]"
 
 NUMBERS: tuple[Detector, ...] = (
     _number("ar_cuit", _rule("(?:2[03457]|3[034])-[0-9]{8}-[0-9]", "ar_cuit")),
-    _named("at_vnr", "[1-9][0-9]{3} ?[0-9]{6}", "svnr", "sozialversicherung", "sozialversicherungsnummer"),
+    _named(
+        "at_vnr",
+        "[1-9][0-9]{3} ?[0-9]{6}",
+        "svnr",
+        "versicherungsnummer",
+        "sozialversicherung",
+        "sozialversicherungsnummer",
+    ),
     _named("au_tfn", rf"[0-9]{{3}}{_GAP}[0-9]{{3}}{_GAP}[0-9]{{3}}", "tfn", "tax file number", "tax file no"),
     _number(
         "be_nn",
@@ -186,18 +193,25 @@ NUMBERS: tuple[Detector, ...] = (
         _rule(
             rf"[0-9]{{2}}{_CZECH}{_DD}/?[0-9]{{4}}",
             "cz_rc",
-            ("rodne cislo", "rodné číslo", "rodné čislo", "rc", "birth number"),
+            ("rodne cislo", "rodné číslo", "rc", "birth number"),
         ),
     ),
     _named(
         "de_idnr", r"[1-9][0-9](?: ?[0-9]{3}){3}", "idnr", "steuer id", "steueridentifikationsnummer", "tax id", "tin"
     ),
-    _named("dk_cpr", rf"{_DDMMYY}-?[0-9]{{4}}", "cpr", "cpr nr", "cpr nummer", check=None),
     _named("es_dni", "[0-9]{8}[ -]?[A-Za-z]", "dni", "nif", "documento nacional"),
     _number(
         "es_nie",
         *(_rule(f"[{one.upper()}{one}]-?[0-9]{{7}}-?[A-Za-z]", f"es_nie_{one}", (), one) for one in "xyz"),
     ),
+    _named(
+        "se_pn",
+        rf"(?:1[89]|20)?[0-9]{{2}}{_MM}(?:[06][1-9]|[1278][0-9]|[39][01])[-+]?[0-9]{{4}}",
+        "personnummer",
+        "pnr",
+    ),
+    # Behind the Swedish one, which has the same name and check digits.
+    _named("dk_cpr", rf"{_DDMMYY}-?[0-9]{{4}}", "cpr", "cpr nr", "cpr nummer", "personnummer", check=None),
     _number("fi_hetu", _rule(rf"{_DDMMYY}[-+A-FU-Y][0-9]{{3}}[0-9A-FHJ-NPR-Y]", "fi_hetu")),
     _number("fr_nir", _rule(_NIR, "fr_nir")),
     _named("gb_nhs", "[0-9]{3}[ -]?[0-9]{3}[ -]?[0-9]{4}", "nhs", "nhs no", "nhs number", "patient"),
@@ -214,7 +228,7 @@ NUMBERS: tuple[Detector, ...] = (
         _rule("[0-9]{7}[A-Wa-w]", "ie_pps", ("pps", "ppsn", "pps number", "pps no")),
         _rule("[0-9]{7}[A-Wa-w][A-IWa-iw]", "ie_pps_2", ("pps", "ppsn", "pps number", "pps no"), "two"),
     ),
-    _named("il_id", "[0-9]{9}", "teudat zehut", "israeli id", "mispar zehut", "tz"),
+    _named("il_id", "[0-9]{9}", "teudat zehut", "mispar zehut", "תעודת זהות", "israeli id", "tz"),
     _named("in_aadhaar", "[2-9][0-9]{3}[ -]?[0-9]{4}[ -]?[0-9]{4}", "aadhaar", "aadhar", "uidai", "uid"),
     _number("in_pan", _rule("[A-Z]{3}[ABCFGHLJPT][A-Z][0-9]{4}[A-Z]", None)),
     _number(
@@ -232,17 +246,20 @@ NUMBERS: tuple[Detector, ...] = (
     _named("pl_pesel", rf"[0-9]{{2}}{_POLISH}{_DD}[0-9]{{5}}", "pesel"),
     _named("pt_nif", "[1-9][0-9]{2} ?[0-9]{3} ?[0-9]{3}", "nif", "contribuinte"),
     _named("ro_cnp", rf"[1-9]{_YYMMDD}[0-9]{{6}}", "cnp", "cod numeric"),
-    _named(
-        "se_pn",
-        rf"(?:1[89]|20)?[0-9]{{2}}{_MM}(?:[06][1-9]|[1278][0-9]|[39][01])[-+]?[0-9]{{4}}",
-        "personnummer",
-        "pnr",
-    ),
     _number(
         "sg_nric",
         *(_rule(f"{one.upper()}{_SINGAPORE}", f"sg_nric_{one}", (), one) for one in "stfg"),
     ),
     _both("th_pin", "[1-8]-[0-9]{4}-[0-9]{5}-[0-9]{2}-[0-9]", "[1-8][0-9]{12}", "pin", "thai id", "citizen id"),
     _named("tr_tckn", "[1-9][0-9]{10}", "tckn", "tc kimlik", "kimlik"),
-    _named("za_id", rf"{_YYMMDD}[0-9]{{4}}[01][89][0-9]", "id number", "sa id", "rsa id", "identity number"),
+    _named(
+        "za_id",
+        rf"{_YYMMDD}[0-9]{{4}}[01][89][0-9]",
+        "id number",
+        "id no",
+        "sa id",
+        "rsa id",
+        "south african id",
+        "identity number",
+    ),
 )

@@ -15,6 +15,7 @@ SERVERS = (
 # All public unicast addresses begin with 2 or 3; asking for it keeps `std::fmt`, times and MAC addresses out.
 _GROUPS = r"(?:::?[0-9A-Fa-f]{1,4}){1,7}(?:(?:\.[0-9]{1,3}){3}|::)?"
 _BEFORE_6 = rf"(?:{ESCAPE}|^|[^0-9A-Za-z:.])"
+_HEX, _COLON = "[0-9A-Fa-f]", "%3[Aa]"
 _PRIVATE_6 = r"(?:[23][0-9A-Fa-f]{3}|[Ff][CDEFcdef][0-9A-Fa-f]{2}|64:ff9b:|::[Ff]{4})"
 IPV6 = Detector(
     "ipv6",
@@ -24,6 +25,12 @@ IPV6 = Detector(
         Rule(
             rf"{_BEFORE_6}((?:[23][0-9A-Fa-f]{{3}}|64:ff9b:|::[Ff]{{4}}){_GROUPS}|[23][0-9A-Fa-f]{{3}}::)",
             check="public_ipv6",
+        ),
+        Rule(
+            rf"{_BEFORE_6}([23]{_HEX}{{3}}(?:(?:{_COLON}{_HEX}{{1,4}}){{7}}|(?:{_COLON}{_HEX}{{1,4}}){{0,6}}{_COLON}{_COLON}"
+            rf"(?:{_HEX}{{1,4}}(?:{_COLON}{_HEX}{{1,4}}){{0,5}})?)|{_COLON}{_COLON}[Ff]{{4}}{_COLON}"
+            rf"(?:{_HEX}{{1,4}}{_COLON}{_HEX}{{1,4}}|[0-9]{{1,3}}(?:[.][0-9]{{1,3}}){{3}}))",
+            variant="encoded",
         ),
     ),
     skip_keys=(SERVERS,),
@@ -58,7 +65,7 @@ MAC = Detector(
     redact("[MAC]"),
     tuple(
         Rule(rf"(?:{ESCAPE}|^|[^0-9A-Za-z:-])(?:{_pairs(sign)})", variant=variant)
-        for sign, variant in ((":", ""), ("-", "hyphens"))
+        for sign, variant in ((":", ""), ("-", "hyphens"), ("%3[Aa]", "encoded"))
     ),
     skip_keys=(r"^(?:host\.mac|k8s\..*)$", r"(?i)(?:^|[._-])(?:fingerprint|thumbprint|digest|hash|serial)"),
 )

@@ -7,7 +7,7 @@ Where a token has a fixed length more characters are taken as well: too much is 
 from __future__ import annotations
 
 from .actions import redact
-from .detector import WORD, Detector, Near, Rule
+from .detector import ESCAPE, WORD, Detector, Near, Rule
 from .names import about
 
 PACK = "credentials"
@@ -64,7 +64,7 @@ _CLOUDS = (
     _clear("digitalocean_token", r"do[opr]_v1_[0-9a-f]{64}"),
     _clear("heroku_key", r"HRKU-[\w-]{36,}"),
     _token("netlify_token", r"nfp_[A-Za-z0-9]{36,}"),
-    _token("flyio_token", r"fo1_[\w-]{43}|fm[12][ar]?_[A-Za-z0-9+/=_-]{60,}"),
+    _token("flyio_token", r"fo1_[\w-]{43}|fm[12][ar]?_(?:[A-Za-z0-9+/=_-]|%2[BFbf]|%3[Dd]){60,}"),
     Detector(
         "cloudflare_token",
         PACK,
@@ -114,13 +114,14 @@ _SNOWFLAKE = "(?:[MNO][DTjz][AEIMQUYcgk][w-z0-5]){5,6}(?:[MNO][DTjz][AEIMQUYcgk]
 
 _MESSAGES = (
     _clear("slack_token", r"xox[abeoprs]-[A-Za-z0-9-]{10,}|xoxe\.xox[bp]-[A-Za-z0-9-]{10,}|xapp-[A-Za-z0-9-]{10,}"),
-    _token("telegram_token", r"[0-9]{8,10}:AA[\w-]{33}"),
+    _token("telegram_token", r"[0-9]{8,10}(?::|%3[Aa])AA[\w-]{33}"),
     _token("discord_token", rf"{_SNOWFLAKE}\.[\w-]{{6}}\.[\w-]{{27,}}"),
     _token("sendgrid_key", r"SG\.[\w-]{16,}\.[\w-]{16,}"),
     _token(
         "mailgun_key",
         r"[0-9a-f]{32}-[0-9a-f]{8}-[0-9a-f]{8}",
-        Rule(rf"{WORD}(key-[0-9a-f]{{32}})", near=Near(about("mailgun"), 80), variant="named"),
+        # Not `cache-key-` and a hash.
+        Rule(rf"(?:{ESCAPE}|^|[^\w-])(?:key-[0-9a-f]{{32}}[0-9a-z]|(key-[0-9a-f]{{32}}))", variant="old"),
     ),
     _token("mailchimp_key", r"[0-9a-f]{32}-us[0-9]{1,2}"),
     _clear("brevo_key", r"x(?:keysib|smtpsib)-[0-9a-f]{64}-[A-Za-z0-9]{16}"),
@@ -141,7 +142,15 @@ _MESSAGES = (
 
 _MONEY = (
     _token("stripe_key", r"[rs]k_(?:live|test|prod)_[A-Za-z0-9]{10,}|whsec_[A-Za-z0-9+/]{24,}"),
-    _clear("square_token", r"sq0[a-z]{3}-[\w-]{22,}"),
+    Detector(
+        "square_token",
+        PACK,
+        redact("[SQUARE_TOKEN]"),
+        (
+            Rule(r"sq0[a-z]{3}-[\w-]{22,}", group=0),
+            Rule(rf"(?:{ESCAPE}|^|[^\w/+=-])(?:EAAA[\w-]{{60}}[\w/+=-]|(EAAA[\w-]{{60}}))", variant="access"),
+        ),
+    ),
     _clear("shopify_token", r"shp(?:at|ca|pa|ss|ua|tka)_[0-9A-Fa-f]{32}"),
     _clear("plaid_token", rf"access-(?:sandbox|development|production)-{_UUID}"),
     _clear("razorpay_key", r"rzp_(?:live|test)_[A-Za-z0-9]{14,}"),
@@ -154,7 +163,7 @@ _MONEY = (
 _TOOLS = (
     _token(
         "grafana_token",
-        r"gl(?:sa_[A-Za-z0-9]{32}_[0-9a-f]{8}|c_[A-Za-z0-9+/]{32,}={0,2})|eyJrIjoi[A-Za-z0-9+/]{40,}={0,2}",
+        r"gl(?:sa_[A-Za-z0-9]{32}_[0-9a-f]{8}|c_(?:[A-Za-z0-9+/=]|%2[BFbf]|%3[Dd]){32,})|eyJrIjoi[A-Za-z0-9+/]{40,}={0,2}",
     ),
     _token("newrelic_key", r"NRAK-[A-Z0-9]{27}|NR(?:JS|II|IQ|RA|BR|SP|MA)-[\w-]{19,}|[0-9a-z]{36}NRAL"),
     _clear("dynatrace_token", r"dt0[a-z][0-9]{2}\.[A-Z0-9]{24}\.[A-Z0-9]{64}"),
@@ -164,10 +173,11 @@ _TOOLS = (
     _clear("prefect_key", r"pn[bu]_[A-Za-z0-9]{36}"),
     _token("octopus_key", r"API-[A-Z0-9]{26,}"),
     _token("airtable_token", r"pat[A-Za-z0-9]{14}\.[0-9a-f]{64}"),
-    _token("asana_token", r"[12]/[0-9]{13,20}(?:/[0-9]{13,20})?:[0-9a-f]{32}"),
+    _token("asana_token", r"[12](?:(?:/|%2[Ff])[0-9]{13,20}){1,2}(?::|%3[Aa])[0-9a-f]{32}"),
     _clear("contentful_token", r"CFPAT-[\w-]{40,}"),
     _token("dropbox_token", r"sl\.(?:u\.)?[\w-]{60,}"),
     _clear("figma_token", r"fig(?:d|or?|ur?)_[\w-]{40,}"),
+    _token("launchdarkly_key", rf"(?:sdk|mob)-{_UUID}"),
     _clear("linear_key", r"lin_(?:api|oauth|wh)_[A-Za-z0-9]{32,}"),
     _token("mapbox_token", r"sk\.eyJ[\w-]{40,}\.[\w-]{20,}"),
     _clear("notion_token", r"ntn_[A-Za-z0-9]{40,}|secret_[A-Za-z0-9]{43}"),

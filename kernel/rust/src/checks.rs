@@ -80,8 +80,13 @@ const ISSUERS: &[(&str, &str, usize, usize)] = &[
     ("6", "6", 12, 19),
 ];
 
+/// Without blanks, also where they are written as in URLs.
+fn in_one_piece(text: &str) -> String {
+    text.replace([' ', '+'], "").replace("%20", "")
+}
+
 fn payment_card(text: &str) -> bool {
-    let digits: String = text.chars().filter(|letter| !matches!(letter, ' ' | '-')).collect();
+    let digits = in_one_piece(text).replace('-', "").replace("%2D", "");
     if !(12..=19).contains(&digits.len()) || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return false;
     }
@@ -135,8 +140,7 @@ const IBAN_LENGTHS: &[(usize, &str)] = &[
 ];
 
 fn iban(text: &str) -> bool {
-    let number: String =
-        text.chars().filter(|&letter| letter != ' ').map(|letter| letter.to_ascii_uppercase()).collect();
+    let number = in_one_piece(text).to_ascii_uppercase();
     let (Some(country), Some(check)) = (number.get(..2), number.get(2..4)) else {
         return false;
     };

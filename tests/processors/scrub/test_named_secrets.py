@@ -63,6 +63,7 @@ FOUND: dict[str, list[str]] = {
     ],
     "assigned_secret": [
         "password=«hunter2»",
+        "password=«*:00Pw7» password=«?.x1y»",
         "password=«swordfish» user=x",
         "password=«*Xk9#» password=«/etc1:x» password=«(a1» password=«[a1»",
         '{"password": "<a1", "x": 1}'.replace("<a1", "«<a1»"),

@@ -52,7 +52,7 @@ AUTHORIZATION = Detector(
     (
         Rule(
             rf"""(?i)authorization\\*["']?\s*(?::|=>|=|%3A|%3D)[\s"'\\\[]*(?:{_SCHEMES})(?:\s|%20|\+)+"""
-            r"""((?:\w+="[^"]*"|[^\s"',;<>\\\[\]][^\s"',;<>\\\]]*)(?:, ?\w+=(?:"[^"]*"|[^\s",;]+))*)"""
+            r"""(?:\$\{[^}]*\}|((?:\w+="[^"]*"|[^\s"',;<>\\\[\]][^\s"',;<>\\\]]*)(?:, ?\w+=(?:"[^"]*"|[^\s",;]+))*))"""
         ),
     ),
 )
@@ -137,6 +137,11 @@ _ENCODED = Rule(
     rf"{_NAME}(?:%22|%27|%5D)*(?i:%3A|%3D)(?:%22|%27|%20)*" + r"""(?:\[[A-Z_]+\]|([^&\s#"'<>%][^&\s#"'<>]*))""",
     variant="encoded",
 )
+_MARK = "(?:&quot;|&apos;|&#3[49];|''|\"\")"
+_MARKED = Rule(  # in XML, or where quotes are doubled: SQL, CSV
+    rf"{_NAME}(?:{_MARK})?\s*(?:=>|:=|[:=])\s*{_MARK}(?:{_HOLE}|" + r"""([^\s&"'<>]+))""",
+    variant="marked",
+)
 _IDENTIFIER = r"(?:[A-Za-z_]*(?i:pass|pwd|secret|token|key|cred|auth)[A-Za-z_]*|[A-Za-z_]+\.[A-Za-z_.]+)"
 _PLAIN = Rule(
     rf"""(?:^|[\s"'{{(,;|\\])(?i:token)\\*["']?(?:\s*:|\s+=)\s*[^\s"',;]{{1,11}}{_END}|"""  # `unexpected token: 15`
@@ -146,13 +151,13 @@ _PLAIN = Rule(
     # and so is `connect(password=settings.db, token=os.environ["TOKEN"], secret=get(name))`
     rf"=(?:[A-Za-z_.]+(?:[)\]}}]|\([\w.,= \"'-]*\)|\[[\w\"']+\])|{_IDENTIFIER},)|"
     # `password = $1`, `?`, `:name`, `@name`, `(SELECT ...)`, `==`, `${X}`; `PWD=/usr/src`; `Authorization: Basic ...`
-    rf"\s*(?:=>|:=|[:=]|>)\s*(?:(?:{_HOLE}|\?|\$[0-9]+|[:@][A-Za-z_]+[0-9]{{0,2}}){_AFTER}|(?:/[\w.-]+)+/?(?:[\s,;)\"']|$)|"
+    rf"\s*(?:=>|:=|[:=]|>)\s*(?:(?:{_HOLE}|\?|\$(?:[0-9]+|[A-Z_][A-Z0-9_]*)|[:@][A-Za-z_]+[0-9]{{0,2}}){_AFTER}|(?:/[\w.-]+)+/?(?:[\s,;)\"']|$)|"
     rf"\[[A-Z_]+\]|[(\[{{][)\]}}]|\((?i:select)\s|=|"
     rf"(?i:null|none|nil|true|false){_END}|(?i:{_SCHEMES})(?:\s|%20|\+))|"
     r"(?:\s*(?:=>|:=|[:=])\s*|>)"
     r"""([^\s,;&"'<>)}\]\\][^\s,;&"'<>)}\]\\]*))"""
 )
-ASSIGNED_SECRET = Detector("assigned_secret", PACK, redact("[SECRET]"), (_QUOTED, _ESCAPED, _ENCODED, _PLAIN))
+ASSIGNED_SECRET = Detector("assigned_secret", PACK, redact("[SECRET]"), (_QUOTED, _ESCAPED, _ENCODED, _MARKED, _PLAIN))
 
 _SAID = "|".join(
     rf"{word}[-_. ]?{what}s?"

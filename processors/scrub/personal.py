@@ -10,9 +10,14 @@ PACK = "pii"
 _L = r"\x{C0}-\x{24F}\x{370}-\x{52F}"
 """Letters of the alphabets that put spaces between words: Latin, Greek, Cyrillic."""
 _AT = r"(?:@|%(?:25)*40|\\u0040|&#64;)"
+_ESCAPED = r"%[C-Fc-f][0-9A-Fa-f](?:%[89ABab][0-9A-Fa-f])+|\\{1,4}u(?:00[C-Fc-f][0-9A-Fa-f]|0[1-5][0-9A-Fa-f]{2})"
+"""Such a letter as URLs and JSON write it."""
+_ENCODED_SIGN = "%(?:25)*(?i:2[023689acf]|3[a-f]|5[b-d]|7[b-d])"
+"""A sign of a URL that is in no address: a quote, a colon, a bracket."""
 _LOCAL = rf"[A-Za-z0-9._%+{_L}-]"
-_HOST = rf"[A-Za-z0-9{_L}-]"
+_HOST = rf"(?:[A-Za-z0-9{_L}-]|{_ESCAPED})"
 _FILES = "png|jpe?g|gif|svg|webp|ico|js|jsx|mjs|ts|tsx|css|scss|json|ya?ml|html?|xml|txt|log|map|wasm"
+_UNITS = "service|socket|timer|mount|automount|swap|slice|scope|device"
 EMAIL = Detector(
     "email",
     PACK,
@@ -20,10 +25,10 @@ EMAIL = Detector(
     (
         Rule(
             rf"(?:^|[^A-Za-z0-9._%+{_L}-])(?:"
-            # None: a repository, `package@1.2`, `logo@2x.png`, `rabbit@broker.shop.svc`, files.
-            rf"git@|{_LOCAL}+@(?:v?[0-9]+\.[0-9]|[0-9]+x\.|(?:{_HOST}+\.)+(?:svc(?:\.cluster\.local)?|{_FILES})"
+            # None: a repository, `package@1.2`, `logo@2x.png`, `rabbit@broker.shop.svc`, files, systemd's units.
+            rf"git@|{_LOCAL}+@(?:v?[0-9]+\.[0-9]|[0-9]+x\.|(?:{_HOST}+\.)+(?:svc(?:\.cluster\.local)?|{_FILES}|{_UNITS})"
             r"(?:$|[^\w.-]))|"
-            rf"({_LOCAL}+{_AT}(?:{_HOST}+\.)+(?:xn--[A-Za-z0-9-]+|[A-Za-z{_L}]{{2,}})))"
+            rf"(?:{_LOCAL}*{_ENCODED_SIGN})?((?:{_LOCAL}|{_ESCAPED})+{_AT}(?:{_HOST}+\.)+(?:xn--[A-Za-z0-9-]+|(?:[A-Za-z{_L}]|{_ESCAPED}){{2,}})))"
         ),
     ),
 )

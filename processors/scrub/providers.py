@@ -14,6 +14,10 @@ PACK = "credentials"
 _UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 
 
+_SLASH = "/[a-z]*[A-Z0-9+/=]"
+"""A slash of base64: behind one that is followed by small letters only, a path goes on, not the token."""
+
+
 def _token(name: str, pattern: str, *more: Rule) -> Detector:
     return Detector(name, PACK, redact(f"[{name.upper()}]"), (Rule(rf"{WORD}({pattern})"), *more))
 
@@ -64,7 +68,7 @@ _CLOUDS = (
     _clear("digitalocean_token", r"do[opr]_v1_[0-9a-f]{64}"),
     _clear("heroku_key", r"HRKU-[\w-]{36,}"),
     _token("netlify_token", r"nfp_[A-Za-z0-9]{36,}"),
-    _token("flyio_token", r"fo1_[\w-]{43}|fm[12][ar]?_(?:[A-Za-z0-9+/=_-]|%2[BFbf]|%3[Dd]){60,}"),
+    _token("flyio_token", rf"fo1_[\w-]{{43}}|fm[12][ar]?_(?:[A-Za-z0-9+=_-]|{_SLASH}|%2[BFbf]|%3[Dd]){{60,}}"),
     Detector(
         "cloudflare_token",
         PACK,
@@ -86,7 +90,7 @@ _CLOUDS = (
         "terraform_token",
         PACK,
         redact("[TERRAFORM_TOKEN]"),
-        (Rule(r"(?:^|[^A-Za-z0-9])([A-Za-z0-9]{14}\.atlasv1\.[\w=-]{60,})"),),
+        (Rule(rf"(?:{ESCAPE}|^|[^A-Za-z0-9])([A-Za-z0-9]{{14}}\.atlasv1\.[\w=-]{{60,}})"),),
     ),
     _token("pulumi_token", r"pul-[0-9a-f]{40}"),
     _clear("vault_token", r"hv[bsr]\.[\w-]{24,}"),
@@ -141,14 +145,14 @@ _MESSAGES = (
 )
 
 _MONEY = (
-    _token("stripe_key", r"[rs]k_(?:live|test|prod)_[A-Za-z0-9]{10,}|whsec_[A-Za-z0-9+/]{24,}"),
+    _token("stripe_key", rf"[rs]k_(?:live|test|prod)_[A-Za-z0-9]{{10,}}|whsec_(?:[A-Za-z0-9+]|{_SLASH}){{24,}}"),
     Detector(
         "square_token",
         PACK,
         redact("[SQUARE_TOKEN]"),
         (
             Rule(r"sq0[a-z]{3}-[\w-]{22,}", group=0),
-            Rule(rf"(?:{ESCAPE}|^|[^\w/+=-])(?:EAAA[\w-]{{60}}[\w/+=-]|(EAAA[\w-]{{60}}))", variant="access"),
+            Rule(rf"(?:{ESCAPE}|^|[^\w/+-])(?:EAAA[\w-]{{60}}[\w/+=-]|(EAAA[\w-]{{60}}))", variant="access"),
         ),
     ),
     _clear("shopify_token", r"shp(?:at|ca|pa|ss|ua|tka)_[0-9A-Fa-f]{32}"),
@@ -163,11 +167,12 @@ _MONEY = (
 _TOOLS = (
     _token(
         "grafana_token",
-        r"gl(?:sa_[A-Za-z0-9]{32}_[0-9a-f]{8}|c_(?:[A-Za-z0-9+/=]|%2[BFbf]|%3[Dd]){32,})|eyJrIjoi[A-Za-z0-9+/]{40,}={0,2}",
+        rf"gl(?:sa_[A-Za-z0-9]{{32}}_[0-9a-f]{{8}}|c_(?:[A-Za-z0-9+=]|{_SLASH}|%2[BFbf]|%3[Dd]){{32,}})"
+        r"|eyJrIjoi[A-Za-z0-9+/]{40,}={0,2}",
     ),
     _token("newrelic_key", r"NRAK-[A-Z0-9]{27}|NR(?:JS|II|IQ|RA|BR|SP|MA)-[\w-]{19,}|[0-9a-z]{36}NRAL"),
     _clear("dynatrace_token", r"dt0[a-z][0-9]{2}\.[A-Z0-9]{24}\.[A-Z0-9]{64}"),
-    _clear("sentry_token", r"sntrys_eyJ[A-Za-z0-9+/=_-]{40,}|sntry[au]_[0-9a-f]{64}"),
+    _clear("sentry_token", rf"sntrys_eyJ(?:[A-Za-z0-9+=_-]|{_SLASH}){{40,}}|sntry[au]_[0-9a-f]{{64}}"),
     _token("posthog_key", r"phx_[A-Za-z0-9]{40,}"),
     _clear("postman_key", r"PMAK-[0-9a-f]{24}-[0-9a-f]{34}|PMAT-[A-Z0-9]{26}"),
     _clear("prefect_key", r"pn[bu]_[A-Za-z0-9]{36}"),

@@ -195,8 +195,6 @@ KEYS = frozenset({
 """Providers that call it a key."""
 WORDED = ("AWS secret access key", "Slack web hook", "Azure storage")
 """Those that are no word by themselves."""
-WITHOUT = ("LaunchDarkly",)
-"""Those for which there is no detector."""
 
 
 def detector(provider: str) -> str:
@@ -206,6 +204,6 @@ def detector(provider: str) -> str:
 
 
 KINDS = tuple(
-    Kind(name, (detector(name), *OTHERS), draw, "lines" if name in WORDED else "any", EXAMPLES, name not in WITHOUT)
+    Kind(name, (detector(name), *OTHERS), draw, "lines" if name in WORDED else "any", EXAMPLES)
     for name, draw in PROVIDERS.items()
 )

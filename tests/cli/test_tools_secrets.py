@@ -185,7 +185,7 @@ def test_no_secret_is_shown(place: str, secret: str, failed: bool) -> None:
     assert secret not in "\n".join(different(found, plain)) + diff_json(found)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=24, deadline=None)
 @given(
     place=st.one_of(
         st.tuples(st.just("logs"), st.sampled_from(LOG_PLACES)),

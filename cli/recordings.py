@@ -1,8 +1,9 @@
-"""Files of recorded traces: OTLP as JSON lines (what the collector's file exporter writes), as JSON, as protobuf.
+"""Files of recorded telemetry: OTLP as JSON lines (what the collector's file exporter writes), as JSON, as protobuf.
 
 Protobuf is one message, or messages with their length before each (four bytes, big-endian: the file exporter's
 `format: proto`; with `compression: zstd` JSON too, and each message compressed). Files in gzip and zstd are unpacked.
-The messages may be ExportTraceServiceRequest or TracesData: their bytes are the same.
+The messages may be ExportTraceServiceRequest or TracesData, and so for logs and metrics: their bytes are the same.
+Which signal a message is of is told by its fields; in JSON lines signals may stand mixed.
 """
 
 from __future__ import annotations
@@ -18,15 +19,24 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import zstandard
-from google.protobuf.message import DecodeError
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from ..kernel.contract import Malformed
 from ..receivers.otlp.json import json_to_protobuf
+from ..telemetry.signals import FACTS, SIGNALS, Signal
+from .recognising import signal_of
 
 MOST_BYTES = 64 << 20
 """Of one message."""
-_OTHER_SIGNALS = ("resourceLogs", "resourceMetrics", "resourceProfiles")
+_KEYS: dict[Signal, set[str]] = {
+    "traces": {"resourceSpans", "resource_spans"},
+    "logs": {"resourceLogs", "resource_logs"},
+    "metrics": {"resourceMetrics", "resource_metrics"},
+}
+"""The key of a JSON document that says of which signal it is."""
+_LEFT_OUT = {"resourceProfiles", "resource_profiles"}
+_EXPECTED = ", ".join(FACTS[signal].groups[0] for signal in SIGNALS[:-1]) + f" or {FACTS[SIGNALS[-1]].groups[0]}"
+Read = tuple[Signal, bytes]
+"""A request and its signal."""
 _STDIN = "-"
 _ZSTD = b"\x28\xb5\x2f\xfd"
 """How every zstd frame begins."""
@@ -37,7 +47,15 @@ class RecordingError(ValueError):
 
 
 def read_requests(path: str) -> Iterator[bytes]:
-    """Yield the requests of a file, or of stdin for `-`, in order. Raises RecordingError."""
+    """Yield the requests of traces of a file, or of stdin for `-`, in order. Raises RecordingError."""
+    return (request for signal, request in read_signals(path) if signal == "traces")
+
+
+def read_signals(path: str) -> Iterator[Read]:
+    """Yield the requests of a file, or of stdin for `-`, in order, each with its signal. Raises RecordingError.
+
+    Profiles are left out.
+    """
     name = "stdin" if path == _STDIN else path
     try:
         with ExitStack() as opened:
@@ -93,7 +111,7 @@ class _Zstd(io.RawIOBase):
         return len(part)
 
 
-def _requests(stream: _Peekable, name: str) -> Iterator[bytes]:
+def _requests(stream: _Peekable, name: str) -> Iterator[Read]:
     return (_json if _looks_like_json(stream.peek(64)) else _protobuf)(stream, name)
 
 
@@ -101,22 +119,20 @@ def _looks_like_json(start: bytes) -> bool:
     return start.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"[")
 
 
-def _json(stream: BinaryIO, name: str) -> Iterator[bytes]:
+def _json(stream: BinaryIO, name: str) -> Iterator[Read]:
     """JSON lines, or one JSON document over several lines (an object, or a list of them)."""
     first = stream.readline(MOST_BYTES)
     whole = _is_json(first)
     if not whole:
         text = first + stream.read(MOST_BYTES)
-        for body in _documents(text, name):
-            yield _converted(body, name)
+        yield from _documents(text, name)
         return
     number = 0
     line = first
     while line:
         number += 1
         if line.strip():
-            for body in _documents(line, f"{name}:{number}"):
-                yield _converted(body, f"{name}:{number}")
+            yield from _documents(line, f"{name}:{number}")
         line = stream.readline(MOST_BYTES)
 
 
@@ -128,7 +144,7 @@ def _is_json(text: bytes) -> bool:
     return True
 
 
-def _documents(text: bytes, where: str) -> Iterator[bytes]:
+def _documents(text: bytes, where: str) -> Iterator[Read]:
     try:
         data = json.loads(text.decode("utf-8-sig"))
     except ValueError as error:
@@ -139,21 +155,22 @@ def _documents(text: bytes, where: str) -> Iterator[bytes]:
     except RecursionError:
         raise RecordingError(f"{where}: the JSON is nested too deeply") from None
     for item in data if isinstance(data, list) else [data]:
-        if isinstance(item, dict) and any(key in item for key in _OTHER_SIGNALS):
-            continue
-        if not isinstance(item, dict) or not ({"resourceSpans", "resource_spans"} & item.keys()):
-            raise RecordingError(f"{where}: this is no OTLP trace: expected an object with resourceSpans")
-        yield json.dumps(item).encode()
+        keys = item.keys() if isinstance(item, dict) else set()
+        signals = [signal for signal in SIGNALS if _KEYS[signal] & keys]
+        if not signals and not _LEFT_OUT & keys:
+            raise RecordingError(f"{where}: this is no OTLP: expected an object with {_EXPECTED}")
+        for signal in signals:
+            yield signal, _converted(json.dumps(item).encode(), signal, where)
 
 
-def _converted(body: bytes, where: str) -> bytes:
+def _converted(body: bytes, signal: Signal, where: str) -> bytes:
     try:
-        return json_to_protobuf(body)
+        return json_to_protobuf(body, signal)
     except Malformed as error:
         raise RecordingError(f"{where}: {error}") from None
 
 
-def _protobuf(stream: BinaryIO, name: str) -> Iterator[bytes]:
+def _protobuf(stream: BinaryIO, name: str) -> Iterator[Read]:
     data = stream.read(4)
     prefixed = len(data) == 4 and data[0] == 0
     while prefixed and data:
@@ -169,20 +186,18 @@ def _protobuf(stream: BinaryIO, name: str) -> Iterator[bytes]:
         yield _checked(data + stream.read(MOST_BYTES), name)
 
 
-def _message(body: bytes, name: str) -> Iterator[bytes]:
+def _message(body: bytes, name: str) -> Iterator[Read]:
     """The file exporter compresses each message by itself, JSON too."""
     if body[:4] == _ZSTD:
         body = zstandard.ZstdDecompressor().decompress(body, max_output_size=MOST_BYTES)
-    if not _looks_like_json(body[:64]):
+    if _looks_like_json(body[:64]):
+        yield from _documents(body, name)
+    else:
         yield _checked(body, name)
-        return
-    for document in _documents(body, name):
-        yield _converted(document, name)
 
 
-def _checked(body: bytes, name: str) -> bytes:
-    try:
-        ExportTraceServiceRequest.FromString(body)
-    except DecodeError:
-        raise RecordingError(f"{name}: this is neither OTLP JSON nor OTLP protobuf") from None
-    return body
+def _checked(body: bytes, name: str) -> Read:
+    signal = signal_of(body)
+    if signal is None:
+        raise RecordingError(f"{name}: this is neither OTLP JSON nor OTLP protobuf")
+    return signal, body

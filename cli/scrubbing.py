@@ -4,30 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import count as numbers
 from typing import Any
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
-from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from ..config.model import Configuration, PipelineConfig
 from ..kernel.contract import Kernel, Program, Stage
-from ..processors.base import BuildContext, Fused
+from ..processors.base import Fused
+from ..processors.building import build_parts, new_context
 from ..processors.segments import LIMITS, NO_FACTS
+from ..telemetry.signals import Signal
+from .strings import strings_of
 
 MOST_SHOWN = 48
 """Characters of a value that are shown."""
+_GOES: dict[Signal, str] = {"traces": "span", "logs": "log record", "metrics": "metric"}
+"""What goes as a whole where a rule lets something go."""
 
 
 @dataclass(frozen=True)
 class Change:
     """One string that one rule would change."""
 
+    signal: Signal
     processor: str
     rule: str
     where: str
-    """Such as `span 2 attributes.user.email`."""
+    """Such as `span 2 attributes.user.email`; spans are numbered through the sample, and so is everything else."""
     was: str
     """The shape of what is replaced: letters and digits are masked."""
     becomes: str
@@ -52,14 +55,11 @@ class Scrubbing:
 
     def __init__(self, config: Configuration, pipeline: PipelineConfig, kernel: Kernel) -> None:
         """Raises ValueError when a stage cannot be built."""
-        self._kernel = kernel
-        context = BuildContext("", pipeline.id, kernel, kernel.labels(), [])
+        self._kernel, self.pipeline = kernel, pipeline
+        context = new_context(pipeline, kernel)
         self._stages: list[Stage] = []
         self._rules: list[_Rule] = []
-        for id_ in pipeline.processors:
-            component = config.processors[id_]
-            context.id = component.id
-            part = component.spec.build(component.config, context)
+        for _, part in build_parts(pipeline, config, context):
             if isinstance(part, Fused):
                 self._add(part)
         self._keys = Keys(self._stages, kernel)
@@ -79,19 +79,22 @@ class Scrubbing:
             self._stages.append(stage)
 
     def changes(self, requests: Sequence[bytes]) -> list[Change]:
-        """Return everything that would be changed, in the order of effect. Raises `Malformed`."""
+        """Return everything that would be changed, in the order of effect. Raises `Malformed`.
+
+        The requests are of the pipeline's signal, and numbered (see `strings.Numbering`).
+        """
         whole = self._compile(self._stages)
         for request in requests:
             self._run(whole, request)
         active = [rule for rule, number in zip(self._rules, whole.counters(), strict=True) if number]
         shown = self._compile([self._shown(number) for number in range(len(self._stages))])
-        final = [_strings(self._run(shown, request), self._keys) for request in requests]
+        final = [self._strings(shown, request) for request in requests]
         found: list[Change] = []
         for at, rule in enumerate(active):
             before, after = (self._compile(self._with(active[:upto], rule)) for upto in (at, at + 1))
             for request, last in zip(requests, final, strict=True):
-                old, new = (_strings(self._run(program, request), self._keys) for program in (before, after))
-                found.extend(_changed(rule, old, new, last))
+                old, new = (self._strings(program, request) for program in (before, after))
+                found.extend(_changed(self.pipeline.signal, rule, old, new, last))
         return found
 
     def _shown(self, number: int) -> Stage:
@@ -129,8 +132,12 @@ class Scrubbing:
         return stages
 
     def _compile(self, stages: list[Stage]) -> Program:
-        spec: Any = {"stages": stages, "facts": NO_FACTS, "limits": LIMITS, "context": self._context}
+        signal = self.pipeline.signal
+        spec: Any = {"stages": stages, "facts": NO_FACTS, "limits": LIMITS, "context": self._context, "signal": signal}
         return self._kernel.compile(spec, self._lookups)
+
+    def _strings(self, program: Program, request: bytes) -> dict[str, str]:
+        return strings_of(self.pipeline.signal, self._run(program, request), self._keys, looks=self._keys.looks)
 
     def _run(self, program: Program, request: bytes) -> bytes:
         return program.digest(request, [None] * self._context).request()
@@ -190,13 +197,16 @@ def _all_plain(stage: Stage) -> list[dict[str, Any]]:
     return list(map(_plain, stage["values"]))
 
 
-def _changed(rule: _Rule, old: Mapping[str, str], new: Mapping[str, str], last: Mapping[str, str]) -> Iterator[Change]:
+def _changed(
+    signal: Signal, rule: _Rule, old: Mapping[str, str], new: Mapping[str, str], last: Mapping[str, str]
+) -> Iterator[Change]:
     for where, before in old.items():
         after = new.get(where)
         if after != before:
             becomes = shortened(last[where]) if where in last else "(removed)"
-            becomes = {"tag": f"(tagged) {becomes}", "drop_span": "(the span is dropped)"}.get(rule.does, becomes)
-            yield Change(*rule.name, where, shape(_middle(before, after or "")), becomes)
+            goes = f"(the {_GOES[signal]} is dropped)"
+            becomes = {"tag": f"(tagged) {becomes}", "drop_span": goes}.get(rule.does, becomes)
+            yield Change(signal, *rule.name, where, shape(_middle(before, after or "")), becomes)
 
 
 def _middle(before: str, after: str) -> str:
@@ -220,56 +230,3 @@ def shortened(text: str) -> str:
     """Return a text in one line of bounded length."""
     line = "".join(char if char.isprintable() else " " for char in text)
     return line if len(line) <= MOST_SHOWN else line[: MOST_SHOWN - 3] + "..."
-
-
-def _strings(request: bytes, names: Keys) -> dict[str, str]:
-    """Return every string of a request by where it stands."""
-    found: dict[str, str] = {}
-    number = numbers(1)
-    for at, group in enumerate(ExportTraceServiceRequest.FromString(request).resource_spans, 1):
-        found.update(_attributes(f"resource {at} attributes", group.resource.attributes, names))
-        found[f"resource {at} schema_url"] = group.schema_url
-        for scope in group.scope_spans:
-            head = f"resource {at} scope"
-            found.update({f"{head} name": scope.scope.name, f"{head} version": scope.scope.version})
-            found.update(_attributes(f"{head} attributes", scope.scope.attributes, names))
-            for span in scope.spans:
-                found.update(_span(f"span {next(number)}", span, names))
-    return {where: text for where, text in found.items() if text}
-
-
-def _span(head: str, span: Span, names: Keys) -> Iterator[tuple[str, str]]:
-    yield f"{head} name", span.name
-    yield f"{head} trace_state", span.trace_state
-    yield f"{head} status.message", span.status.message
-    yield from _attributes(f"{head} attributes", span.attributes, names)
-    for at, event in enumerate(span.events):
-        yield f"{head} events[{at}].name", event.name
-        yield from _attributes(f"{head} events[{at}]", event.attributes, names)
-    for at, link in enumerate(span.links):
-        yield f"{head} links[{at}].trace_state", link.trace_state
-        yield from _attributes(f"{head} links[{at}]", link.attributes, names)
-
-
-def _attributes(head: str, pairs: Sequence[KeyValue], names: Keys) -> Iterator[tuple[str, str]]:
-    seen: dict[str, int] = {}
-    for pair in pairs:
-        key = names(pair.key)
-        seen[key] = seen.get(key, 0) + 1
-        where = f"{head}.{key}" + (f"#{seen[key]}" if seen[key] > 1 else "")
-        if names.looks:
-            yield f"{where} (key)", pair.key
-        yield from _value(where, pair.value, names)
-
-
-def _value(where: str, value: AnyValue, names: Keys) -> Iterator[tuple[str, str]]:
-    kind = value.WhichOneof("value")
-    if kind == "array_value":
-        for at, item in enumerate(value.array_value.values):
-            yield from _value(f"{where}[{at}]", item, names)
-    elif kind == "kvlist_value":
-        yield from _attributes(where, value.kvlist_value.values, names)
-    elif kind == "bytes_value":
-        yield where, value.bytes_value.decode("utf-8", "replace")
-    elif kind is not None:
-        yield where, str(getattr(value, kind))

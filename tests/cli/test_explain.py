@@ -177,7 +177,10 @@ def test_stdin(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
         ("", "t.json: no spans in it"),
         ('{"resourceSpans": []}', "t.json: no spans in it"),
         ("{oops", "t.json: this is no JSON: at column 2"),
-        ('{"a": 1}', "t.json:1: this is no OTLP trace: expected an object with resourceSpans"),
+        (
+            '{"a": 1}',
+            "t.json:1: this is no OTLP: expected an object with resourceSpans, resourceLogs or resourceMetrics",
+        ),
         (line(span(1)) + "{oops\n", "t.json:2: this is no JSON: at column 2"),
         ('{"resourceSpans": [{"scopeSpans": [{"spans": [{"traceId": "xyz"}]}]}]}', "t.json:1: resourceSpans[0]"),
         ("plain text", "t.json: this is neither OTLP JSON nor OTLP protobuf"),

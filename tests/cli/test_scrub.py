@@ -17,6 +17,7 @@ from tailgate.kernel import load as load_kernel
 
 from .conftest import Call
 
+NOTHING = "the pipeline '{}' scrubs nothing: no scrub or redaction processor in it has a rule\n"
 SECRETS = {
     "user.email": "jane@example.org",
     "note": "card 4111 1111 1111 1111 of jane@example.org",
@@ -126,8 +127,8 @@ def test_redaction(call: Call, tmp_path: Path) -> None:
     _, out, _ = call("t.json", "--config", "c.yaml")
     assert "blocked_values[0]  span 1 attributes.user.email  aaaa          ****@example.org" in out
     code, _, err = call("t.json", "--config", "c.yaml", "--pipeline", "traces/a")
-    assert (code, err) == (2, "this configuration scrubs nothing: no pipeline has a scrub or redaction processor\n")
-    assert call("t.json", "--pipeline", "x")[2] == "there is no pipeline 'x': there are traces\n"
+    assert (code, err) == (2, NOTHING.format("traces/a"))
+    assert call("t.json", "--pipeline", "x")[2] == "there is no pipeline 'x': there are traces, logs, metrics\n"
 
 
 def shown(call: Call, tmp_path: Path, rules: str) -> dict[tuple[str, str], tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""Tools show traces to people: no secret that the configuration scrubs is ever shown, wherever it stood."""
+"""Tools show telemetry to people: no secret that the configuration scrubs is ever shown, wherever it stood."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from planted_secrets import MAKERS
@@ -20,7 +22,7 @@ from tailgate.cli.explain import as_dict, explain
 from tailgate.cli.explain import text as explained
 from tailgate.cli.rehearsal import Rehearsal
 from tailgate.cli.replay import Replay, replay
-from tailgate.cli.scrub import as_json, text
+from tailgate.cli.scrub import as_json, sample_of, text
 from tailgate.cli.scrubbing import Scrubbing
 from tailgate.cli.tables import TABLES
 from tailgate.cli.terminal import Paint
@@ -28,6 +30,7 @@ from tailgate.config.loader import load
 from tailgate.config.model import Configuration
 from tailgate.kernel import load as load_kernel
 from tailgate.rules.values import any_value
+from tailgate.telemetry.signals import Signal
 
 LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 SECRETS = st.one_of(
@@ -41,6 +44,12 @@ SECRETS = st.one_of(
 )
 PLACES = ("name", "status", "attribute", "nested", "array", "event", "event attribute", "link", "resource", "service",
           "scope", "scope attribute")  # fmt: skip
+
+
+LOG_PLACES = ("body", "body map", "body array", "attribute", "severity", "event name", "resource", "scope",
+              "schema")  # fmt: skip
+METRIC_PLACES = ("gauge", "sum", "histogram", "exponential_histogram", "summary", "sum exemplar", "histogram exemplar",
+                 "name", "description", "unit", "metadata", "resource", "scope", "schema")  # fmt: skip
 
 
 @cache
@@ -100,6 +109,66 @@ def _in_span(span: Span, place: str, said: str) -> None:
         span.links.add().attributes.add(key="k").value.CopyFrom(any_value(said))
 
 
+def scrub_shows(signal: Signal, request: bytes) -> str:
+    """Return all that `scrub` prints about a request in which something is to be changed."""
+    config, sample = configuration(), sample_of([(signal, request)])
+    changes = Scrubbing(config, config.pipelines[signal], load_kernel()).changes(sample.requests[signal])
+    assert changes
+    return text("f", sample, changes, Paint()) + as_json(sample, changes)
+
+
+def hidden(secret: str, shown: str) -> None:
+    """Neither the secret nor the name in an address is there."""
+    assert secret not in shown
+    assert not any(part in shown for part in secret.split("@")[:1] if len(part) > 5), shown
+
+
+def in_a_log(place: str, secret: str) -> bytes:
+    """A log record with a secret at one place."""
+    request, said = ExportLogsServiceRequest(), any_value(f"with {secret} in it")
+    group = request.resource_logs.add()
+    scope = group.scope_logs.add()
+    record = scope.log_records.add(time_unix_nano=10**18)
+    bodies = {
+        "body": said.string_value,
+        "body map": {"a": {"b": [said.string_value]}},
+        "body array": [said.string_value],
+    }
+    owners = {"attribute": record, "resource": group.resource, "scope": scope.scope}
+    if place in bodies:
+        record.body.CopyFrom(any_value(bodies[place]))
+    elif place in owners:
+        owners[place].attributes.add(key="k").value.CopyFrom(said)
+    elif place == "schema":
+        group.schema_url = said.string_value
+    else:
+        setattr(record, "severity_text" if place == "severity" else "event_name", said.string_value)
+    return request.SerializeToString()
+
+
+def in_a_metric(place: str, secret: str) -> bytes:
+    """A metric with a secret at one place."""
+    request, said = ExportMetricsServiceRequest(), any_value(f"with {secret} in it")
+    group = request.resource_metrics.add()
+    scope = group.scope_metrics.add()
+    metric = scope.metrics.add(name="m")
+    kind, _, exemplar = place.partition(" ")
+    is_data = kind in ("gauge", "sum", "histogram", "exponential_histogram", "summary")
+    point = getattr(metric, kind if is_data else "gauge").data_points.add(time_unix_nano=10**18)
+    owners = {"resource": group.resource, "scope": scope.scope}
+    if exemplar:
+        point.exemplars.add().filtered_attributes.add(key="k").value.CopyFrom(said)
+    elif is_data or place in owners:
+        owners.get(place, point).attributes.add(key="k").value.CopyFrom(said)
+    elif place == "metadata":
+        metric.metadata.add(key="k").value.CopyFrom(said)
+    elif place == "schema":
+        scope.schema_url = said.string_value
+    else:
+        setattr(metric, place, said.string_value)
+    return request.SerializeToString()
+
+
 @settings(max_examples=24, deadline=None)
 @given(place=st.sampled_from(PLACES), secret=SECRETS, failed=st.booleans())
 def test_no_secret_is_shown(place: str, secret: str, failed: bool) -> None:
@@ -107,13 +176,24 @@ def test_no_secret_is_shown(place: str, secret: str, failed: bool) -> None:
     config, kernel, request, plain = configuration(), load_kernel(), planted(place, secret, failed=failed), Paint()
     (explanation,) = explain(config, [request], kernel)
     shown = explained(explanation, plain) + json.dumps(as_dict(explanation))
-    changes = Scrubbing(config, config.pipelines["traces"], kernel).changes([request])
-    assert changes
-    shown += text("f", 1, changes, plain) + as_json(changes)
-    assert secret not in shown
-    assert not any(part in shown for part in secret.split("@")[:1] if len(part) > 5), shown
+    shown += scrub_shows("traces", request)
+    hidden(secret, shown)
     old, new = (_sampling(default) for default in ("drop", "keep"))
     players = [Replay(old, None, kernel), Replay(new, None, kernel)]
     found = compare(replay([request], players, Rehearsal(new, new.pipelines["traces"], kernel)), *players)
     assert found.changed == 1
     assert secret not in "\n".join(different(found, plain)) + diff_json(found)
+
+
+@settings(max_examples=24, deadline=None)
+@given(
+    place=st.one_of(
+        st.tuples(st.just("logs"), st.sampled_from(LOG_PLACES)),
+        st.tuples(st.just("metrics"), st.sampled_from(METRIC_PLACES)),
+    ),
+    secret=SECRETS,
+)
+def test_no_secret_of_a_log_or_metric_is_shown(place: tuple[Signal, str], secret: str) -> None:
+    """Guarantees: `scrub` names what would become of it in log records and metrics and never shows it."""
+    signal, at = place
+    hidden(secret, scrub_shows(signal, (in_a_log if signal == "logs" else in_a_metric)(at, secret)))

@@ -43,7 +43,8 @@ class Scrub:
         self.tag = None if stage.get("tag") is None else text(stage["tag"], "tag")
         self.limits: Limits | None = compile_limits(stage.get("limits"))
         rules = (*self.keys, *self.values)
-        need(self.tag is not None or not any(rule.tag for rule in rules), "tag: no attribute for what is found")
+        tags = any(rule.tag is not None for rule in rules)
+        need(self.tag is not None or not tags, "tag: no attribute for what is found")
         self.doomed_by_rules = any(rule.dooms for rule in rules)
         self.drops = self.doomed_by_rules + (self.limits is not None and self.limits.drops)
         self.first_key = 0 if self.allow is None else 1

@@ -166,7 +166,9 @@ def _values(config: ScrubConfig, hmac: KernelAction | None) -> Iterator[Named]:
 
 
 def _is_on(detector: Detector, config: ScrubConfig) -> bool:
-    return detector.pack in config.packs and (detector.pack != NATIONAL or detector.name[:2] in config.countries)
+    if detector.pack == NATIONAL and config.countries and detector.name[:2] not in config.countries:
+        return False
+    return detector.pack in config.packs
 
 
 def _rules(detector: Detector, rules: Sequence[Rule], action: KernelAction, skipped: Sequence[str]) -> Iterator[Named]:

@@ -128,7 +128,7 @@ class ScrubConfig(Strict):
         default_factory=lambda: list(PACKS), description=f"Groups of detectors; default: all but {NATIONAL}."
     )
     countries: list[CountryName] = Field(
-        default_factory=lambda: list(COUNTRIES), description=f"Whose numbers the pack {NATIONAL} finds; default: all."
+        default_factory=list, description=f"Whose numbers the pack {NATIONAL} finds; none: everybody's."
     )
     detectors: list[DetectorConfig] = Field(
         default_factory=list,

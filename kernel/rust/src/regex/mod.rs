@@ -8,6 +8,8 @@ mod escape;
 mod names;
 mod parse;
 
+use std::sync::Arc;
+
 use regex_automata::meta;
 use regex_automata::nfa::thompson::WhichCaptures;
 use regex_automata::util::captures::Captures;
@@ -15,15 +17,22 @@ use regex_automata::util::primitives::NonMaxUsize;
 use regex_automata::{Anchored, Input};
 use regex_syntax::hir::Hir;
 
+use crate::shared::Shared;
+
 /// Bounds what one pattern may grow to, a little above what RE2 allows itself.
 const NFA_BYTES: usize = 48 << 20;
 
 /// Of the groups whose places are looked for without asking for memory.
 const SLOTS: usize = 8;
 
-/// One compiled pattern.
+static COMPILED: Shared<String, Compiled> = Shared::new();
+
+/// One compiled pattern; equal ones are one.
 #[derive(Debug, Clone)]
-pub struct Pattern {
+pub struct Pattern(Arc<Compiled>);
+
+#[derive(Debug)]
+struct Compiled {
     regex: meta::Regex,
     names: Vec<(String, usize)>,
     groups: usize,
@@ -37,39 +46,30 @@ pub fn hir(pattern: &str) -> Result<Hir, String> {
 impl Pattern {
     /// Compiles; the error says what is wrong with the pattern.
     pub fn new(pattern: &str) -> Result<Pattern, String> {
-        let parsed = parse::parse(pattern).map_err(|error| format!("pattern {pattern:?}: {error}"))?;
-        let config = meta::Config::new()
-            .utf8_empty(false)
-            .nfa_size_limit(Some(NFA_BYTES))
-            .which_captures(if parsed.groups == 0 { WhichCaptures::Implicit } else { WhichCaptures::All });
-        let regex = meta::Builder::new()
-            .configure(config)
-            .build_from_hir(&parsed.hir)
-            .map_err(|_| format!("pattern {pattern:?}: too large"))?;
-        Ok(Pattern { regex, names: parsed.names, groups: parsed.groups })
+        COMPILED.get(pattern, || Compiled::new(pattern)).map(Pattern)
     }
 
     /// Named groups with their numbers, in the order in which they stand.
     pub fn names(&self) -> &[(String, usize)] {
-        &self.names
+        &self.0.names
     }
 
     /// How many groups there are, group 0 not counted.
     pub fn groups(&self) -> usize {
-        self.groups
+        self.0.groups
     }
 
     /// Whether the pattern is found anywhere.
     #[inline]
     pub fn is_match(&self, text: &[u8]) -> bool {
-        self.regex.is_match(Input::new(text).anchored(Anchored::No))
+        self.0.regex.is_match(Input::new(text).anchored(Anchored::No))
     }
 
     /// The first match at or after `from`: its start and end, and those of `group` if it took part.
     pub fn find(&self, text: &[u8], from: usize, group: usize) -> Option<Match> {
         let input = Input::new(text).range(from..);
         if group == 0 {
-            let found = self.regex.find(input)?;
+            let found = self.0.regex.find(input)?;
             return Some(Match { start: found.start(), end: found.end(), group: Some((found.start(), found.end())) });
         }
         let mut few = [None; SLOTS];
@@ -81,7 +81,7 @@ impl Pattern {
                 &mut many
             }
         };
-        self.regex.search_slots(&input, slots)?;
+        self.0.regex.search_slots(&input, slots)?;
         let place = |slot: usize| slots.get(slot).copied().flatten().map(NonMaxUsize::get);
         Some(Match { start: place(0)?, end: place(1)?, group: place(2 * group).zip(place(2 * group + 1)) })
     }
@@ -93,9 +93,24 @@ impl Pattern {
 
     /// The first match at or after `from`, with all groups.
     pub fn captures_from(&self, text: &[u8], from: usize) -> Option<Captures> {
-        let mut captures = self.regex.create_captures();
-        self.regex.search_captures(&Input::new(text).range(from..), &mut captures);
+        let mut captures = self.0.regex.create_captures();
+        self.0.regex.search_captures(&Input::new(text).range(from..), &mut captures);
         captures.is_match().then_some(captures)
+    }
+}
+
+impl Compiled {
+    fn new(pattern: &str) -> Result<Compiled, String> {
+        let parsed = parse::parse(pattern).map_err(|error| format!("pattern {pattern:?}: {error}"))?;
+        let config = meta::Config::new()
+            .utf8_empty(false)
+            .nfa_size_limit(Some(NFA_BYTES))
+            .which_captures(if parsed.groups == 0 { WhichCaptures::Implicit } else { WhichCaptures::All });
+        let regex = meta::Builder::new()
+            .configure(config)
+            .build_from_hir(&parsed.hir)
+            .map_err(|_| format!("pattern {pattern:?}: too large"))?;
+        Ok(Compiled { regex, names: parsed.names, groups: parsed.groups })
     }
 }
 

@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 
 use super::classes::{Classes, Model, Pairs, CLASSES};
+use super::pairwise::Pairwise;
 use super::symbols::Window;
 
 /// For each pair of neighbours in a window: by class the classes that may follow.
@@ -71,6 +72,8 @@ pub struct Buckets {
     /// Those that were joined with others are empty.
     all: Vec<Bucket>,
     steps: Vec<Option<Step>>,
+    /// How much more often two of them are found when they are joined.
+    more: Pairwise,
 }
 
 impl Buckets {
@@ -82,7 +85,8 @@ impl Buckets {
             Bucket { found: model.found(&chain), chain, windows: vec![owned] }
         };
         let all: Vec<Bucket> = windows.into_iter().map(bucket).collect();
-        let mut new = Buckets { model, all, steps: Vec::new() };
+        let more = Pairwise::of(all.len());
+        let mut new = Buckets { model, all, steps: Vec::new(), more };
         new.steps = (0..new.all.len()).map(|index| new.best(index)).collect();
         new
     }
@@ -132,6 +136,7 @@ impl Buckets {
             (_, None) => drop(mine.chain.pop()),
         }
         mine.found = self.model.found(&mine.chain);
+        self.more.forget(one);
         gone.map(|(two, _)| two)
     }
 
@@ -149,24 +154,31 @@ impl Buckets {
     }
 
     /// The cheapest step that a bucket can take: to lose an end, or to be joined with one of those behind it.
-    fn best(&self, one: usize) -> Option<Step> {
+    fn best(&mut self, one: usize) -> Option<Step> {
         let mine = self.all.get(one).filter(|bucket| !bucket.chain.is_empty())?;
         let shorter = |(change, part): (Change, Option<&[Pairs]>)| {
             let part = part.filter(|part| !part.is_empty())?;
             Some(Step { change, more: self.model.found(part) - mine.found, saved: 1 })
         };
         let ends = [(Change::Behead, mine.chain.get(1..)), (Change::Curtail, mine.chain.get(..mine.chain.len() - 1))];
-        let others = (one + 1..self.all.len()).filter_map(|two| self.joined(one, two));
-        let all = ends.into_iter().filter_map(shorter).chain(others);
-        all.min_by(|one, two| one.price().total_cmp(&two.price()))
+        let ends = ends.into_iter().filter_map(shorter);
+        let mut best = ends.min_by(|one, two| one.price().total_cmp(&two.price()));
+        for two in one + 1..self.all.len() {
+            let step = self.joined(one, two);
+            if step.is_some_and(|step| best.is_none_or(|best| step.price() < best.price())) {
+                best = step;
+            }
+        }
+        best
     }
 
-    fn joined(&self, one: usize, two: usize) -> Option<Step> {
+    fn joined(&mut self, one: usize, two: usize) -> Option<Step> {
         let (mine, its) = (self.all.get(one)?, self.all.get(two)?);
         if mine.chain.is_empty() || mine.chain.len() != its.chain.len() {
             return None;
         }
-        let more = self.model.found_in_either(&mine.chain, &its.chain) - mine.found - its.found;
+        let more = || self.model.found_in_either(&mine.chain, &its.chain) - mine.found - its.found;
+        let more = self.more.get(one, two, more);
         Some(Step { change: Change::Join(two), more, saved: mine.chain.len() })
     }
 }

@@ -192,18 +192,24 @@ impl Model {
 
     /// The same of a chain in which at each place stands what may stand there in one of two.
     pub fn found_in_either(&self, one: &[Pairs], two: &[Pairs]) -> f64 {
-        let mut now = self.first;
+        let (mut now, mut next, mut there) = (self.first, [0.0; CLASSES], u64::MAX);
         for (mine, its) in one.iter().zip(two) {
-            let mut next = [0.0; CLASSES];
-            for class in bits(mine.before | its.before) {
+            let mut reached = 0;
+            for class in bits((mine.before | its.before) & there) {
+                let follows = mine.follows[class] | its.follows[class];
                 let (chance, row) = (now[class], &self.next[class]);
-                for after in bits(mine.follows[class] | its.follows[class]) {
+                for after in bits(follows & !reached) {
+                    next[after] = 0.0;
+                }
+                reached |= follows;
+                for after in bits(follows) {
                     next[after] += chance * row[after];
                 }
             }
-            now = next;
+            there = reached;
+            std::mem::swap(&mut now, &mut next);
         }
-        now.iter().sum()
+        bits(there).map(|class| now[class]).sum()
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use foldhash::fast::RandomState;
 
+use super::pairwise::Pairwise;
 use super::symbols::{Odds, Symbols, Window};
 
 /// One step: which windows are taken together, how much more often that is found, and how many places it saves.
@@ -22,20 +23,21 @@ impl Step {
 
 /// At most so many windows (of each length one at least), each as long as before.
 pub fn fewer(windows: &[Window], most: usize) -> Vec<Window> {
-    let mut all = Numbered::of(windows);
+    let (mut all, mut more) = (Numbered::of(windows), Pairwise::of(windows.len()));
     let mut left = windows.iter().filter(|window| !window.is_empty()).count();
     let mut steps: Vec<Option<Step>> = Vec::with_capacity(windows.len());
-    steps.extend((0..windows.len()).map(|index| all.best(index)));
+    steps.extend((0..windows.len()).map(|index| all.best(index, &mut more)));
     while left > most {
         let open = steps.iter().enumerate().filter_map(|(index, step)| Some((index, step.as_ref()?.price())));
         let Some((one, _)) = open.min_by(|one, two| one.1.total_cmp(&two.1)) else { break };
         let Some(two) = steps.get(one).copied().flatten().map(|step| step.two) else { break };
         all.join(one, two);
+        more.forget(one);
         left -= 1;
         for (index, step) in steps.iter_mut().enumerate() {
             let stale = step.is_some_and(|step| step.two == one || step.two == two);
             if index == one || index == two || stale {
-                *step = all.best(index);
+                *step = all.best(index, &mut more);
             }
         }
     }
@@ -106,16 +108,15 @@ impl Numbered {
     }
 
     /// The cheapest step that a window can take: to be taken together with one of those behind it.
-    fn best(&mut self, one: usize) -> Option<Step> {
-        let mine = self.windows.get(one).filter(|window| !window.is_empty())?.clone();
-        let now = *self.found.get(one)?;
-        let (mut best, mut new): (Option<Step>, Vec<u32>) = (None, Vec::with_capacity(mine.len()));
+    fn best(&mut self, one: usize, more: &mut Pairwise) -> Option<Step> {
+        let size = self.windows.get(one).map(Vec::len).filter(|size| *size > 0)?;
+        let (mut best, mut new): (Option<Step>, Vec<u32>) = (None, Vec::with_capacity(size));
         for two in one + 1..self.windows.len() {
-            if !self.put_together(&mine, two, &mut new) {
+            if self.windows.get(two).is_none_or(|its| its.len() != size) {
                 continue;
             }
-            let more = self.probability(new.iter().copied()) - now - self.found.get(two)?;
-            let step = Step { two, more, saved: mine.len() };
+            let more = more.get(one, two, || self.more(one, two, &mut new));
+            let step = Step { two, more, saved: size };
             if best.is_none_or(|best| step.price() < best.price()) {
                 best = Some(step);
             }
@@ -123,23 +124,29 @@ impl Numbered {
         best
     }
 
-    /// Writes what a window and the one at `two` are together to `new`; whether they are equally long.
-    fn put_together(&mut self, one: &[u32], two: usize, new: &mut Vec<u32>) -> bool {
+    /// How much more often two windows are found when they are taken together.
+    fn more(&mut self, one: usize, two: usize, new: &mut Vec<u32>) -> f64 {
+        self.put_together(one, two, new);
+        let found = |index: usize| self.found.get(index).copied().unwrap_or(0.0);
+        self.probability(new.iter().copied()) - found(one) - found(two)
+    }
+
+    /// Writes what two windows are together to `new`.
+    fn put_together(&mut self, one: usize, two: usize, new: &mut Vec<u32>) {
         new.clear();
-        if self.windows.get(two).is_none_or(|its| its.len() != one.len()) {
-            return false;
+        let number = |windows: &[Vec<u32>], index: usize, place: usize| windows.get(index)?.get(place).copied();
+        for place in 0..self.windows.get(one).map_or(0, Vec::len) {
+            let (mine, its) = (number(&self.windows, one, place), number(&self.windows, two, place));
+            if let Some((mine, its)) = mine.zip(its) {
+                new.push(self.either(mine, its));
+            }
         }
-        for (place, &mine) in one.iter().enumerate() {
-            let its = self.windows.get(two).and_then(|its| its.get(place)).copied().unwrap_or(mine);
-            new.push(self.either(mine, its));
-        }
-        true
     }
 
     /// Puts the second window into the first.
     fn join(&mut self, one: usize, two: usize) {
-        let (mine, mut new) = (self.windows.get(one).cloned().unwrap_or_default(), Vec::new());
-        self.put_together(&mine, two, &mut new);
+        let mut new = Vec::new();
+        self.put_together(one, two, &mut new);
         let found = self.probability(new.iter().copied());
         for (index, new, found) in [(one, new, found), (two, Vec::new(), 0.0)] {
             if let Some((window, often)) = self.windows.get_mut(index).zip(self.found.get_mut(index)) {

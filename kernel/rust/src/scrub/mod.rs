@@ -14,6 +14,7 @@ mod matcher;
 mod memo;
 mod merging;
 mod near;
+mod pairwise;
 mod pass;
 mod positions;
 mod rule;

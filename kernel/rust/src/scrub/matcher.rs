@@ -33,8 +33,8 @@ pub struct Matcher {
     rest: Option<dfa::DFA>,
     rules: usize,
     shortest: usize,
-    /// Held for other rules among which some are the same.
-    _found: Vec<Arc<Found>>,
+    /// What the rules look for, held for other stages with some of the same rules.
+    _known: Vec<(Sought, Arc<Found>)>,
 }
 
 #[derive(Default)]
@@ -63,14 +63,15 @@ impl Matcher {
 
     fn new(rules: &[Sought]) -> Matcher {
         let mut windows = Windows::default();
-        let found: Vec<Arc<Found>> = rules.iter().map(|rule| rule.found(&mut windows)).collect();
-        let sets = || found.iter().enumerate().map(|(rule, found)| (rule, found.windows.as_deref()));
+        let known: Vec<(Sought, Arc<Found>)> =
+            rules.iter().map(|rule| (rule.clone(), rule.found(&mut windows))).collect();
+        let sets = || known.iter().enumerate().map(|(rule, (_, found))| (rule, found.windows.as_deref()));
         let all = sets().flat_map(|(rule, set)| set.into_iter().flatten().map(move |window| (window.clone(), rule)));
         let sieve = Sieve::new(&all.collect::<Vec<_>>());
         let beyond: Vec<usize> = sets().filter(|(_, set)| set.is_none()).map(|(rule, _)| rule).collect();
-        let rest = automaton(beyond.iter().map(|&rule| found.get(rule)?.hir.clone()));
-        let shortest = found.iter().map(|one| one.least).min().unwrap_or(usize::MAX);
-        Matcher { sieve, rest, beyond, rules: rules.len(), shortest, _found: found }
+        let rest = automaton(beyond.iter().map(|&rule| known.get(rule)?.1.hir.clone()));
+        let shortest = known.iter().map(|(_, found)| found.least).min().unwrap_or(usize::MAX);
+        Matcher { sieve, rest, beyond, rules: rules.len(), shortest, _known: known }
     }
 
     /// No rule finds anything in a text of fewer bytes.
@@ -163,5 +164,18 @@ mod tests {
         assert_eq!(finds(&rules, "x@home q@"), vec![0, 1]);
         assert_eq!(finds(&rules, "abc@"), vec![2]);
         assert_eq!(finds(&rules, "az"), vec![3]);
+    }
+
+    #[test]
+    fn equal_rules_share_one_matcher_and_what_is_known_of_each() {
+        let sought = |pattern: &str| {
+            let spec = serde_json::json!({"pattern": pattern, "action": {"do": "drop"}});
+            Sought::of((&spec, &ValueRule::compile(&spec).unwrap())).unwrap()
+        };
+        let one = Matcher::of([sought("shared@a"), sought("shared@b")].into_iter());
+        let same = Matcher::of([sought("shared@a"), sought("shared@b")].into_iter());
+        let other = Matcher::of([sought("shared@b"), sought("shared@c")].into_iter());
+        assert!(Arc::ptr_eq(&one, &same) && !Arc::ptr_eq(&one, &other));
+        assert!(Arc::ptr_eq(&one._known[1].1, &other._known[0].1));
     }
 }

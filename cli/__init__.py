@@ -3,27 +3,38 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import sys
 from collections.abc import Sequence
+from importlib import import_module
+from types import ModuleType
 
 # Before gRPC is imported: its C core would write lines of its own into the JSON log.
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
-from . import demo, diff, explain, plan, run, schema, scrub, test, validate, version
+COMMANDS = ("run", "validate", "test", "explain", "plan", "diff", "scrub", "schema", "version", "demo")
+"""In the order in which they are listed; the module of each has its name."""
 
-COMMANDS = (run, validate, test, explain, plan, diff, scrub, schema, version, demo)
 
-
-def build_parser() -> argparse.ArgumentParser:
-    """Return the parser of the whole command line."""
+def build_parser(known: Sequence[str] = COMMANDS) -> argparse.ArgumentParser:
+    """Return the parser of the command line; `known`: the commands that it has, whose modules are imported."""
     parser = argparse.ArgumentParser(
         prog="tailgate", description="Enrich, scrub, tail-sample and tag OpenTelemetry traces on their way upstream."
     )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for command in COMMANDS:
-        command.add_parser(commands)
+    for name in known:
+        _module(name).add_parser(commands)
     return parser
+
+
+def _module(command: str) -> ModuleType:
+    """Import the module of a command, without looking for garbage meanwhile: there is none."""
+    gc.disable()
+    try:
+        return import_module(f".{command}", __package__)
+    finally:
+        gc.enable()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -33,7 +44,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         words = ["version"]
     if not words or (words[0].startswith("-") and words[0] not in ("-h", "--help")):
         words.insert(0, "run")  # the collector is started without a subcommand
-    parsed = build_parser().parse_args(words)
+    # The proxy starts without what only the tools need.
+    parsed = build_parser(words[:1] if words[0] in COMMANDS else COMMANDS).parse_args(words)
     try:
         code: int = parsed.function(parsed)
     except KeyboardInterrupt:

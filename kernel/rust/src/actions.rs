@@ -22,8 +22,8 @@ pub struct Step {
 
 pub enum Action {
     Write { key: KeyId, source: Source, update: bool, insert: bool },
-    Each { key: Option<KeyId>, pattern: Option<Box<Pattern>>, change: To },
-    Extract { key: KeyId, pattern: Box<Pattern>, names: Vec<(usize, KeyId)> },
+    Each { key: Option<KeyId>, pattern: Option<Pattern>, change: To },
+    Extract { key: KeyId, pattern: Pattern, names: Vec<(usize, KeyId)> },
     Rewrite(Box<Rewrite>),
     Lookup(Box<Finder>),
 }
@@ -67,14 +67,14 @@ impl Action {
                 allow(&["do", "key", "pattern"])?;
                 let chosen = given(spec, "key").map(|_| named(spec, action, keys)).transpose()?;
                 let pattern = given(spec, "pattern").map(|one| text(Some(one), "pattern").and_then(Pattern::new));
-                let pattern = pattern.transpose()?.map(Box::new);
+                let pattern = pattern.transpose()?;
                 need(chosen.is_some() || pattern.is_some(), || format!("{action}: key or pattern is missing"))?;
                 Ok(Action::Each { key: chosen, pattern, change: if action == "hash" { To::Hash } else { To::Gone } })
             }
             "extract" => {
                 allow(&["do", "key", "pattern"])?;
                 let key = named(spec, action, keys)?;
-                let pattern = Box::new(Pattern::new(text(spec.get("pattern"), "pattern")?)?);
+                let pattern = Pattern::new(text(spec.get("pattern"), "pattern")?)?;
                 let names = pattern.names().iter().map(|(name, group)| Ok((*group, add(name, keys)?)));
                 let names = names.collect::<Outcome<_>>()?;
                 Ok(Action::Extract { key, pattern, names })

@@ -79,11 +79,11 @@ pub enum Expr {
     Is(Operand, Literal),
     In(Operand, Vec<Literal>),
     Bits(Operand, i128),
-    Matches(Operand, Box<Pattern>),
+    Matches(Operand, Pattern),
     Contains(Operand, Box<memchr::memmem::Finder<'static>>),
-    TextMatches(Operand, Box<Pattern>),
+    TextMatches(Operand, Pattern),
     GoStrIn(Operand, Vec<Vec<u8>>),
-    GoStrMatches(Operand, Box<Pattern>),
+    GoStrMatches(Operand, Pattern),
     GoIntBetween(Operand, i128, i128),
     GoBoolIs(Operand, bool),
     /// True: it is answered with yes. False: it cannot be answered.
@@ -151,7 +151,7 @@ impl Expr {
         }
         let operand = Operand::compile(rest.first(), on, keys)?;
         let argument = rest.get(1);
-        let pattern = || text(argument, "pattern").and_then(Pattern::new).map(Box::new);
+        let pattern = || text(argument, "pattern").and_then(Pattern::new);
         Ok(Some(match name {
             "is" => Expr::Is(operand, Literal::compile(argument)?),
             "in" => {

@@ -39,6 +39,7 @@ mod rewrite;
 mod rows;
 mod sample;
 mod scrub;
+mod shared;
 mod signal;
 mod source;
 mod spec;

@@ -22,14 +22,14 @@ enum Part {
 }
 
 pub struct Template {
-    pattern: Box<Pattern>,
+    pattern: Pattern,
     parts: Vec<Part>,
 }
 
 pub enum Rewrite {
     Set(Field, Compute),
     KeepKeys(Vec<Vec<u8>>),
-    KeepPattern(Box<Pattern>),
+    KeepPattern(Pattern),
     /// Of one attribute, or of all.
     Replace(Option<Vec<u8>>, Template),
     ReplaceField(Field, Template),
@@ -45,7 +45,7 @@ pub enum Rewrite {
 }
 
 pub struct NameRule {
-    pattern: Box<Pattern>,
+    pattern: Pattern,
     names: Vec<(usize, KeyId)>,
 }
 
@@ -171,8 +171,8 @@ fn texts(spec: Option<&Json>) -> Outcome<Vec<Vec<u8>>> {
     listed(spec, "keys")?.iter().map(|one| Ok(text(Some(one), "keys")?.as_bytes().to_vec())).collect()
 }
 
-fn compiled(spec: Option<&Json>) -> Outcome<Box<Pattern>> {
-    Ok(Box::new(Pattern::new(text(spec, "pattern")?)?))
+fn compiled(spec: Option<&Json>) -> Outcome<Pattern> {
+    Pattern::new(text(spec, "pattern")?)
 }
 
 impl NameRule {

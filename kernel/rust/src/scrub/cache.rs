@@ -9,7 +9,7 @@ use foldhash::fast::RandomState;
 
 use super::form::Form;
 use super::marks::Marks;
-use super::matcher::{self, Matcher};
+use super::matcher;
 use super::memo::{Memo, LONGEST};
 use super::tally::Tally;
 
@@ -133,14 +133,14 @@ const RECENT: usize = 32;
 impl Default for Cache {
     /// For a stage that scrubs nothing.
     fn default() -> Cache {
-        Cache::new(&Matcher::new(std::iter::empty()))
+        Cache::new(matcher::Cache::default())
     }
 }
 
 impl Cache {
-    pub fn new(matcher: &Matcher) -> Cache {
+    pub fn new(matcher: matcher::Cache) -> Cache {
         Cache {
-            matcher: matcher.cache(),
+            matcher,
             tally: Tally::default(),
             marks: Marks::default(),
             system: Vec::new(),

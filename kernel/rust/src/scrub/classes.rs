@@ -66,9 +66,7 @@ impl Classes {
         let mut groups: Vec<Group> = alike.into_values().collect();
         groups.sort_by(|one, two| one.bytes.cmp(&two.bytes));
         let weights: Vec<f64> = symbols.iter().map(|(_, weight)| *weight).collect();
-        while groups.len() >= CLASSES {
-            join_cheapest(&mut groups, &weights);
-        }
+        join_cheapest(&mut groups, &weights);
         let mut of = [0; 256];
         for (number, group) in (1u8..).zip(&groups) {
             for &byte in &group.bytes {
@@ -127,38 +125,46 @@ impl Classes {
 /// A text has so many bytes, roughly.
 const START: f64 = 0.02;
 
-/// Makes one class of the two that windows need least to tell apart.
+/// Makes one class of the two that windows need least to tell apart, until there are few enough.
 fn join_cheapest(groups: &mut Vec<Group>, weights: &[f64]) {
-    let price = |one: &Group, two: &Group| -> f64 {
-        let parts = weights.iter().zip(one.has.iter().zip(&two.has));
-        parts
-            .map(|(weight, (mine, its))| {
-                weight
-                    * if mine == its {
-                        0.0
-                    } else if *mine {
-                        two.often
-                    } else {
-                        one.often
-                    }
-            })
-            .sum()
+    let row = |groups: &[Group], of: usize| -> Vec<f64> {
+        let group = groups.get(of).into_iter();
+        group.flat_map(|group| groups.iter().take(of).map(|other| other.price(group, weights))).collect()
     };
-    let mut best = (f64::INFINITY, 0, 0);
-    for (two, other) in groups.iter().enumerate() {
-        for (one, group) in groups.iter().enumerate().take(two) {
-            let price = price(group, other);
-            if price < best.0 {
-                best = (price, one, two);
+    // By group: what it costs not to tell it from those before it.
+    let mut prices: Vec<Vec<f64>> = (0..groups.len()).map(|of| row(groups, of)).collect();
+    while groups.len() >= CLASSES {
+        let all = prices.iter().enumerate().flat_map(|(two, row)| row.iter().enumerate().map(move |one| (one, two)));
+        let Some(((one, _), two)) = all.min_by(|one, two| one.0 .1.total_cmp(two.0 .1)) else { break };
+        let other = groups.remove(two);
+        prices.remove(two);
+        for row in prices.iter_mut().skip(two) {
+            row.remove(two);
+        }
+        let Some(group) = groups.get_mut(one) else { break };
+        group.take(other);
+        for of in one..groups.len() {
+            let new = groups.get(of).zip(groups.get(one)).map(|(of, one)| one.price(of, weights));
+            match prices.get_mut(of) {
+                Some(prices) if of == one => *prices = row(groups, one),
+                Some(prices) => prices.iter_mut().skip(one).take(1).zip(new).for_each(|(price, new)| *price = new),
+                None => {}
             }
         }
     }
-    let (_, one, two) = best;
-    let other = groups.remove(two);
-    if let Some(group) = groups.get_mut(one) {
-        group.bytes.extend(other.bytes);
-        group.often += other.often;
-        for (has, its) in group.has.iter_mut().zip(other.has) {
+}
+
+impl Group {
+    /// What it costs not to tell it from another one.
+    fn price(&self, other: &Group, weights: &[f64]) -> f64 {
+        let parts = weights.iter().zip(self.has.iter().zip(&other.has)).filter(|(_, (mine, its))| mine != its);
+        parts.map(|(weight, (mine, _))| weight * if *mine { other.often } else { self.often }).sum()
+    }
+
+    fn take(&mut self, other: Group) {
+        self.bytes.extend(other.bytes);
+        self.often += other.often;
+        for (has, its) in self.has.iter_mut().zip(other.has) {
             *has |= its;
         }
     }
@@ -181,18 +187,29 @@ pub struct Model {
 impl Model {
     /// How often a chain of pairs is met at a place of a text.
     pub fn found(&self, chain: &[Pairs]) -> f64 {
-        let mut now = self.first;
-        for pairs in chain {
-            let mut next = [0.0; CLASSES];
-            for class in bits(pairs.before) {
+        self.found_in_either(chain, chain)
+    }
+
+    /// The same of a chain in which at each place stands what may stand there in one of two.
+    pub fn found_in_either(&self, one: &[Pairs], two: &[Pairs]) -> f64 {
+        let (mut now, mut next, mut there) = (self.first, [0.0; CLASSES], u64::MAX);
+        for (mine, its) in one.iter().zip(two) {
+            let mut reached = 0;
+            for class in bits((mine.before | its.before) & there) {
+                let follows = mine.follows[class] | its.follows[class];
                 let (chance, row) = (now[class], &self.next[class]);
-                for after in bits(pairs.follows[class]) {
+                for after in bits(follows & !reached) {
+                    next[after] = 0.0;
+                }
+                reached |= follows;
+                for after in bits(follows) {
                     next[after] += chance * row[after];
                 }
             }
-            now = next;
+            there = reached;
+            std::mem::swap(&mut now, &mut next);
         }
-        now.iter().sum()
+        bits(there).map(|class| now[class]).sum()
     }
 }
 

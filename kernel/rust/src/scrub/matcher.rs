@@ -1,33 +1,29 @@
 //! Which of a stage's rules may find something in a text: one pass tells it of nearly all, and the few that are left look
 //! for themselves.
 
-use std::collections::BTreeMap;
-use std::sync::Mutex;
+use std::convert::Infallible;
+use std::sync::Arc;
 
 use regex_automata::hybrid::dfa;
 use regex_automata::nfa::thompson::{self, WhichCaptures};
 use regex_automata::Input;
-use regex_syntax::hir::{Capture, Hir, HirKind, Repetition};
-use serde_json::Value as Json;
+use regex_syntax::hir::Hir;
 
 use super::rule::ValueRule;
 use super::sieve::Sieve;
-use super::symbols::{cost, Window};
-use super::windows::windows;
-use crate::program::lock;
-use crate::regex;
+use super::sought::{Found, Sought};
+use super::windows::Windows;
+use crate::shared::Shared;
 
 /// For the lazily built automaton, one in each scratch.
 const CACHE_BYTES: usize = 4 << 20;
 const NFA_BYTES: usize = 16 << 20;
-/// So many times rarer are words than their letters say.
-const WORDS: f64 = 4.0;
-/// Windows of so many patterns are remembered.
-const MOST_KNOWN: usize = 1024;
 /// An automaton gives up where its states are used less often than this.
 const BYTES_A_STATE: usize = 10;
 /// In a longer text rules do not look twice.
 const LONG: usize = 2048;
+
+static KNOWN: Shared<Vec<Sought>, Matcher> = Shared::new();
 
 pub struct Matcher {
     /// Catches every text in which a rule finds something, apart from those of `beyond`.
@@ -37,8 +33,11 @@ pub struct Matcher {
     rest: Option<dfa::DFA>,
     rules: usize,
     shortest: usize,
+    /// What the rules look for, held for other stages with some of the same rules.
+    _known: Vec<(Sought, Arc<Found>)>,
 }
 
+#[derive(Default)]
 pub struct Cache {
     rest: Option<dfa::Cache>,
     /// The rules that `search` found.
@@ -54,52 +53,25 @@ impl Cache {
     }
 }
 
-/// What must be found in a text in which a rule finds something.
-#[derive(Clone, Copy)]
-pub struct Sought<'a> {
-    pattern: &'a str,
-    group: usize,
-    near: Option<&'a str>,
-}
-
-impl<'a> Sought<'a> {
-    /// Of a rule and its data.
-    pub fn of((spec, rule): (&'a Json, &ValueRule)) -> Option<Sought<'a>> {
-        let near = spec.get("near").and_then(|near| near.get("pattern")?.as_str());
-        Some(Sought { pattern: spec.get("pattern")?.as_str()?, group: rule.group(), near })
-    }
-
-    /// The pattern or what must be near it, whichever is the rarer one, with its windows. Words are rarer than they seem where
-    /// values are new, for most of those are identifiers.
-    fn rarer(self) -> (Option<Hir>, Option<Vec<Window>>) {
-        let own = regex::hir(self.pattern).ok().map(|hir| pruned(&hir, self.group));
-        let windows = own.as_ref().and_then(known_windows);
-        let Some(near) = self.near.and_then(|near| regex::hir(near).ok()) else { return (own, windows) };
-        let price = |windows: &Option<Vec<Window>>| windows.as_ref().map_or(1.0, |windows| cost(windows));
-        let other = known_windows(&near);
-        if price(&other) < WORDS * price(&windows) {
-            (Some(near), other)
-        } else {
-            (own, windows)
-        }
-    }
-}
-
 impl Matcher {
-    /// Of what the rules look for; the patterns were compiled one by one before. A rule counts only matches in which its group
-    /// takes part, so branches of the pattern without the group are left out here.
-    pub fn new<'a>(rules: impl Iterator<Item = Sought<'a>>) -> Matcher {
-        let (hirs, sets): (Vec<Option<Hir>>, Vec<Option<Vec<Window>>>) = rules.map(Sought::rarer).unzip();
-        let least =
-            |hir: &Option<Hir>| hir.as_ref().map_or(0, |hir| hir.properties().minimum_len().unwrap_or(usize::MAX));
-        let shortest = hirs.iter().map(least).min().unwrap_or(usize::MAX);
-        let beyond: Vec<usize> =
-            sets.iter().enumerate().filter(|(_, set)| set.is_none()).map(|(rule, _)| rule).collect();
-        let all = sets.into_iter().enumerate();
-        let all = all.flat_map(|(rule, set)| set.into_iter().flatten().map(move |window| (window, rule)));
+    /// Of what the rules look for; the patterns were compiled one by one before. Equal rules share it.
+    pub fn of(rules: impl Iterator<Item = Sought>) -> Arc<Matcher> {
+        let rules: Vec<Sought> = rules.collect();
+        let Ok(matcher) = KNOWN.get(&rules[..], || Ok::<Matcher, Infallible>(Matcher::new(&rules)));
+        matcher
+    }
+
+    fn new(rules: &[Sought]) -> Matcher {
+        let mut windows = Windows::default();
+        let known: Vec<(Sought, Arc<Found>)> =
+            rules.iter().map(|rule| (rule.clone(), rule.found(&mut windows))).collect();
+        let sets = || known.iter().enumerate().map(|(rule, (_, found))| (rule, found.windows.as_deref()));
+        let all = sets().flat_map(|(rule, set)| set.into_iter().flatten().map(move |window| (window.clone(), rule)));
         let sieve = Sieve::new(&all.collect::<Vec<_>>());
-        let rest = automaton(&beyond, &hirs);
-        Matcher { sieve, rest, beyond, rules: hirs.len(), shortest }
+        let beyond: Vec<usize> = sets().filter(|(_, set)| set.is_none()).map(|(rule, _)| rule).collect();
+        let rest = automaton(beyond.iter().map(|&rule| known.get(rule)?.1.hir.clone()));
+        let shortest = known.iter().map(|(_, found)| found.least).min().unwrap_or(usize::MAX);
+        Matcher { sieve, rest, beyond, rules: rules.len(), shortest, _known: known }
     }
 
     /// No rule finds anything in a text of fewer bytes.
@@ -147,30 +119,14 @@ impl Matcher {
     }
 }
 
-/// The windows of a pattern; those of the last patterns are remembered, for the same ones are compiled again and again.
-fn known_windows(hir: &Hir) -> Option<Vec<Window>> {
-    static KNOWN: Mutex<BTreeMap<String, Option<Vec<Window>>>> = Mutex::new(BTreeMap::new());
-    let name = format!("{hir:?}");
-    if let Some(known) = lock(&KNOWN).get(&name) {
-        return known.clone();
-    }
-    let new = windows(hir);
-    let mut known = lock(&KNOWN);
-    if known.len() >= MOST_KNOWN {
-        known.clear();
-    }
-    known.insert(name, new.clone());
-    new
-}
-
 /// Whether any of the patterns of an automaton is found, or that is too much to find out.
 fn finds_something(any: &dfa::DFA, cache: &mut dfa::Cache, text: &[u8]) -> bool {
     !matches!(any.try_search_fwd(cache, &Input::new(text).earliest(true)), Ok(None))
 }
 
 /// What stops at the first match of some of the patterns; none where there are none, or they are too large together.
-fn automaton(rules: &[usize], hirs: &[Option<Hir>]) -> Option<dfa::DFA> {
-    let hirs: Option<Vec<Hir>> = rules.iter().map(|&rule| hirs.get(rule).cloned().flatten()).collect();
+fn automaton(hirs: impl Iterator<Item = Option<Hir>>) -> Option<dfa::DFA> {
+    let hirs: Option<Vec<Hir>> = hirs.collect();
     let hirs = hirs.filter(|hirs| !hirs.is_empty())?;
     let config =
         thompson::Config::new().utf8(false).which_captures(WhichCaptures::None).nfa_size_limit(Some(NFA_BYTES));
@@ -183,46 +139,17 @@ fn automaton(rules: &[usize], hirs: &[Option<Hir>]) -> Option<dfa::DFA> {
     dfa::Builder::new().configure(config).build_from_nfa(nfa).ok()
 }
 
-/// The pattern without the alternatives in which `group` takes no part.
-fn pruned(hir: &Hir, group: usize) -> Hir {
-    if group == 0 || !holds(hir, group) {
-        return hir.clone();
-    }
-    match hir.kind() {
-        HirKind::Alternation(parts) => {
-            Hir::alternation(parts.iter().filter(|part| holds(part, group)).map(|part| pruned(part, group)).collect())
-        }
-        HirKind::Concat(parts) => Hir::concat(parts.iter().map(|part| pruned(part, group)).collect()),
-        HirKind::Capture(capture) => {
-            let sub = Box::new(pruned(&capture.sub, group));
-            Hir::capture(Capture { index: capture.index, name: capture.name.clone(), sub })
-        }
-        // Several rounds may take different branches.
-        HirKind::Repetition(repetition) if repetition.max == Some(1) => {
-            Hir::repetition(Repetition { sub: Box::new(pruned(&repetition.sub, group)), ..repetition.clone() })
-        }
-        _ => hir.clone(),
-    }
-}
-
-fn holds(hir: &Hir, group: usize) -> bool {
-    match hir.kind() {
-        HirKind::Capture(capture) => capture.index as usize == group || holds(&capture.sub, group),
-        HirKind::Repetition(repetition) => holds(&repetition.sub, group),
-        HirKind::Concat(parts) | HirKind::Alternation(parts) => parts.iter().any(|part| holds(part, group)),
-        _ => false,
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use serde_json::Value as Json;
+
     use super::*;
 
     fn finds(rules: &[(&str, usize)], text: &str) -> Vec<usize> {
         let spec = |&(pattern, group): &(&str, usize)| serde_json::json!({"pattern": pattern, "group": group, "action": {"do": "drop"}});
         let specs: Vec<Json> = rules.iter().map(spec).collect();
         let rules: Vec<ValueRule> = specs.iter().map(|spec| ValueRule::compile(spec).unwrap()).collect();
-        let matcher = Matcher::new(specs.iter().zip(&rules).filter_map(Sought::of));
+        let matcher = Matcher::of(specs.iter().zip(&rules).filter_map(Sought::of));
         let mut cache = matcher.cache();
         match matcher.search(&mut cache, &rules, text.as_bytes()) {
             true => (0..rules.len()).filter(|&rule| cache.has(rule)).collect(),
@@ -240,9 +167,15 @@ mod tests {
     }
 
     #[test]
-    fn branches_without_the_group_do_not_count() {
-        let hir = pruned(&regex::hir("x@(?:[0-9]+|([a-z]+))").unwrap(), 1);
-        assert_eq!(hir, pruned(&hir, 1));
-        assert!(hir.properties().minimum_len() == Some(3) && !format!("{hir:?}").contains("'0'"));
+    fn equal_rules_share_one_matcher_and_what_is_known_of_each() {
+        let sought = |pattern: &str| {
+            let spec = serde_json::json!({"pattern": pattern, "action": {"do": "drop"}});
+            Sought::of((&spec, &ValueRule::compile(&spec).unwrap())).unwrap()
+        };
+        let one = Matcher::of([sought("shared@a"), sought("shared@b")].into_iter());
+        let same = Matcher::of([sought("shared@a"), sought("shared@b")].into_iter());
+        let other = Matcher::of([sought("shared@b"), sought("shared@c")].into_iter());
+        assert!(Arc::ptr_eq(&one, &same) && !Arc::ptr_eq(&one, &other));
+        assert!(Arc::ptr_eq(&one._known[1].1, &other._known[0].1));
     }
 }

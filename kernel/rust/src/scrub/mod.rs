@@ -1,6 +1,7 @@
 //! Stage `scrub`: personal data and secrets in every string position that the stage names.
 
 mod action;
+mod alike;
 mod beside;
 mod buckets;
 mod cache;
@@ -11,16 +12,21 @@ mod form;
 mod marks;
 mod matcher;
 mod memo;
+mod merging;
 mod near;
+mod pairwise;
 mod pass;
 mod positions;
 mod rule;
 mod sets;
 mod sieve;
 mod signals;
+mod sought;
 mod symbols;
 mod tally;
 mod windows;
+
+use std::sync::Arc;
 
 use serde_json::Value as Json;
 
@@ -40,10 +46,11 @@ use marks::{
     Limits, EVENT, EVENT_NAME, LINK, RESOURCE, SCHEMA_URL, SCOPE, SCOPE_NAME, SPAN, SPAN_NAME, STATUS, TRACE_STATE,
 };
 pub use marks::{LIMIT, POSITIONS};
-use matcher::{Matcher, Sought};
+use matcher::Matcher;
 use pass::Pass;
 use positions::Positions;
 use rule::{KeyRule, ValueRule};
+use sought::Sought;
 use tally::Summary;
 
 /// A compiled scrub stage.
@@ -77,7 +84,7 @@ pub struct Scrub {
     /// Whether some of `values` leave attributes alone by their keys.
     skips: bool,
     /// Finds out whether any of `values` finds anything.
-    matcher: Matcher,
+    matcher: Arc<Matcher>,
     /// The number of the stage's first rule of `keys` among the program's; that of `allow` stands before it.
     first: usize,
 }
@@ -133,7 +140,7 @@ impl Scrub {
         let values = values.map(ValueRule::compile).collect::<Outcome<Vec<_>>>()?;
         let skips = values.iter().any(ValueRule::has_skip);
         let sought = listed(stage.get("values"), "values")?.iter().zip(&values).filter_map(Sought::of);
-        let matcher = Matcher::new(sought);
+        let matcher = Matcher::of(sought);
         let forms = given(stage, "forms").map_or(Ok(&[][..]), |forms| listed(Some(forms), "forms"))?;
         let forms = forms.iter().map(Form::compile).collect::<Outcome<Vec<_>>>()?;
         let forms_first = stage.get("forms_first").is_some_and(|first| first == true);
@@ -223,7 +230,7 @@ impl Scrub {
 
     /// Memory for this stage in one scratch.
     pub fn cache(&self) -> Cache {
-        Cache::new(&self.matcher)
+        Cache::new(self.matcher.cache())
     }
 
     /// Scrubs the header of a resource or scope.

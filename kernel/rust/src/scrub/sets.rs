@@ -1,10 +1,11 @@
 //! Sets of windows: put together, cut, and taken together.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
 use foldhash::fast::RandomState;
 
 use super::coarse::fewer;
+use super::merging::merged;
 use super::symbols::{cost, cost_of, trimmed, Symbols, Window};
 
 /// No window is longer: a run of digits says most when it is long.
@@ -100,26 +101,26 @@ pub fn product(one: &[Window], two: &[Window]) -> Option<Vec<Window>> {
     if one.len() * two.len() > MOST_ENDS * MOST_ENDS {
         return None;
     }
-    let mut out = BTreeSet::new();
+    let mut out = Vec::new();
     for before in one {
         for after in two {
             join(before, after, &mut out);
         }
     }
-    Some(merged(out.into_iter().collect()))
+    Some(merged(out))
 }
 
 /// One window after the other. The start of the text can only stand first, and the border of a word is a byte of another
 /// kind before what follows.
-fn join(before: &[Symbols], after: &[Symbols], out: &mut BTreeSet<Window>) {
+fn join(before: &[Symbols], after: &[Symbols], out: &mut Vec<Window>) {
     let (Some(head), Some(next)) = (before.first(), after.first()) else {
-        out.insert([before, after].concat());
+        out.push([before, after].concat());
         return;
     };
     let rest = after.get(1..).unwrap_or(&[]);
     let mut put = |before: &[Symbols], next: Symbols| {
         if !next.is_empty() && !before.first().is_some_and(Symbols::is_empty) {
-            out.insert([before, &[next], rest].concat());
+            out.push([before, &[next], rest].concat());
         }
     };
     if head.border {
@@ -149,34 +150,4 @@ pub fn needed(windows: Vec<Window>) -> Vec<Window> {
 pub fn within(small: &Window, large: &Window) -> bool {
     let fits = |part: &[Symbols]| part.iter().zip(small).all(|(one, two)| one.or(*two) == *two);
     large.windows(small.len().max(1)).any(fits)
-}
-
-/// The same windows, those that differ in one place taken together.
-pub fn merged(mut windows: Vec<Window>) -> Vec<Window> {
-    loop {
-        let before = windows.len();
-        for place in 0..windows.iter().map(Vec::len).max().unwrap_or(0) {
-            let mut groups: HashMap<Window, Symbols, RandomState> = HashMap::default();
-            let mut others = BTreeSet::new();
-            for mut window in windows {
-                match window.get_mut(place).map(std::mem::take) {
-                    None => drop(others.insert(window)),
-                    Some(symbols) => {
-                        let group = groups.entry(window).or_default();
-                        *group = group.or(symbols);
-                    }
-                }
-            }
-            for (mut window, symbols) in groups {
-                if let Some(hole) = window.get_mut(place) {
-                    *hole = symbols;
-                }
-                others.insert(window);
-            }
-            windows = others.into_iter().collect();
-        }
-        if windows.len() == before {
-            return windows;
-        }
-    }
 }

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use super::buckets::{buckets, Bucket, Owned};
+use super::buckets::{Bucket, Buckets, Owned};
 use super::classes::{Classes, CLASSES};
 use super::exact::Exact;
 use super::sets::{needed, within, LONGEST};
@@ -43,12 +43,15 @@ impl Sieve {
                 rules.insert(*rule);
             }
         }
-        let (few, found) = buckets(&owned, &classes, WORD);
-        if found <= OFTEN {
-            return Sieve::One(Box::new(Places::new(&few, &classes)));
-        }
+        let mut buckets = Buckets::of(owned, &classes);
         // A bucket that does not fit into what is left of a word goes to the next.
-        Sieve::Two(Box::new(Places::new(&buckets(&owned, &classes, 2 * WORD - LONGEST).0, &classes)))
+        buckets.fit(2 * WORD - LONGEST, f64::INFINITY);
+        let wide = buckets.buckets();
+        buckets.fit(WORD, OFTEN);
+        if buckets.found() <= OFTEN {
+            return Sieve::One(Box::new(Places::new(&buckets.buckets(), &classes)));
+        }
+        Sieve::Two(Box::new(Places::new(&wide, &classes)))
     }
 
     /// Calls `each` with the numbers of the rules of which windows may stand in the text; whether there are any.
@@ -72,7 +75,7 @@ impl<const N: usize> Places<N> {
             exact: std::iter::repeat_with(Vec::new).take(N * WORD).collect(),
         };
         let (mut word, mut from) = (0, 0);
-        for Bucket { chain, windows } in buckets {
+        for Bucket { chain, windows, .. } in buckets {
             if from + chain.len() > WORD {
                 (word, from) = (word + 1, 0);
             }
@@ -129,11 +132,11 @@ impl<const N: usize> Places<N> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::windows::windows;
+    use super::super::windows::Windows;
     use super::*;
 
     fn catches(patterns: &[&str], text: &str) -> bool {
-        let sets = patterns.iter().map(|one| windows(&crate::regex::hir(one).unwrap()).expect(one));
+        let sets = patterns.iter().map(|one| Windows::default().of(&crate::regex::hir(one).unwrap()).expect(one));
         let sets = sets.enumerate().flat_map(|(rule, set)| set.into_iter().map(move |window| (window, rule)));
         Sieve::new(&sets.collect::<Vec<_>>()).catches(text.as_bytes(), |_| {})
     }
@@ -173,6 +176,6 @@ mod tests {
         for number in 0..400 {
             assert!(catches(&patterns, &format!("k{number:03}@abx{number:03}")), "{number}");
         }
-        assert!(windows(&crate::regex::hir("[a-z ]+").unwrap()).is_none());
+        assert!(Windows::default().of(&crate::regex::hir("[a-z ]+").unwrap()).is_none());
     }
 }

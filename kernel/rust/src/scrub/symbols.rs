@@ -79,16 +79,39 @@ impl Symbols {
         *self == Symbols::default()
     }
 
+    /// Not much of a hash, but a quick one.
+    pub fn code(&self) -> u64 {
+        let flags = u64::from(self.start) << 1 | u64::from(self.border);
+        self.bytes.iter().fold(flags, |all, &word| {
+            let mixed = (all ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            mixed ^ mixed >> 29
+        })
+    }
+
     /// Whether there are letters only, and few.
     fn is_letter(&self) -> bool {
-        let letters = Symbols::default().range(b'a', b'z').range(b'A', b'Z');
-        self.count() < 5 && !self.start && letters.or(*self) == letters
+        !self.start && !self.border && self.and(LETTERS) == *self && self.count() < 5
     }
 
     /// How much of the time when one of them is met it is one of these.
-    fn share_of(&self, bytes: &[u8]) -> f64 {
-        let these: f64 = bytes.iter().filter(|&&byte| self.has(byte)).map(|&byte| frequency(byte)).sum();
-        these / self.probability().max(f64::MIN_POSITIVE)
+    fn share_of(&self, these: Symbols) -> f64 {
+        f64::from(self.and(these).weight()) / f64::from(self.weight().max(1))
+    }
+
+    /// How often one of the bytes is met, in units of `UNIT`.
+    fn weight(&self) -> u32 {
+        let mut sum = 0;
+        for (&word, weights) in self.bytes.iter().zip(&WEIGHTS) {
+            let mut left = word;
+            for weights in weights {
+                if left == 0 {
+                    break;
+                }
+                sum += u32::from(weights[left as usize % 256]);
+                left >>= 8;
+            }
+        }
+        sum
     }
 
     /// How often one of them stands somewhere in the values of attributes, roughly.
@@ -96,57 +119,122 @@ impl Symbols {
         if self.border {
             return 1.0;
         }
-        let mut sum = if self.start { 0.02 } else { 0.0 };
-        for (high, &word) in (0u8..).zip(&self.bytes) {
-            let mut left = word;
-            while left != 0 {
-                sum += frequency(high << 6 | left.trailing_zeros() as u8);
-                left &= left - 1;
-            }
-        }
-        sum
+        f64::from(self.weight() + if self.start { START } else { 0 }) / UNIT
     }
 }
+
+const fn of(bytes: &[u8]) -> Symbols {
+    let (mut words, mut at) = ([0; 4], 0);
+    while at < bytes.len() {
+        words[bytes[at] as usize >> 6] |= 1 << (bytes[at] & 63);
+        at += 1;
+    }
+    Symbols { bytes: words, start: false, border: false }
+}
+
+const LETTERS: Symbols = of(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ");
+const FREQUENT: Symbols = of(b"aeinorst");
+const SLASH: Symbols = of(b"/");
+const COLON: Symbols = of(b":");
+
+/// Weights are ten-thousandths.
+const UNIT: f64 = 10_000.0;
+/// Of the place before the first byte of a text.
+const START: u32 = 200;
 
 /// How often a byte is met in the values of attributes, roughly.
-pub fn frequency(byte: u8) -> f64 {
+const fn weight(byte: u8) -> u16 {
     match byte {
-        b'e' => 0.06,
-        b'a' | b't' | b'o' | b'i' | b'n' | b's' | b'r' => 0.045,
-        b'j' | b'q' | b'x' | b'z' => 0.005,
-        b'a'..=b'z' => 0.02,
-        b'0'..=b'9' | b'/' | b'-' | b' ' | b'.' => 0.028,
-        b'_' | b':' => 0.012,
-        b'A'..=b'Z' | b'=' | b'&' | b'?' | b',' | b'"' | b'(' | b')' => 0.005,
-        b'+' | b'%' | b'\'' | b';' => 0.002,
-        b'@' => 0.0001,
-        0x80.. => 0.0003,
-        _ => 0.0007,
+        b'e' => 600,
+        b'a' | b't' | b'o' | b'i' | b'n' | b's' | b'r' => 450,
+        b'j' | b'q' | b'x' | b'z' => 50,
+        b'a'..=b'z' => 200,
+        b'0'..=b'9' | b'/' | b'-' | b' ' | b'.' => 280,
+        b'_' | b':' => 120,
+        b'A'..=b'Z' | b'=' | b'&' | b'?' | b',' | b'"' | b'(' | b')' => 50,
+        b'+' | b'%' | b'\'' | b';' => 20,
+        b'@' => 1,
+        0x80.. => 3,
+        _ => 7,
     }
 }
 
-/// For each place of a window how often it fits there, roughly, and how often after the places before it: the same class
-/// again is no surprise (least of all in hex), nor are a slash after a colon and the letters that words are made of.
-fn chances(window: &[Symbols]) -> Vec<(f64, f64)> {
-    let mut before = None;
-    let place = |symbols: &Symbols| {
-        let alone = symbols.probability();
-        let slash = *symbols == Symbols::of(b'/') && before == Some(Symbols::of(b':'));
-        let word = before.is_some_and(|before| before.is_letter()) && symbols.is_letter();
-        let alone = if word { alone * symbols.share_of(b"aeinorst").mul_add(IN_WORDS - 1.0, 1.0) } else { alone };
-        let usual = before.replace(*symbols) == Some(*symbols) || slash;
+/// For each eight neighbours by what is set of them: their weights together.
+static WEIGHTS: [[[u16; 256]; 8]; 4] = weights();
+
+const fn weights() -> [[[u16; 256]; 8]; 4] {
+    let mut all = [[[0; 256]; 8]; 4];
+    let mut byte = 0;
+    while byte < 256 {
+        let mut set = 0;
+        while set < 256 {
+            if set >> (byte & 7) & 1 == 1 {
+                all[byte >> 6][byte >> 3 & 7][set] += weight(byte as u8);
+            }
+            set += 1;
+        }
+        byte += 1;
+    }
+    all
+}
+
+/// The same as a probability.
+pub fn frequency(byte: u8) -> f64 {
+    f64::from(weight(byte)) / UNIT
+}
+
+/// How often symbols are met, alone and behind others.
+#[derive(Debug, Clone, Copy)]
+pub struct Odds {
+    alone: f64,
+    /// Behind a letter.
+    in_word: f64,
+    /// Behind the same again.
+    again: f64,
+    letter: bool,
+    slash: bool,
+    colon: bool,
+}
+
+/// So many times more often the most frequent letters stand behind a letter than anywhere.
+const IN_WORDS: f64 = 2.0;
+
+impl Odds {
+    pub fn of(symbols: &Symbols) -> Odds {
+        let (alone, letter) = (symbols.probability(), symbols.is_letter());
+        let in_word = if letter { alone * symbols.share_of(FREQUENT).mul_add(IN_WORDS - 1.0, 1.0) } else { alone };
         let again = match (symbols.has(b'0') && symbols.has(b'9'), symbols.has(b'a') && symbols.has(b'f')) {
             (true, true) => 0.85,
             (true, false) => 0.65,
             _ => 0.5,
         };
-        (alone, if usual { alone.max(again) } else { alone })
+        Odds { alone, in_word, again, letter, slash: *symbols == SLASH, colon: *symbols == COLON }
+    }
+
+    /// How often it fits there, and how often behind what stands before: the same class again is no surprise (least of
+    /// all in hex), nor are a slash behind a colon and the letters that words are made of.
+    pub fn behind(&self, before: &Odds, same: bool) -> (f64, f64) {
+        let alone = if self.letter && before.letter { self.in_word } else { self.alone };
+        let usual = same || (self.slash && before.colon);
+        (alone, if usual { alone.max(self.again) } else { alone })
+    }
+
+    pub fn alone(&self) -> f64 {
+        self.alone
+    }
+}
+
+/// For each place of a window how often it fits there, roughly, and how often after the places before it.
+fn chances(window: &[Symbols]) -> Vec<(f64, f64)> {
+    let mut before: Option<(&Symbols, Odds)> = None;
+    let place = |symbols| {
+        let odds = Odds::of(symbols);
+        let chances = before.map_or((odds.alone, odds.alone), |(last, its)| odds.behind(&its, last == symbols));
+        before = Some((symbols, odds));
+        chances
     };
     window.iter().map(place).collect()
 }
-
-/// So many times more often the most frequent letters stand behind a letter than anywhere.
-const IN_WORDS: f64 = 2.0;
 
 /// What a window (or a part of one) costs: how often it is found at a place, and how long it is.
 fn price(chances: &[(f64, f64)]) -> f64 {

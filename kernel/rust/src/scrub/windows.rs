@@ -3,11 +3,13 @@
 //! The windows only ever say more often than the pattern that there may be something, never less: what cannot be said in
 //! windows (most borders and endings, classes with many characters beyond ASCII) is left out.
 
+use hashbrown::HashTable;
 use regex_syntax::hir::{Class, ClassUnicode, Hir, HirKind, Look, Repetition};
 
+use super::alike::hash;
+use super::merging::merged;
 use super::sets::{
-    cheapest, chosen, fitting, merged, needed, product, shortened, union, with_empty, Side, LONGEST, MOST_ENDS,
-    MOST_JOINED,
+    cheapest, chosen, fitting, needed, product, shortened, union, with_empty, Side, LONGEST, MOST_ENDS, MOST_JOINED,
 };
 use super::symbols::{cost, trimmed, Symbols, Window};
 
@@ -18,15 +20,67 @@ const FOREIGN: usize = 4;
 /// Windows that are found more often are not worth looking for.
 const USELESS: f64 = 0.02;
 
-/// The windows of a pattern; none when nothing is rare enough to be worth looking for.
-pub fn windows(hir: &Hir) -> Option<Vec<Window>> {
-    let part = Part::of(hir, true);
-    let all = needed(part.best.into_iter().chain(part.aside).collect());
-    (cost(&all) < USELESS).then_some(all)
+/// Finds the windows of patterns. What several of them have in common is looked at once.
+#[derive(Default)]
+pub struct Windows {
+    alternations: HashTable<Known>,
+}
+
+struct Known {
+    hash: u64,
+    hir: Hir,
+    leading: bool,
+    part: Part,
+}
+
+impl Windows {
+    /// The windows of a pattern; none when nothing is rare enough to be worth looking for.
+    pub fn of(&mut self, hir: &Hir) -> Option<Vec<Window>> {
+        let part = self.part(hir, true);
+        let all = needed(part.best().into_iter().chain(part.aside).collect());
+        (cost(&all) < USELESS).then_some(all)
+    }
+
+    /// `leading`: nothing stands before this in the pattern.
+    fn part(&mut self, hir: &Hir, leading: bool) -> Part {
+        match hir.kind() {
+            HirKind::Literal(literal) => {
+                let bytes = literal.0.iter().map(|&byte| Part::exactly(vec![vec![Symbols::of(byte)]], Vec::new()));
+                bytes.fold(Part::nothing(), |all, byte| all.then(&byte))
+            }
+            HirKind::Class(class) => Part::class(class),
+            HirKind::Look(Look::Start) => Part::exactly(vec![vec![Symbols::START]], Vec::new()),
+            HirKind::Look(Look::WordAscii) if leading => Part::exactly(vec![vec![Symbols::BORDER]], Vec::new()),
+            HirKind::Empty | HirKind::Look(_) => Part::nothing(),
+            HirKind::Capture(capture) => self.part(&capture.sub, leading),
+            HirKind::Repetition(repetition) => {
+                let one = self.part(&repetition.sub, leading && repetition.max == Some(1));
+                one.repeated(repetition)
+            }
+            HirKind::Concat(parts) => {
+                let all = parts.iter().enumerate();
+                all.fold(Part::nothing(), |all, (index, part)| all.then(&self.part(part, leading && index == 0)))
+            }
+            HirKind::Alternation(parts) => self.alternation(hir, parts, leading),
+        }
+    }
+
+    fn alternation(&mut self, hir: &Hir, parts: &[Hir], leading: bool) -> Part {
+        let hash = hash(hir);
+        if let Some(known) = self.alternations.find(hash, |one| one.leading == leading && one.hir == *hir) {
+            return known.part.clone();
+        }
+        let parts: Vec<Part> = parts.iter().map(|part| self.part(part, leading)).collect();
+        let part = Part::any(&parts);
+        let new = Known { hash, hir: hir.clone(), leading, part: part.clone() };
+        self.alternations.insert_unique(hash, new, |one| one.hash);
+        part
+    }
 }
 
 /// What is known of a part of a pattern. Every match of it contains one of `aside`; or it is one of `first` (if `exact`); or
-/// it is empty (only if `empty`); or it begins with one of `first`, ends with one of `last` and contains one of `best`.
+/// it is empty (only if `empty`); or it begins with one of `first`, ends with one of `last` and contains one of `best` (which is
+/// found out for parts that are not `exact` only).
 #[derive(Debug, Clone)]
 struct Part {
     exact: bool,
@@ -46,36 +100,11 @@ impl Part {
     }
 
     fn exactly(windows: Vec<Window>, aside: Vec<Window>) -> Part {
-        let best = chosen(&windows);
         let bytes = windows.iter().flatten().fold(Symbols::default(), |all, one| all.or(one.bytes()));
         let length = |window: &Window| window.iter().filter(|one| !one.start && !one.border).count();
         let least = windows.iter().map(length).min().unwrap_or(0);
         let empty = windows.iter().any(Vec::is_empty);
-        Part { exact: true, empty, first: windows.clone(), last: windows, best, aside, bytes, least }
-    }
-
-    /// `leading`: nothing stands before this in the pattern.
-    fn of(hir: &Hir, leading: bool) -> Part {
-        match hir.kind() {
-            HirKind::Literal(literal) => {
-                let bytes = literal.0.iter().map(|&byte| Part::exactly(vec![vec![Symbols::of(byte)]], Vec::new()));
-                bytes.fold(Part::nothing(), |all, byte| all.then(&byte))
-            }
-            HirKind::Class(class) => Part::class(class),
-            HirKind::Look(Look::Start) => Part::exactly(vec![vec![Symbols::START]], Vec::new()),
-            HirKind::Look(Look::WordAscii) if leading => Part::exactly(vec![vec![Symbols::BORDER]], Vec::new()),
-            HirKind::Empty | HirKind::Look(_) => Part::nothing(),
-            HirKind::Capture(capture) => Part::of(&capture.sub, leading),
-            HirKind::Repetition(repetition) => Part::repeated(repetition, leading),
-            HirKind::Concat(parts) => {
-                let all = parts.iter().enumerate();
-                all.fold(Part::nothing(), |all, (index, part)| all.then(&Part::of(part, leading && index == 0)))
-            }
-            HirKind::Alternation(parts) => {
-                let parts: Vec<Part> = parts.iter().map(|part| Part::of(part, leading)).collect();
-                Part::any(&parts)
-            }
-        }
+        Part { exact: true, empty, first: windows.clone(), last: windows, best: Vec::new(), aside, bytes, least }
     }
 
     fn class(class: &Class) -> Part {
@@ -113,8 +142,8 @@ impl Part {
         Part::exactly(some.into_iter().collect(), aside)
     }
 
-    fn repeated(repetition: &Repetition, leading: bool) -> Part {
-        let one = Part::of(&repetition.sub, leading && repetition.max == Some(1));
+    fn repeated(self, repetition: &Repetition) -> Part {
+        let one = self;
         let rounds = (repetition.min as usize).min(LONGEST);
         match (repetition.min, repetition.max) {
             (_, Some(0)) => Part::nothing(),
@@ -132,6 +161,7 @@ impl Part {
     /// More may stand between beginning and end.
     fn inexact(mut self) -> Part {
         if self.exact {
+            self.best = self.best();
             self.first.retain(|window| !window.is_empty());
             self.last.retain(|window| !window.is_empty());
         }
@@ -145,6 +175,14 @@ impl Part {
             self.best = run;
         }
         self
+    }
+
+    fn best(&self) -> Vec<Window> {
+        if self.exact {
+            chosen(&self.first)
+        } else {
+            self.best.clone()
+        }
     }
 
     /// Beginnings, with the empty one if there is one.
@@ -170,7 +208,7 @@ impl Part {
         let cuts = (2..=5).filter_map(|size| {
             product(&shortened(&ends, size, Side::Last), &shortened(&begins, 1, Side::First)).map(merged)
         });
-        let own = [&self.best, &next.best].map(Clone::clone);
+        let own = [self.best(), next.best()];
         let best = cheapest(cuts.chain(own).chain((!bridge.is_empty()).then_some(bridge)));
         // What is cut at the other side cannot be gone on with.
         let whole = |part: &Part| part.exact && part.first.len() <= MOST_JOINED;

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 from hypothesis import strategies as st
-from kernel_helpers import POSITIONS, field
+from kernel_helpers import field
 from ottl_strategies import NUMBERS, OWN_FIELDS, PLACES, SETTABLE, ottl_conditions, ottl_values
 from tailgate.kernel.contract import Early
+from tailgate.kernel.stages import POSITIONS
 from wire_strategies import KEYS, TEXTS, any_values, keys, plain_pairs
 
 Draw = Callable[[st.SearchStrategy[Any]], Any]
@@ -277,7 +278,7 @@ def scrubs(draw: Draw, valid: bool, signal: str = "traces") -> dict[str, Any]:
             {"pattern": grouped, "action": replacements, "check": checks, "group": group}, optional=more
         ),
     )
-    everywhere = st.just(POSITIONS[signal])
+    everywhere = st.just([*POSITIONS[signal]])
     some_positions = st.lists(st.sampled_from([*POSITIONS[signal], "attribute_key"]), unique=True)
     optional = st.fixed_dictionaries(
         {},

@@ -15,7 +15,7 @@ use crate::splice::{change_values, Change};
 use crate::value::{put_string, read, Value};
 use crate::walk::Pair;
 use crate::wire::{fields, Range};
-use crate::work::{put_key_value, Owner, State, Work};
+use crate::work::{put_key_value, State, Work};
 
 /// A compiled edit stage.
 pub struct Edit {
@@ -270,9 +270,8 @@ impl Edit {
 
 /// Notes what stands in an event or a data point.
 fn note_event(work: &mut Work, event: &[u8], number: u32, keys: &Keys) {
-    work.reset(number, keys.len());
     let range = Range { start: 0, end: event.len() };
-    work.owners.push(Owner { range, items: (0, usize::MAX), changed: false, added: false });
+    work.begin(number, keys.len(), range);
     fields(event, range, |field| {
         if field.is(number) {
             work.note(keys, event, 0, &field);

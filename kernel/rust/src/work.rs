@@ -123,6 +123,13 @@ impl Work {
         self.stale = false;
     }
 
+    /// Starts anew on the message of this range, whose attributes stand in field `attribute`.
+    #[inline]
+    pub fn begin(&mut self, attribute: u32, keys: usize, range: Range) {
+        self.reset(attribute, keys);
+        self.owners.push(Owner { range, items: (0, usize::MAX), changed: false, added: false });
+    }
+
     #[inline]
     pub fn bytes<'a>(&'a self, base: &'a [u8], loc: Loc) -> &'a [u8] {
         let buf = if loc.arena { self.arena.as_slice() } else { base };

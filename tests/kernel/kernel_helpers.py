@@ -178,6 +178,11 @@ def scrub(*values: Any, keys: Sequence[Any] = (), skip: str | None = None, posit
     }
 
 
+def scrubbed(kernel: Kernel, values: Any, *rules: Any, **more: Any) -> list[tuple[str, Any]]:
+    """Return a span's attributes after a stage with these `values` rules."""
+    return span_attributes(run(kernel, request(span(values)), scrub(*rules, **more)))
+
+
 def holds(kernel: Kernel, condition: Any, data: bytes) -> bool:
     """Return whether a condition is true of the one span of a request."""
     columns = kernel.compile(spec(leaves=[condition])).digest(data).columns()

@@ -22,7 +22,7 @@ pub const EVENT_NAME: u32 = 12;
 /// Validates a log record and notes what stages need.
 pub fn walk(mut reader: Reader<'_>, keys: &Keys, limits: &Limits, notes: Notes, work: &mut Work) -> Walked<SpanFields> {
     let (mut fields, mut attributes) = (SpanFields::default(), 0);
-    work.begin(ATTRIBUTES, keys.len(), reader.rest());
+    work.begin(ATTRIBUTES, keys.len(), &reader);
     while !reader.done() {
         let start = reader.pos;
         let tag = reader.tag()?;

@@ -51,7 +51,7 @@ pub fn point_exemplars(data: u32) -> Option<u32> {
 /// Validates a metric and notes all that stages may touch; also the number of its data points.
 pub fn walk(mut reader: Reader<'_>, keys: &Keys, limits: &Limits, work: &mut Work) -> Walked<(SpanFields, usize)> {
     let (mut read, mut attributes, mut points) = (SpanFields::default(), 0, 0);
-    work.begin(METADATA, keys.len(), reader.rest());
+    work.begin(METADATA, keys.len(), &reader);
     while !reader.done() {
         let start = reader.pos;
         let tag = reader.tag()?;

@@ -91,7 +91,7 @@ pub struct Notes {
 pub fn span(mut reader: Reader<'_>, keys: &Keys, limits: &Limits, notes: Notes, work: &mut Work) -> Walked<SpanFields> {
     let mut fields = SpanFields::default();
     let mut attributes = 0usize;
-    work.begin(9, keys.len(), reader.rest());
+    work.begin(9, keys.len(), &reader);
     work.noted = notes.fields;
     while !reader.done() {
         let start = reader.pos;

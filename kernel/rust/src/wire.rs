@@ -82,12 +82,6 @@ impl<'a> Reader<'a> {
         Reader { buf: self.buf.get(..range.end).unwrap_or(self.buf), pos: range.start }
     }
 
-    /// What is still to be read.
-    #[inline]
-    pub fn rest(&self) -> Range {
-        Range { start: self.pos, end: self.buf.len() }
-    }
-
     #[inline]
     pub fn done(&self) -> bool {
         self.pos >= self.buf.len()

@@ -57,8 +57,10 @@ HEAD = 'receivers: {otlp: {protocols: {grpc: {endpoint: "127.0.0.1:0"}}}}\n'
 
 
 class Clock:
-    def __init__(self) -> None:
-        self.now = 1_000 * SECOND
+    """A clock that is set by hand."""
+
+    def __init__(self, now: int = 1_000 * SECOND) -> None:
+        self.now = now
 
     def __call__(self) -> int:
         return self.now

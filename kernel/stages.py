@@ -1,9 +1,41 @@
-"""The stage `scrub` as a type; `docs/kernel.md` says what it means."""
+"""The stage `scrub` as a type, and the positions that it can look at; `docs/kernel.md` says what it means."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, Literal, NotRequired, TypedDict
+
+from .contract import Signal
+
+POSITIONS: Mapping[Signal, tuple[str, ...]] = {
+    "traces": (
+        "resource",
+        "scope",
+        "span",
+        "event",
+        "link",
+        "span_name",
+        "status",
+        "event_name",
+        "trace_state",
+        "scope_name",
+        "schema_url",
+    ),
+    "logs": ("resource", "scope", "log", "body", "severity_text", "event_name", "scope_name", "schema_url"),
+    "metrics": (
+        "resource",
+        "scope",
+        "metric",
+        "datapoint",
+        "exemplar",
+        "metric_name",
+        "metric_description",
+        "metric_unit",
+        "scope_name",
+        "schema_url",
+    ),
+}
+"""The positions of the strings of each signal, but for the keys of attributes (`attribute_key`)."""
 
 
 class ScrubRule(TypedDict):

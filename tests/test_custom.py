@@ -13,7 +13,6 @@ from services import HEAD, SECOND, TABLES, Clock, arrived, balanced, names, noth
 from tailgate.cli.rehearsal import Rehearsal
 from tailgate.config.loader import ConfigErrors, load
 from tailgate.kernel import load as load_kernel
-from tailgate.kernel import why_not_rust
 from tailgate.pipeline import Intake, Pipeline, Service
 from tailgate.receivers.base import Refused
 
@@ -140,16 +139,12 @@ def test_refused_requests_are_the_senders_again(tmp_path: Path) -> None:
     run(tmp_path, scenario)
 
 
-@pytest.mark.parametrize(
-    "kernel",
-    ["reference", pytest.param("rust", marks=pytest.mark.skipif(why_not_rust() is not None, reason="not built"))],
-)
-def test_around_a_sampler(tmp_path: Path, kernel: str) -> None:
+def test_around_a_sampler(tmp_path: Path, kernel_name: str) -> None:
     """Scenario: one processor before a sampler, one after retention. Guarantees: the first one's names are judged, the
     second sees what the sampler and retention wrote, late spans go the same way, and the ledger balances."""
 
     async def scenario(running: Running) -> None:
-        running.kernel = kernel
+        running.kernel = kernel_name
         processors = "\n".join(
             [
                 block("options: {end: '!'}", "Shout"),

@@ -84,10 +84,10 @@ class Running:
 Start = Callable[..., Running]
 
 
-@pytest.fixture(params=["reference", *([] if kernels.why_not_rust() else ["rust"])])
-def start(request: pytest.FixtureRequest, tmp_path: Path) -> Start:
+@pytest.fixture
+def start(kernel_name: str, tmp_path: Path) -> Start:
     def make(follow: str = "tail_sampling", packs: str = "pii") -> Running:
-        return Running(tmp_path, request.param, follow, packs)
+        return Running(tmp_path, kernel_name, follow, packs)
 
     return make
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from services import HEAD, SECOND, TABLES, Clock, arrived, balanced, names, nothing, pipelines, request
+from services import HEAD, SECOND, TABLES, Clock, arrived, balanced, names, nothing, pipelines, request, spans
 from tailgate.config.loader import load
 from tailgate.kernel import load as load_kernel
 from tailgate.pipeline import Intake, Service
@@ -190,8 +190,8 @@ exporters: {memory: }
     service, intake, _ = build(text + pipelines("attributes"))
     intake.consume(request((1, "a", {})), {"metadata.x-tenant": "blue"}.get)
     intake.consume(request((2, "b", {})), nothing)
-    spans = [s for r in arrived(service) for b in r.resource_spans for c in b.scope_spans for s in c.spans]
-    assert [[(a.key, a.value.string_value) for a in s.attributes] for s in spans] == [[("tenant", "blue")], []]
+    found = [[(a.key, a.value.string_value) for a in span.attributes] for span in spans(service)]
+    assert found == [[("tenant", "blue")], []]
 
 
 def test_the_same_input_gives_the_same_output(build: Build) -> None:

@@ -18,6 +18,7 @@ from tailgate.cli.rehearsal import Rehearsal
 from tailgate.cli.scrubbing import Scrubbing
 from tailgate.cli.tables import TABLES
 from tailgate.config.loader import ConfigErrors, load
+from tailgate.kernel.contract import Kernel
 from tailgate.pipeline import Intake, Service
 from tailgate.processors.building import build_row
 from tailgate.rules.values import any_value
@@ -78,14 +79,13 @@ def kept(requests: list[bytes]) -> Iterator[tuple[int, dict[str, Any], dict[str,
                 yield int.from_bytes(span.trace_id, "big"), resource, values
 
 
-@pytest.mark.parametrize("name", ["reference", *([] if kernels.why_not_rust() else ["rust"])])
-def test_what_a_trace_costs_decides_whether_and_how_long_it_is_kept(folder: Path, name: str) -> None:
+def test_what_a_trace_costs_decides_whether_and_how_long_it_is_kept(folder: Path, kernel: Kernel) -> None:
     """Scenario: agents call a model, 50,000 and 400,000 output tokens in two calls each, and a shop does too.
 
     Guarantees: the sum over the trace decides; the table's team does, too; retention follows the cost.
     """
     config = load([folder / "tailgate.yaml"], TABLES, {})
-    tool = Rehearsal(config, config.pipelines["traces"], kernels.load(name))
+    tool = Rehearsal(config, config.pipelines["traces"], kernel)
     for number, (service, tokens) in enumerate(
         [("agent", 100), ("agent", 50_000), ("agent", 400_000), ("shop", 400_000)]
     ):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import operator
 from collections.abc import Callable
 from typing import Any
@@ -11,7 +10,7 @@ from .levels import Shape, View, sees
 from .operands import Read, compile_operand, is_root
 from .ottl import compile_fails, compile_holds
 from .patterns import compile_pattern
-from .spec import choice, listed, need, text
+from .spec import INTEGERS, choice, listed, literal_of, need, text
 from .values import Array, Value, text_of
 
 Test = Callable[[View], bool]
@@ -22,7 +21,6 @@ _OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
     ">": operator.gt,
     ">=": operator.ge,
 }
-_I64 = range(-(1 << 63), 1 << 63)
 
 
 def compile_condition(spec: Any, shape: Shape) -> Test:
@@ -70,16 +68,6 @@ def _on_elements(read: Read, holds: Callable[[Value], bool]) -> Test:
     return test
 
 
-def _literal(value: Any) -> Any:
-    if isinstance(value, str):
-        return text(value, "literal")
-    if isinstance(value, float):
-        need(math.isfinite(value), f"literal {value} is not finite")
-    elif not isinstance(value, bool):
-        need(isinstance(value, int) and value in _I64, f"no literal: {value!r}")
-    return value
-
-
 def _compare(op: str, value: Value, literal: Any) -> bool:
     if isinstance(literal, bool):
         return op == "==" and isinstance(value, bool) and value == literal
@@ -91,19 +79,19 @@ def _compare(op: str, value: Value, literal: Any) -> bool:
 
 
 def _cmp(shape: Shape, op: Any, operand: Any, literal: Any) -> Test:
-    name, wanted = choice(op, _OPERATORS, "cmp"), _literal(literal)
+    name, wanted = choice(op, _OPERATORS, "cmp"), literal_of(literal)
     return _on_elements(compile_operand(operand, shape), lambda value: _compare(name, value, wanted))
 
 
 def _is(shape: Shape, operand: Any, literal: Any) -> Test:
-    wanted = _literal(literal)
+    wanted = literal_of(literal)
     return _on_elements(
         compile_operand(operand, shape), lambda value: type(value) is type(wanted) and bool(value == wanted)
     )
 
 
 def _in(shape: Shape, operand: Any, literals: Any) -> Test:
-    wanted = [_literal(literal) for literal in listed(literals, "in")]
+    wanted = [literal_of(one) for one in listed(literals, "in")]
     return _on_elements(
         compile_operand(operand, shape), lambda value: any(_compare("==", value, literal) for literal in wanted)
     )
@@ -173,9 +161,9 @@ def _go_str_matches(shape: Shape, operand: Any, pattern: Any) -> Test:
 
 def _go_int_between(shape: Shape, operand: Any, low: Any, high: Any) -> Test:
     for bound in (low, high):
-        valid = bound is None or (isinstance(bound, int) and not isinstance(bound, bool) and bound in _I64)
+        valid = bound is None or (isinstance(bound, int) and not isinstance(bound, bool) and bound in INTEGERS)
         need(valid, f"go_int_between: no bound: {bound!r}")
-    least, most = _I64.start if low is None else low, _I64.stop if high is None else high
+    least, most = INTEGERS.start if low is None else low, INTEGERS.stop if high is None else high
     return _go(compile_operand(operand, shape), lambda value: least <= _go_int(value) <= most)
 
 

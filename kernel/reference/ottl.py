@@ -10,8 +10,8 @@ from ..contract import BadProgram
 from . import lookup
 from .levels import EVENT, SPAN, Level, Shape, View
 from .operands import EVENTS, Read, compile_operand
-from .ottl_calls import CALLS, Failed, check_literal
-from .spec import choice, listed, natural, need, text
+from .ottl_calls import CALLS, Failed
+from .spec import choice, listed, literal_of, natural, need, text
 from .values import Array, Empty, Map, Value, decode
 from .wire import is_len, last_payload, signed, split
 
@@ -132,7 +132,7 @@ def compile_value(spec: Any, shape: Shape) -> Read:
     if name in _OPERANDS:
         return _operand(spec, shape)
     if name == "lit" and len(rest) == 1:
-        literal = None if rest[0] is None else check_literal(rest[0])
+        literal = None if rest[0] is None else literal_of(rest[0])
         return lambda view: literal
     if name == "hex" and len(rest) == 1:
         return _constant(rest[0])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import math
 import re
 from collections.abc import Callable
 from typing import Any
@@ -18,23 +17,9 @@ from .wire import is_len, split, tagged
 Compile = Callable[[Any], Read]
 Call = Callable[[Compile, list[Any]], Read]
 
-_I64 = range(-(1 << 63), 1 << 63)
-
 
 class Failed(Exception):
     """A value cannot be computed; the collector would report an error."""
-
-
-def check_literal(value: Any) -> Value:
-    """Return a constant: a string, boolean, integer within 64 bits or finite double. Raises `BadProgram`."""
-    if isinstance(value, str):
-        return text(value, "literal")
-    if isinstance(value, float):
-        need(math.isfinite(value), f"literal {value} is not finite")
-    elif not isinstance(value, bool):
-        need(isinstance(value, int) and value in _I64, f"no literal: {value!r}")
-    known: Value = value
-    return known
 
 
 def _string(value: Value | None) -> str:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping
 from typing import Any
 
 from ..contract import BadProgram
+
+INTEGERS = range(-(1 << 63), 1 << 63)
+"""The integers that an attribute can hold."""
 
 
 def need(condition: bool, message: str) -> None:
@@ -23,6 +27,18 @@ def text(value: Any, what: str) -> str:
     except UnicodeEncodeError:
         raise BadProgram(f"{what}: {value!r} is not valid Unicode") from None
     return value
+
+
+def literal_of(value: Any) -> str | bool | int | float:
+    """Return a constant: a string, boolean, integer within 64 bits or finite double. Raises `BadProgram`."""
+    if isinstance(value, str):
+        return text(value, "literal")
+    if isinstance(value, float):
+        need(math.isfinite(value), f"literal {value} is not finite")
+    elif not isinstance(value, bool):
+        need(isinstance(value, int) and value in INTEGERS, f"no literal: {value!r}")
+    known: bool | int | float = value
+    return known
 
 
 def choice(value: Any, options: Collection[str], what: str) -> str:

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from ...rules.durations import Duration
 from ...rules.patterns import Pattern
 
+ContainerMetadata = Literal[
+    "k8s.container.name",
+    "container.id",
+    "container.image.name",
+    "container.image.tag",
+    "container.image.tags",
+    "container.image.repo_digests",
+    "service.version",
+    "service.instance.id",
+]
+"""What one of the pod's containers gives."""
 Metadata = Literal[
     "k8s.namespace.name",
     "k8s.pod.name",
@@ -32,16 +43,9 @@ Metadata = Literal[
     "k8s.cluster.uid",
     "k8s.deployment.uid",
     "k8s.cronjob.uid",
-    "k8s.container.name",
-    "container.id",
-    "container.image.name",
-    "container.image.tag",
-    "container.image.tags",
-    "container.image.repo_digests",
     "service.namespace",
     "service.name",
-    "service.version",
-    "service.instance.id",
+    ContainerMetadata,
 ]
 DEFAULTS: tuple[Metadata, ...] = (
     "k8s.namespace.name",
@@ -51,19 +55,7 @@ DEFAULTS: tuple[Metadata, ...] = (
     "k8s.deployment.name",
     "k8s.node.name",
 )
-CONTAINER_METADATA: frozenset[Metadata] = frozenset(
-    {
-        "k8s.container.name",
-        "container.id",
-        "container.image.name",
-        "container.image.tag",
-        "container.image.tags",
-        "container.image.repo_digests",
-        "service.version",
-        "service.instance.id",
-    }
-)
-"""What one of the pod's containers gives."""
+CONTAINER_METADATA: frozenset[Metadata] = frozenset(get_args(ContainerMetadata))
 Name = Annotated[str, StringConstraints(min_length=1)]
 _SECOND = 1_000_000_000
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ...kernel.contract import Signal
+from ...kernel.stages import POSITIONS as BY_SIGNAL
 from ...kernel.stages import Scrub, ScrubRule
 from ..base import BuildContext, Failure, Fused
 from .actions import KernelAction, redact
@@ -12,7 +13,7 @@ from .config import DetectorConfig, PatternConfig, ScrubConfig
 from .detector import NATIONAL, Detector, Near, Rule
 from .detectors import DETECTORS
 from .names import NAMES, about, key_pattern
-from .positions import ATTRIBUTE_KEY, BY_SIGNAL, POSITIONS, positions_in
+from .positions import ATTRIBUTE_KEY, POSITIONS, positions_in
 from .texts import Form, forms, globs, parameters, statements_of, urls_of
 from .validators import VALIDATORS
 

@@ -2,38 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from itertools import chain
 
 from ...kernel.contract import Signal
+from ...kernel.stages import POSITIONS as BY_SIGNAL
 
-TRACES = (
-    "resource",
-    "scope",
-    "span",
-    "event",
-    "link",
-    "span_name",
-    "status",
-    "event_name",
-    "trace_state",
-    "scope_name",
-    "schema_url",
-)
-LOGS = ("resource", "scope", "log", "body", "severity_text", "event_name", "scope_name", "schema_url")
-METRICS = (
-    "resource",
-    "scope",
-    "metric",
-    "datapoint",
-    "exemplar",
-    "metric_name",
-    "metric_description",
-    "metric_unit",
-    "scope_name",
-    "schema_url",
-)
-BY_SIGNAL: Mapping[Signal, tuple[str, ...]] = {"traces": TRACES, "logs": LOGS, "metrics": METRICS}
-POSITIONS = tuple(dict.fromkeys((*TRACES, *LOGS, *METRICS)))
+POSITIONS = tuple(dict.fromkeys(chain.from_iterable(BY_SIGNAL.values())))
 """Every string position of any signal, but for the keys of attributes."""
 ATTRIBUTES = ("resource", "scope", "span", "event", "link", "log", "metric", "datapoint", "exemplar")
 """Those that are attributes."""

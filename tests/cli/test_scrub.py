@@ -28,14 +28,10 @@ SECRETS = {
 }
 
 
-@pytest.fixture(params=["reference", "rust"])
-def call(request: pytest.FixtureRequest, folder: Path, monkeypatch: pytest.MonkeyPatch, tailgate: Call) -> Call:
+@pytest.fixture
+def call(kernel_name: str, folder: Path, monkeypatch: pytest.MonkeyPatch, tailgate: Call) -> Call:
     """(words) -> exit code, stdout, stderr, on each kernel."""
-    from tailgate.kernel import why_not_rust
-
-    if request.param == "rust" and why_not_rust():
-        pytest.skip(str(why_not_rust()))
-    monkeypatch.setenv("TAILGATE_KERNEL", request.param)
+    monkeypatch.setenv("TAILGATE_KERNEL", kernel_name)
     (folder / "t.json").write_text(line(span(1, name="GET /jane@example.org", attributes=SECRETS), span(2)))
 
     return partial(tailgate, "scrub")

@@ -14,7 +14,6 @@ from tailgate.cli.rehearsal import Rehearsal
 from tailgate.cli.tables import TABLES
 from tailgate.config.loader import load
 from tailgate.kernel import load as load_kernel
-from tailgate.kernel import why_not_rust
 from tailgate.receivers.otlp.json import json_to_protobuf
 from tailgate.telemetry.signals import FACTS, Signal
 
@@ -103,12 +102,10 @@ EXPECTED_METRICS = {
 }
 
 
-@pytest.fixture(params=["reference", "rust"])
-def call(request: pytest.FixtureRequest, folder: Path, monkeypatch: pytest.MonkeyPatch, tailgate: Call) -> Call:
+@pytest.fixture
+def call(kernel_name: str, folder: Path, monkeypatch: pytest.MonkeyPatch, tailgate: Call) -> Call:
     """(words) -> exit code, stdout, stderr, on each kernel; with a file of each signal and one of all three."""
-    if request.param == "rust" and why_not_rust():
-        pytest.skip(str(why_not_rust()))
-    monkeypatch.setenv("TAILGATE_KERNEL", request.param)
+    monkeypatch.setenv("TAILGATE_KERNEL", kernel_name)
     logs, metrics = json.dumps(LOGS), json.dumps(METRICS)
     (folder / "l.json").write_text(logs)
     (folder / "m.json").write_text(metrics)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
 from conformance import Case, cases, failures, rows, run
-from tailgate.kernel import load, why_not_rust
 from tailgate.kernel.contract import Kernel
 
 NOT_YET: dict[str, str] = {}
@@ -18,14 +16,6 @@ CASES = cases()
 
 def not_yet(case: Case) -> str | None:
     return next((why for prefix, why in NOT_YET.items() if f"{case.id}/".startswith(f"{prefix}/")), None)
-
-
-@pytest.fixture(params=["reference", "rust"])
-def kernel(request: pytest.FixtureRequest) -> Kernel:
-    missing = why_not_rust() if request.param == "rust" else None
-    if missing is not None and os.environ.get("TAILGATE_REQUIRE_KERNEL") != "rust":
-        pytest.skip(missing)
-    return load(request.param)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)

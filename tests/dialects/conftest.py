@@ -15,7 +15,6 @@ from tailgate.config.loader import load
 from tailgate.config.model import Configuration
 from tailgate.exporters.base import UNBOUNDED
 from tailgate.kernel import load as load_kernel
-from tailgate.kernel import why_not_rust
 from tailgate.pipeline import Intake, Service
 from tailgate.rules.values import any_value
 
@@ -149,14 +148,11 @@ class Proxy:
 Build = Callable[..., Proxy]
 
 
-@pytest.fixture(params=["reference", "rust"])
-def build(request: pytest.FixtureRequest) -> Build:
-    """(name of a file, env, lenient) -> a proxy, on each kernel; the Rust one is skipped where it is not built."""
-    missing = why_not_rust() if request.param == "rust" else None
-    if missing is not None:
-        pytest.skip(missing)
+@pytest.fixture
+def build(kernel_name: str) -> Build:
+    """(name of a file, env, lenient) -> a proxy, on each kernel."""
 
     def make(name: str, env: dict[str, str] | None = None, lenient: bool = False, more: Iterable[Path] = ()) -> Proxy:
-        return Proxy(load([FILES / name, *more], TABLES, env or {}, lenient), request.param)
+        return Proxy(load([FILES / name, *more], TABLES, env or {}, lenient), kernel_name)
 
     return make

@@ -10,14 +10,12 @@ from dataclasses import dataclass, field
 import grpc
 import psutil
 import pytest
-from harness import SERVICE, Scraper, StartTailgate, Tailgate, Upstream, check_ledger, total
+from harness import SERVICE, Scraper, StartTailgate, Tailgate, Upstream, check_ledger, total, until_sent
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 DEAD_SECONDS = 30
 
 CONFIG = """
-receivers:
-  otlp: {protocols: {grpc: {endpoint: "127.0.0.1:${env:GRPC}"}}}
 processors:
   memory_limiter:
     limit_mib: 512
@@ -34,10 +32,7 @@ exporters:
     sending_queue:
       sizer: bytes
       queue_size: ${env:QUEUE}
-extensions: {health_check: {endpoint: "127.0.0.1:${env:HEALTH}"}}
 service:
-  extensions: [health_check]
-  telemetry: {metrics: {address: "127.0.0.1:${env:METRICS}"}}
   pipelines:
     traces: {receivers: [otlp], processors: [memory_limiter, tail_sampling], exporters: [otlp]}
 """
@@ -97,12 +92,7 @@ def play(tailgate: Tailgate, upstream: Upstream, load: Load) -> int:
     time.sleep(1)
     load.over.set()
     load.join(60)
-    waiting = ("tailgate_pipeline_held_spans", "tailgate_exporter_queued_spans", "tailgate_exporter_in_flight_spans")
-    for _ in range(300):
-        metrics = tailgate.metrics()
-        if not sum(total(metrics, name) for name in waiting):
-            break
-        time.sleep(0.2)
+    until_sent(tailgate)
     scraper.finish()
     check_ledger(tailgate.metrics())
     return max(peak, process.memory_info().rss)

@@ -8,24 +8,17 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 
 import pytest
-from harness import Scraper, StartTailgate, Upstream, check_ledger, total
+from harness import Scraper, StartTailgate, Upstream, check_ledger, total, until_sent
 from opentelemetry import trace
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as GrpcExporter
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as HttpExporter
-from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags
+from sdk import tracing
 
 MS = 1_000_000
 TRACES = 2000
 
 CONFIG = """
-receivers:
-  otlp:
-    protocols:
-      grpc: {endpoint: "127.0.0.1:${env:GRPC}"}
-      http: {endpoint: "127.0.0.1:${env:HTTP}"}
 processors:
   memory_limiter: {limit_mib: 1024, spike_limit_mib: 128, check_interval: 1s}
   attributes:
@@ -52,10 +45,7 @@ processors:
   batch: {send_batch_size: 1000, timeout: 200ms}
 exporters:
   otlp: {endpoint: "127.0.0.1:${env:UPSTREAM}", tls: {insecure: true}}
-extensions: {health_check: {endpoint: "127.0.0.1:${env:HEALTH}"}}
 service:
-  extensions: [health_check]
-  telemetry: {metrics: {address: "127.0.0.1:${env:METRICS}"}}
   pipelines:
     traces:
       receivers: [otlp]
@@ -116,10 +106,7 @@ class Shop:
         }
         self.providers = {}
         for name, exporter in exporters.items():
-            provider = TracerProvider(resource=Resource({"service.name": name, "owner": f"{SECRETS[2]}"}))
-            processor = BatchSpanProcessor(exporter, max_queue_size=50_000, schedule_delay_millis=200)
-            provider.add_span_processor(processor)
-            self.providers[name] = provider
+            self.providers[name] = tracing(name, exporter, owner=SECRETS[2])
         self.tracers = {name: p.get_tracer("shop", "1.0") for name, p in self.providers.items()}
 
     def make(self, planted: Planted, rng: random.Random) -> bytes:
@@ -217,12 +204,7 @@ def test_what_arrives_is_what_the_rules_say(start_tailgate: StartTailgate, upstr
         traces[shop.make(planted, rng)] = planted
     shop.close()
     emitted = sum(len(p.spans) for p in traces.values())
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        metrics = tailgate.metrics()
-        if not total(metrics, "tailgate_pipeline_held_spans") and not total(metrics, "tailgate_exporter_queued_spans"):
-            break
-        time.sleep(0.3)
+    until_sent(tailgate)
     page, seconds = tailgate.page(), time.monotonic() - started
     scraper.finish()
     check_ledger(tailgate.metrics())

@@ -15,15 +15,12 @@ from planted_secrets import PLACES, SIGNALS, secrets, seen
 from planting import planted
 
 CONFIG = """
-receivers: {otlp: {protocols: {grpc: {endpoint: "127.0.0.1:${env:GRPC}"}, http: {endpoint: "127.0.0.1:${env:HTTP}"}}}}
 processors: {memory_limiter: {limit_mib: 512, check_interval: 1s}, scrub: , batch: {timeout: 100ms}}
 exporters:
   otlphttp: {endpoint: "http://127.0.0.1:${env:UPSTREAM}", compression: none}
   debug: {verbosity: detailed}
-extensions: {health_check: {endpoint: "127.0.0.1:${env:HEALTH}"}}
 service:
-  extensions: [health_check]
-  telemetry: {metrics: {address: "127.0.0.1:${env:METRICS}"}, logs: {level: debug}}
+  telemetry: {logs: {level: debug}}
   pipelines:
 """
 PIPELINE = "    %s: {receivers: [otlp], processors: [memory_limiter, scrub, batch], exporters: [otlphttp, debug]}\n"

@@ -14,7 +14,7 @@ from pathlib import Path
 import grpc
 import psutil
 import pytest
-from harness import SERVICE, Scraper, StartTailgate, Tailgate, Upstream, check_ledger, total
+from harness import SERVICE, Scraper, StartTailgate, Tailgate, Upstream, check_ledger, total, until_sent
 from kube_volume import Volume
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
@@ -24,8 +24,6 @@ LATE = 2.5
 """Seconds after its first spans at which a trace's late one is sent: it has been decided by then."""
 
 CONFIG = """
-receivers:
-  otlp: {protocols: {grpc: {endpoint: "127.0.0.1:${env:GRPC}"}}}
 processors:
   scrub: {rules: rules/scrubbing.yaml}
   tail_sampling: {rules: rules/sampling.yaml}
@@ -33,10 +31,7 @@ processors:
   batch: {timeout: 50ms}
 exporters:
   otlp: {endpoint: "127.0.0.1:${env:UPSTREAM}", tls: {insecure: true}, compression: none}
-extensions: {health_check: {endpoint: "127.0.0.1:${env:HEALTH}"}}
 service:
-  extensions: [health_check]
-  telemetry: {metrics: {address: "127.0.0.1:${env:METRICS}"}}
   pipelines:
     traces: {receivers: [otlp], processors: [scrub, tail_sampling, retention, batch], exporters: [otlp]}
 """
@@ -205,9 +200,7 @@ def run_reloads(start_tailgate: StartTailgate, upstream: Upstream, folder: Path,
     load.over.set()
     load.join(30)
     config_map.update(good(0))
-    deadline = time.monotonic() + 30
-    while total(tailgate.metrics(), "tailgate_pipeline_held_spans") and time.monotonic() < deadline:
-        time.sleep(0.1)
+    until_sent(tailgate)
     scraper.finish()
     metrics = tailgate.metrics()
     check_ledger(metrics)
@@ -273,7 +266,7 @@ def test_a_bad_file_is_told_and_mended(start_tailgate: StartTailgate, upstream: 
     seen = settled(tailgate, seen)
     assert (seen["success"], healthy(tailgate)) == (1, 1)
     assert running_hash(tailgate) != hashes[0]
-    main = tmp_path / "tailgate-0.yaml"
+    main = tmp_path / "tailgate.yaml"
     main.write_text(CONFIG.replace("traces:", "traces/other:"), encoding="utf-8")
     seen = settled(tailgate, seen)
     assert (seen["needs_restart"], healthy(tailgate)) == (1, 0)
@@ -306,14 +299,12 @@ def test_exporters_change_under_load(start_tailgate: StartTailgate, upstream: Up
     for number in range(3):
         time.sleep(1.5)
         text = CONFIG if number % 2 else CONFIG.replace("127.0.0.1:${env:UPSTREAM}", f"127.0.0.1:{other.port}")
-        (tmp_path / "tailgate-0.yaml").write_text(text, encoding="utf-8")
+        (tmp_path / "tailgate.yaml").write_text(text, encoding="utf-8")
         seen = settled(tailgate, seen)
         assert seen["success"] == number + 1
     load.over.set()
     load.join(30)
-    deadline = time.monotonic() + 30
-    while total(tailgate.metrics(), "tailgate_pipeline_held_spans") and time.monotonic() < deadline:
-        time.sleep(0.1)
+    until_sent(tailgate)
     scraper.finish()
     metrics = tailgate.metrics()
     assert load.failure == ""
@@ -326,8 +317,7 @@ def test_exporters_change_under_load(start_tailgate: StartTailgate, upstream: Up
     upstream.requests += other.requests
     kept = {trace for trace, fate in load.fates.fate.items() if fate == "keep"}
     sent = sorted(span for trace in kept for span in load.fates.sent[trace])
-    arrived = (s for r in upstream.parsed() for b in r.resource_spans for c in b.scope_spans for s in c.spans)
-    assert sorted(s.span_id for s in arrived if s.trace_id in kept) == sent
+    assert sorted(s.span_id for s in upstream.arrived() if s.trace_id in kept) == sent
 
 
 @pytest.mark.slow

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from counting import Counting, points
-from harness import UNITS, Scraper, StartTailgate, Tailgate, check_ledger, total
+from harness import UNITS, Scraper, StartTailgate, Tailgate, check_ledger, total, until_sent
 from opentelemetry._logs import LogRecord, SeverityNumber
 from opentelemetry.exporter.otlp.proto.grpc._log_exporter import OTLPLogExporter as GrpcLogs
 from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter as GrpcMetrics
@@ -29,11 +29,6 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 CONFIG = """
-receivers:
-  otlp:
-    protocols:
-      grpc: {endpoint: "127.0.0.1:${env:GRPC}"}
-      http: {endpoint: "127.0.0.1:${env:HTTP}"}
 processors:
   memory_limiter: {limit_mib: 1024, spike_limit_mib: 128, check_interval: 1s}
   enrich:
@@ -49,10 +44,7 @@ processors:
 exporters:
   otlp: {endpoint: "127.0.0.1:${env:UPSTREAM_GRPC}", tls: {insecure: true}}
   otlp_http: {endpoint: "http://127.0.0.1:${env:UPSTREAM_HTTP}"}
-extensions: {health_check: {endpoint: "127.0.0.1:${env:HEALTH}"}}
 service:
-  extensions: [health_check]
-  telemetry: {metrics: {address: "127.0.0.1:${env:METRICS}"}}
   pipelines:
     traces:
       receivers: [otlp]
@@ -180,16 +172,6 @@ def provoke(tailgate: Tailgate) -> str:
     return answers
 
 
-def settled(tailgate: Tailgate) -> None:
-    """Wait until nothing is on its way any more."""
-    deadline = time.monotonic() + 30
-    waiting = ["tailgate_pipeline_held_spans"]
-    waiting += [f"tailgate_exporter_{state}_{unit}" for state in ("queued", "in_flight") for unit in UNITS.values()]
-    while any(total(tailgate.metrics(), name) for name in waiting):
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
-
-
 def text(attributes: Any, key: str) -> str:
     return next((pair.value.string_value for pair in attributes if pair.key == key), "")
 
@@ -231,7 +213,7 @@ def test_three_signals_and_no_secret(start_tailgate: StartTailgate, upstream: Co
     scraper.start()
     send(tailgate)
     answers = provoke(tailgate)
-    settled(tailgate)
+    until_sent(tailgate)
     scraper.finish()
     metrics, page = tailgate.metrics(), tailgate.page()
     check_ledger(metrics)
@@ -281,10 +263,7 @@ def test_logs_follow_their_traces(start_tailgate: StartTailgate, upstream: Count
     scraper = Scraper(tailgate)
     scraper.start()
     send(tailgate)
-    deadline = time.monotonic() + 30
-    while total(tailgate.metrics(), "tailgate_pipeline_held_log_records") and time.monotonic() < deadline:
-        time.sleep(0.2)
-    settled(tailgate)
+    until_sent(tailgate)
     scraper.finish()
     metrics = tailgate.metrics()
     check_ledger(metrics)

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 import yaml
@@ -13,6 +10,7 @@ from otlp_words import Words, request
 from peer_collector import whole
 from peer_compare import DIFFERENCES, compare, of_traffic
 from peer_traffic import BASE, Traffic, features
+from scripts import script
 from tailgate.cli.tables import TABLES
 from tailgate.config.errors import ConfigErrors
 from tailgate.config.loader import load
@@ -20,17 +18,7 @@ from tailgate.config.loader import load
 HERE = Path(__file__).parent
 
 
-def _script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("compare_with_collector", HERE / "compare.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-SCRIPT = _script()
+SCRIPT = script(HERE / "compare.py")
 SCENARIOS: dict[str, Words] = SCRIPT.scenarios()
 HAVE = {name: row for name, row in SCENARIOS.items() if name not in SCRIPT.WAITING}
 ENVIRONMENT = {"UPSTREAM": "1", "METRICS": "2", "HEALTH": "3"} | {f"PORT_{name}": "4" for name in SCENARIOS}

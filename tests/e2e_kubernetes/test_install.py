@@ -10,7 +10,8 @@ import pytest
 import render
 import tools
 import yaml
-from kube_cluster import Cluster, until
+from harness import until
+from kube_cluster import Cluster
 from kube_node import Node, path_of
 
 CASES = {path.stem: path for path in render.cases()}

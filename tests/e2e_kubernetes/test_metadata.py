@@ -9,9 +9,9 @@ from collections.abc import Callable
 from typing import Any, get_args
 
 import pytest
-from harness import Tailgate, Upstream, total
+from harness import Tailgate, Upstream, total, until
 from kube_app import observed
-from kube_cluster import Cluster, until
+from kube_cluster import Cluster
 from kube_node import Container, Node, path_of
 from tailgate.processors.k8s_attributes.config import Metadata
 

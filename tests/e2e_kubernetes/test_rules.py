@@ -12,8 +12,8 @@ from typing import Any
 
 import grpc
 import pytest
-from harness import SERVICE, Scraper, Tailgate, Upstream, check_ledger, total
-from kube_cluster import Cluster, until
+from harness import SERVICE, Scraper, Tailgate, Upstream, check_ledger, total, until
+from kube_cluster import Cluster
 from kube_node import Container
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
-import sys
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 
 import pytest
 import yaml
 from dashboard_svg import Drawn, Line, picture, shown, ticks
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from prometheus_rules import Panel, alerts, filled, hastened, panels, rules_of_configmap, rules_of_object, seconds
+from scripts import script
 from shop_traffic import Shop
 from tailgate.cli.tables import TABLES
 from tailgate.config.loader import load
@@ -24,18 +23,8 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 
 
-def script(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"e2e_prometheus_{name}", HERE / f"{name}.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-CONDITIONS = script("conditions")
-REPORT = script("report")
+CONDITIONS = script(HERE / "conditions.py")
+REPORT = script(HERE / "report.py")
 RULES = yaml.safe_load((ROOT / "helm" / "tailgate" / "files" / "alerts.yaml").read_text(encoding="utf-8"))
 BOARD = ROOT / "helm" / "tailgate" / "files" / "dashboards" / "tailgate.json"
 FILES = HERE / "people"

@@ -16,12 +16,10 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from tailgate.kernel import Malformed, OverLimit, load
+from tailgate.kernel.stages import POSITIONS
 
 with atheris.instrument_imports():
     from tailgate.kernel import reference
-
-POSITIONS = ["resource", "scope", "span", "event", "link", "span_name", "status", "event_name", "trace_state"]
-POSITIONS += ["scope_name", "schema_url"]
 
 PROGRAM = {
     "stages": [
@@ -33,7 +31,7 @@ PROGRAM = {
         },
         {
             "kind": "scrub",
-            "positions": POSITIONS,
+            "positions": [*POSITIONS["traces"]],
             "skip": "^skip",
             "keys": [{"pattern": "pass", "action": {"do": "drop"}}],
             "values": [{"pattern": r"\d+", "check": "payment_card", "action": {"do": "redact", "text": "X"}}],
@@ -49,15 +47,14 @@ PROGRAM = {
     "limits": {"max_bytes": 1 << 20, "max_spans": 100, "max_attributes": 100, "max_depth": 20},
     "context": 0,
 }
-SHARED = ["resource", "scope", "scope_name", "schema_url"]
 REQUESTS = {
     "traces": ExportTraceServiceRequest,
     "logs": ExportLogsServiceRequest,
     "metrics": ExportMetricsServiceRequest,
 }
 OTHERS = {
-    "logs": ("log", "log", [*SHARED, "log", "body", "severity_text", "event_name"]),
-    "metrics": ("metric", "datapoint", [*SHARED, "metric", "datapoint", "exemplar", "metric_name", "metric_unit"]),
+    "logs": ("log", "log", [*POSITIONS["logs"]]),
+    "metrics": ("metric", "datapoint", [*POSITIONS["metrics"]]),
 }
 
 

@@ -10,6 +10,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, Span
 from tailgate.kernel.contract import Kernel
+from tailgate.kernel.stages import POSITIONS
+from tailgate.rules.values import any_value as scalar
 
 LIMITS = {"max_bytes": 1 << 24, "max_spans": 10_000, "max_attributes": 1_000, "max_depth": 32}
 
@@ -52,16 +54,8 @@ def any_value(value: Any) -> AnyValue:
         return AnyValue.FromString(value)
     if isinstance(value, Empty):
         return AnyValue()
-    if isinstance(value, str):
-        return AnyValue(string_value=value)
-    if isinstance(value, bool):
-        return AnyValue(bool_value=value)
-    if isinstance(value, int):
-        return AnyValue(int_value=value)
-    if isinstance(value, float):
-        return AnyValue(double_value=value)
-    if isinstance(value, bytes):
-        return AnyValue(bytes_value=value)
+    if isinstance(value, (str, bool, int, float, bytes)):
+        return scalar(value)
     out = AnyValue()
     if isinstance(value, list):
         out.array_value.SetInParent()
@@ -143,6 +137,11 @@ def first_span(data: bytes) -> Span:
     return first_resource(data).scope_spans[0].spans[0]
 
 
+def span_attributes(data: bytes) -> list[tuple[str, Any]]:
+    """Return those of the first span."""
+    return pairs(first_span(data).attributes)
+
+
 def all_spans(data: bytes) -> list[Span]:
     return [one for resource in parsed(data).resource_spans for scope in resource.scope_spans for one in scope.spans]
 
@@ -164,28 +163,8 @@ def rule(pattern: str, action: Any = None, **more: Any) -> Any:
     return {"pattern": pattern, "action": action or redact(), **more}
 
 
-EVERYWHERE = [
-    "resource",
-    "scope",
-    "span",
-    "event",
-    "link",
-    "span_name",
-    "status",
-    "event_name",
-    "trace_state",
-    "scope_name",
-    "schema_url",
-]
-
-
-SHARED = ["resource", "scope", "scope_name", "schema_url"]
-POSITIONS = {
-    "traces": EVERYWHERE,
-    "logs": [*SHARED, "log", "body", "severity_text", "event_name"],
-    "metrics": [*SHARED, "metric", "datapoint", "exemplar", "metric_name", "metric_description", "metric_unit"],
-}
-"""All positions of each signal."""
+EVERYWHERE = list(POSITIONS["traces"])
+"""Every position of a trace's strings but for the keys of attributes."""
 
 
 def scrub(*values: Any, keys: Sequence[Any] = (), skip: str | None = None, positions: Any = None, **more: Any) -> Any:
@@ -197,6 +176,11 @@ def scrub(*values: Any, keys: Sequence[Any] = (), skip: str | None = None, posit
         "values": list(values),
         **more,
     }
+
+
+def scrubbed(kernel: Kernel, values: Any, *rules: Any, **more: Any) -> list[tuple[str, Any]]:
+    """Return a span's attributes after a stage with these `values` rules."""
+    return span_attributes(run(kernel, request(span(values)), scrub(*rules, **more)))
 
 
 def holds(kernel: Kernel, condition: Any, data: bytes) -> bool:

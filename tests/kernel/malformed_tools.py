@@ -6,11 +6,12 @@ from typing import Any
 
 from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import DecodeError
-from kernel_helpers import LIMITS, POSITIONS, edit, encoded, field, rule, scrub, spec
+from kernel_helpers import LIMITS, edit, encoded, field, rule, scrub, spec
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from tailgate.kernel import Malformed, OverLimit
+from tailgate.kernel.stages import POSITIONS
 
 NO_LIMITS = {"max_bytes": 1 << 30, "max_spans": 1 << 20, "max_attributes": 1 << 20, "max_depth": 1000}
 
@@ -34,7 +35,7 @@ def everything_of(signal: str, level: str, part: str) -> Any:
         edit({"do": "insert", "key": "a", "value": encoded(1)}, on="resource"),
         edit({"do": "convert", "key": "k", "to": "string"}, on=level),
         edit({"do": "hash", "pattern": "."}, on=part, when=["exists", ["attr", "any", "k"]]),
-        scrub(rule("a.c"), keys=[rule("pass", {"do": "drop"})], skip="^s", positions=POSITIONS[signal]),
+        scrub(rule("a.c"), keys=[rule("pass", {"do": "drop"})], skip="^s", positions=[*POSITIONS[signal]]),
     ]
     return {"signal": signal, "stages": stages, "limits": LIMITS | NO_LIMITS, "context": 0}
 

@@ -1,4 +1,4 @@
-"""Random programs and labels, of every form that the contract knows; some of them do not compile."""
+"""Random programs, of every form that the contract knows; some of them do not compile."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 from hypothesis import strategies as st
-from kernel_helpers import POSITIONS, field
 from ottl_strategies import NUMBERS, OWN_FIELDS, PLACES, SETTABLE, ottl_conditions, ottl_values
-from tailgate.kernel.contract import Early
-from wire_strategies import KEYS, TEXTS, any_values, keys, plain_pairs
+from tailgate.kernel.stages import POSITIONS
+from wire_strategies import KEYS, TEXTS, any_values
 
 Draw = Callable[[st.SearchStrategy[Any]], Any]
 
@@ -277,7 +276,7 @@ def scrubs(draw: Draw, valid: bool, signal: str = "traces") -> dict[str, Any]:
             {"pattern": grouped, "action": replacements, "check": checks, "group": group}, optional=more
         ),
     )
-    everywhere = st.just(POSITIONS[signal])
+    everywhere = st.just([*POSITIONS[signal]])
     some_positions = st.lists(st.sampled_from([*POSITIONS[signal], "attribute_key"]), unique=True)
     optional = st.fixed_dictionaries(
         {},
@@ -367,46 +366,3 @@ def programs(draw: Draw, stages: int = 3, valid: bool = False, signal: str = "tr
             ),
         },
     }
-
-
-_pairs = st.one_of(
-    st.tuples(keys, any_values).map(lambda pair: (pair[0].decode(), field(1, pair[0]) + field(2, pair[1]))),
-    st.tuples(keys, plain_pairs()).map(lambda pair: (pair[0].decode(), pair[1] + field(1, pair[0]))),
-)
-
-
-def labels() -> st.SearchStrategy[Any]:
-    """Return labels."""
-    return st.fixed_dictionaries(
-        {
-            "keep": st.sampled_from([True, True, False]),
-            "span": st.lists(_pairs, max_size=2),
-            "resource": st.lists(_pairs, max_size=2),
-            "threshold": st.sampled_from(["leave", "set", "erase"]),
-        },
-        optional={"scope": st.lists(_pairs, max_size=2)},
-    )
-
-
-def early_conditions() -> st.SearchStrategy[list[Early]]:
-    """Return early conditions that fit every program."""
-    hashes = st.lists(st.tuples(st.just(b"salt"), st.sampled_from([0, 1 << 63, (1 << 64) - 1])), max_size=2)
-    one = st.builds(
-        Early, st.lists(st.just(0), max_size=1), hashes, st.sampled_from([0, 0, 5, 0x01010101010101, (1 << 56) - 1])
-    )
-    return st.lists(one, max_size=2)
-
-
-_rows = st.dictionaries(
-    literal_texts,
-    st.dictionaries(st.sampled_from([*KEYS, "new", "newer"]), any_values, max_size=4).map(
-        lambda row: list(row.items())
-    ),
-    max_size=5,
-)
-
-
-def tables() -> st.SearchStrategy[Any]:
-    """Return what the two lookups that programs know are filled with, and what is changed in the first one later."""
-    changed = st.tuples(_rows, st.lists(literal_texts, max_size=3)).map(lambda two: {**dict.fromkeys(two[1]), **two[0]})
-    return st.tuples(st.tuples(_rows, _rows), st.tuples(_rows, _rows), changed)

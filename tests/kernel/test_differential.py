@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from program_strategies import early_conditions, labels, meters, programs, tables
+from program_strategies import meters, programs
+from table_strategies import early_conditions, labels, tables
 from tailgate.kernel import BadProgram, Malformed, OverLimit
 from wire_strategies import examples, mutated, requests_on_the_wire
 

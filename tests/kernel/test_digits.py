@@ -8,7 +8,7 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from kernel_helpers import first_span, pairs, request, rule, run, scrub, span
+from kernel_helpers import request, rule, run, scrub, span, span_attributes
 from stdnum import luhn, verhoeff
 from stdnum.iso7064 import mod_11_10
 from tailgate.kernel.contract import BadProgram
@@ -17,7 +17,7 @@ from tailgate.kernel.contract import BadProgram
 def passing(kernel: Any, check: Any, texts: list[str]) -> list[str]:
     """Return those of the texts that pass."""
     data = request(span([("k", f"<{text}>") for text in texts]))
-    left = pairs(first_span(run(kernel, data, scrub(rule("(?s)^<(.+)>$", check=check, group=1)))).attributes)
+    left = span_attributes(run(kernel, data, scrub(rule("(?s)^<(.+)>$", check=check, group=1))))
     return [text for text, (_, after) in zip(texts, left, strict=True) if after == "<X>"]
 
 

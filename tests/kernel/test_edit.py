@@ -15,13 +15,13 @@ from kernel_helpers import (
     encoded,
     field,
     first_resource,
-    first_span,
     grouped,
     pairs,
     parsed,
     request,
     run,
     span,
+    span_attributes,
     spec,
     wrapped,
 )
@@ -30,7 +30,7 @@ from kernel_helpers import (
 def edited(kernel, values, *actions, when=None, context=()):
     """Return a span's attributes after these actions."""
     data = request(span(values), resource={"service.name": "shop", "n": 7}, scope={"lib": [1]})
-    return pairs(first_span(run(kernel, data, edit(*actions, when=when), context=context)).attributes)
+    return span_attributes(run(kernel, data, edit(*actions, when=when), context=context))
 
 
 def put(do, key, value):
@@ -130,8 +130,8 @@ def test_context(kernel):
         ("c", "é"),
     ]
     program = kernel.compile(spec([edit(*actions)], context=3))
-    assert pairs(first_span(program.digest(request(span()), ["x"]).request()).attributes) == [("a", "x")]
-    assert pairs(first_span(program.digest(request(span())).request()).attributes) == []
+    assert span_attributes(program.digest(request(span()), ["x"]).request()) == [("a", "x")]
+    assert span_attributes(program.digest(request(span())).request()) == []
 
 
 HASHES = [
@@ -227,7 +227,7 @@ def test_convert(kernel, row, to):
     if expected is SAME:
         assert after is data
     else:
-        assert repr(pairs(first_span(after).attributes)) == repr([("a", expected)])
+        assert repr(span_attributes(after)) == repr([("a", expected)])
 
 
 def test_conditions_choose(kernel):
@@ -259,7 +259,7 @@ def test_resource_and_scope(kernel):
     resource = first_resource(after)
     assert pairs(resource.resource.attributes) == [("a", 1), ("r", "R")]
     assert pairs(resource.scope_spans[0].scope.attributes) == [("b", 2), ("s", "S"), ("from_r", "R")]
-    assert pairs(first_span(after).attributes) == [("x", "R")]
+    assert span_attributes(after) == [("x", "R")]
 
 
 @pytest.mark.parametrize(("on", "number"), [("resource", 1), ("scope", 3)])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from kernel_helpers import first_span, pairs, request, rule, run, scrub, span, spec
+from kernel_helpers import first_span, pairs, request, rule, run, scrub, span, span_attributes, spec
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from tailgate.kernel import load, why_not_rust
 from tailgate.kernel.contract import BadProgram
@@ -235,7 +235,7 @@ def test_uris(kernel, path, allow, deny, before, after):
 
 def after_form(kernel, values, form):
     """Return a span's attributes after one form."""
-    return dict(pairs(first_span(run(kernel, request(span(values)), scrub(forms=[form]))).attributes))
+    return dict(span_attributes(run(kernel, request(span(values)), scrub(forms=[form]))))
 
 
 def test_queries(kernel):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from kernel_helpers import EMPTY, POSITIONS, Raw, edit, encoded, pairs, redact, request, rule, scrub, span
+from kernel_helpers import EMPTY, Raw, edit, encoded, pairs, redact, request, rule, scrub, span
 from signal_helpers import bodies, digested, log, logs, logs_of, spec_of
 from tailgate.kernel import BadProgram, Malformed, OverLimit
+from tailgate.kernel.stages import POSITIONS
 
 FULL = log(
     {"k": "v"},
@@ -22,7 +23,7 @@ FULL = log(
 
 
 def everywhere(*rules, **more):
-    return scrub(*rules, positions=POSITIONS["logs"], **more)
+    return scrub(*rules, positions=[*POSITIONS["logs"]], **more)
 
 
 def test_untouched(kernel):

@@ -11,11 +11,11 @@ from kernel_helpers import (
     encoded,
     field,
     first_resource,
-    first_span,
     pairs,
     request,
     run,
     span,
+    span_attributes,
     spec,
 )
 from tailgate.kernel.contract import BadProgram
@@ -46,7 +46,7 @@ def looked_up(kernel, lookup, values, *actions):
     """Return a span's attributes after these actions, and what was counted."""
     program = kernel.compile(spec([edit(*actions)]), [lookup])
     out = program.digest(request(span(values))).request()
-    return pairs(first_span(out).attributes), program.lookups()
+    return span_attributes(out), program.lookups()
 
 
 @pytest.mark.parametrize(

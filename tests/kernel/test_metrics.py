@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import pytest
-from kernel_helpers import POSITIONS, any_value, attributes, edit, encoded, field, pairs, redact, rule, scrub
+from kernel_helpers import any_value, attributes, edit, encoded, field, pairs, redact, rule, scrub
 from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric
 from signal_helpers import KINDS, digested, metric, metrics, metrics_of, points, points_of, spec_of
 from tailgate.kernel import BadProgram, OverLimit
+from tailgate.kernel.stages import POSITIONS
 
 
 def everywhere(*rules, **more):
-    return scrub(*rules, positions=POSITIONS["metrics"], **more)
+    return scrub(*rules, positions=[*POSITIONS["metrics"]], **more)
 
 
 def dropping(condition, on="datapoint"):

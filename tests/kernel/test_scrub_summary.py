@@ -5,7 +5,20 @@ from __future__ import annotations
 import math
 
 import pytest
-from kernel_helpers import EMPTY, EVERYWHERE, first_span, pairs, redact, request, rule, run, scrub, span, spec
+from kernel_helpers import (
+    EMPTY,
+    EVERYWHERE,
+    first_span,
+    pairs,
+    redact,
+    request,
+    rule,
+    run,
+    scrub,
+    span,
+    span_attributes,
+    spec,
+)
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 from tailgate.kernel.contract import BadProgram
@@ -14,7 +27,7 @@ from tailgate.kernel.contract import BadProgram
 def scrubbed(kernel, values, *rules, keys=(), skip=None, **more):
     """Return a span's attributes after these rules."""
     stage = scrub(*rules, keys=keys, skip=skip) | more
-    return dict(pairs(first_span(run(kernel, request(span(values)), stage)).attributes))
+    return dict(span_attributes(run(kernel, request(span(values)), stage)))
 
 
 def test_only_what_is_allowed_stays(kernel):

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from program_strategies import programs, tables
+from program_strategies import programs
+from table_strategies import tables
 from tailgate.kernel import BadProgram, Malformed, OverLimit
 from wire_strategies import examples, mutated, requests_on_the_wire
 

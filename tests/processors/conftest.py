@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
-from tailgate import kernel as kernels
 from tailgate.kernel.contract import Kernel, Records
 from tailgate.processors import PROCESSORS
 from tailgate.processors.base import BuildContext, Fused
@@ -81,10 +80,9 @@ def request(*spans: dict[str, Any], resource: Any = (), scope: Any = ()) -> byte
     return message.SerializeToString()
 
 
-@pytest.fixture(params=["reference", *([] if kernels.why_not_rust() else ["rust"])])
-def walk(request: pytest.FixtureRequest) -> Walk:
+@pytest.fixture
+def walk(kernel: Kernel) -> Walk:
     """(id, configuration, request) -> what is left, and what was dropped by reason."""
-    kernel = kernels.load(request.param)
 
     def run(id_: str, config: Any, data: bytes, metadata: dict[str, str] | None = None) -> Walked:
         part, context = fused(kernel, id_, config)

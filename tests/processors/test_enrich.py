@@ -5,20 +5,13 @@ import hashlib
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from pydantic import ValidationError
-from tailgate import kernel as kernels
 from tailgate.processors.base import BuildContext
 from tailgate.processors.enrich import SPECS, context_name
 from tailgate.rules.values import any_value
 
-NAMES = ["reference", *([] if kernels.why_not_rust() else ["rust"])]
 LIMITS = {"max_bytes": 1 << 20, "max_spans": 1000, "max_attributes": 100, "max_depth": 8}
 NO_FACTS = {"leaves": [], "numbers": [], "keys": [], "compare": []}
 BY_NAME = {spec.name: spec for spec in SPECS}
-
-
-@pytest.fixture(params=NAMES)
-def kernel(request):
-    return kernels.load(request.param)
 
 
 def request_bytes(span, resource, scope, name="GET /"):

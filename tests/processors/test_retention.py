@@ -5,14 +5,12 @@ from array import array
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from pydantic import ValidationError
-from tailgate import kernel as kernels
 from tailgate.kernel.contract import RETENTION, VERDICT
 from tailgate.processors.base import BuildContext, Deciding, Fused
 from tailgate.processors.retention import NO_POLICY, SPEC
 from tailgate.rules.durations import parse_duration
 from tailgate.rules.values import any_value, key_value
 
-NAMES = ["reference", *([] if kernels.why_not_rust() else ["rust"])]
 LIMITS = {"max_bytes": 1 << 20, "max_spans": 1000, "max_attributes": 100, "max_depth": 8}
 NO_FACTS = {"leaves": [], "numbers": [], "keys": [], "compare": []}
 DAY = parse_duration("1d")
@@ -25,11 +23,6 @@ THREE = {
         {"name": "noise", "when": "noise", "ttl": "1d12h"},
     ],
 }
-
-
-@pytest.fixture(params=NAMES)
-def kernel(request):
-    return kernels.load(request.param)
 
 
 def request_bytes(traces):

@@ -11,6 +11,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 from tailgate import kernel as kernels
 from tailgate.cli.tables import TABLES
 from tailgate.config.loader import ConfigErrors, load
+from tailgate.kernel.contract import Kernel
 from tailgate.processors import PROCESSORS
 from tailgate.processors.base import BuildContext
 from tailgate.processors.building import build_row
@@ -80,10 +81,9 @@ class Walked:
 Walk = Callable[..., Walked]
 
 
-@pytest.fixture(params=["reference", *([] if kernels.why_not_rust() else ["rust"])])
-def walk(request: pytest.FixtureRequest) -> Walk:
+@pytest.fixture
+def walk(kernel: Kernel) -> Walk:
     """(signal, id, configuration, request, metadata) -> what is left, and what was dropped by reason."""
-    kernel = kernels.load(request.param)
 
     def run(signal: str, id_: str, config: Any, data: bytes, metadata: dict[str, str] | None = None) -> Walked:
         spec = next(one for one in PROCESSORS if one.name == id_)

@@ -12,6 +12,7 @@ from typing import Any
 import grpc
 import pytest
 from google.rpc import error_details_pb2, status_pb2
+from otlp_clients import wait_until
 from tailgate.kernel.contract import Malformed, OverLimit
 from tailgate.receivers.base import Refused
 
@@ -194,13 +195,6 @@ def silent(channel: grpc.Channel, hold: threading.Event) -> Any:
         yield from ()
 
     return channel.stream_unary(METHOD).future(nothing(), timeout=15)
-
-
-def wait_until(condition: Any, seconds: float = 10) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.01)
 
 
 def test_concurrency_is_bounded(serve: Any, consumer: Any) -> None:

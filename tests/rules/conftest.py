@@ -6,12 +6,10 @@ resource (attributes), attributes.
 
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from tailgate import kernel as kernels
 from tailgate.rules.conditions import span_condition, trace_condition
 from tailgate.rules.facts import FactsBuilder, compile_test
 from tailgate.rules.values import any_value
 
-NAMES = ["reference", *([] if kernels.why_not_rust() else ["rust"])]
 LIMITS = {"max_bytes": 1 << 20, "max_spans": 1000, "max_attributes": 100, "max_depth": 8}
 START = 1_700_000_000_000_000_000
 
@@ -42,11 +40,6 @@ def encode(spans):
         span.status.code, span.status.message = given.get("status", 0), given.get("message", "")
         _attributes(span.attributes, given.get("attributes", {}))
     return request.SerializeToString()
-
-
-@pytest.fixture(params=NAMES, scope="session")
-def kernel(request):
-    return kernels.load(request.param)
 
 
 def masks(kernel, builder, spans):

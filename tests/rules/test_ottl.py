@@ -10,14 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from tailgate import kernel as kernels
+from tailgate.kernel.contract import Kernel
 from tailgate.rules.condition_tree import ConditionError
 from tailgate.rules.ottl import compile_condition, compile_conditions, of_events
 from tailgate.rules.ottl_functions import CONVERTERS
 from tailgate.rules.values import any_value
 
 PAGE = (Path(__file__).parents[2] / "docs/ottl.md").read_text(encoding="utf-8")
-NAMES = ["reference", *([] if kernels.why_not_rust() else ["rust"])]
 LIMITS = {"max_bytes": 1 << 20, "max_spans": 1000, "max_attributes": 100, "max_depth": 8}
 START = 1_700_000_000_000_000_000
 
@@ -58,22 +57,21 @@ def the_request() -> bytes:
 REQUEST = the_request()
 
 
-def leaves(name: str, *expressions: Any) -> list[bool]:
+def leaves(kernel: Kernel, *expressions: Any) -> list[bool]:
     """What these are of the one span of the page."""
     facts = {"leaves": list(expressions), "numbers": [], "keys": [], "compare": []}
     spec: Any = {"stages": [], "facts": facts, "limits": LIMITS, "context": 0}
-    columns = kernels.load(name).compile(spec).digest(REQUEST).columns()
+    columns = kernel.compile(spec).digest(REQUEST).columns()
     return [bool(columns.masks[0] >> index & 1) for index in range(len(expressions))]
 
 
-@pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize(("text", "expected"), CASES, ids=[text for text, _ in CASES])
-def test_the_table(name: str, text: str, expected: str) -> None:
+def test_the_table(kernel: Kernel, text: str, expected: str) -> None:
     """Guarantees: every row of the page is true, and `fails` is neither yes nor no."""
     context = "spanevent" if "spanevent" in text else "span"
     tree = compile_condition(text.replace('== attributes["gone"]', '== span.attributes["gone"]'), context)  # type: ignore[arg-type]
     tree = ["events", tree] if context == "spanevent" else tree
-    answers = leaves(name, ["ottl", tree], ["ottl", ["not", tree]], ["ottl_fails", tree])
+    answers = leaves(kernel, ["ottl", tree], ["ottl", ["not", tree]], ["ottl_fails", tree])
     assert answers == [expected == "yes", expected == "no", expected == "fails"]
 
 
@@ -157,35 +155,32 @@ DEEP = [
 ]
 
 
-@pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("text", DEEP, ids=range(len(DEEP)))
-def test_what_is_accepted_compiles(name: str, text: str) -> None:
+def test_what_is_accepted_compiles(kernel: Kernel, text: str) -> None:
     """Guarantees: what the language allows at most, both kernels take."""
-    assert leaves(name, compile_conditions([text], "span", "propagate").holds) in ([True], [False])
+    assert leaves(kernel, compile_conditions([text], "span", "propagate").holds) in ([True], [False])
 
 
 FAILS, YES = 'attributes["s"] + 1 == 2', 'attributes["t"] == true'
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_error_modes(name: str) -> None:
+def test_error_modes(kernel: Kernel) -> None:
     """Guarantees: ignore passes over what fails; propagate ends there, and says so; what is true before it counts."""
     for mode in ("ignore", "silent"):
         conditions = compile_conditions([FAILS, YES], "span", mode)  # type: ignore[arg-type]
         assert conditions.fails is None
-        assert leaves(name, conditions.holds) == [True]
+        assert leaves(kernel, conditions.holds) == [True]
     failing, lucky = (compile_conditions(texts, "span", "propagate") for texts in ([FAILS, YES], [YES, FAILS]))
-    assert leaves(name, failing.holds, failing.fails) == [False, True]
-    assert leaves(name, lucky.holds, lucky.fails) == [True, False]
+    assert leaves(kernel, failing.holds, failing.fails) == [False, True]
+    assert leaves(kernel, lucky.holds, lucky.fails) == [True, False]
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_events(name: str) -> None:
+def test_events(kernel: Kernel) -> None:
     """Guarantees: conditions over events become one over the span: some event satisfies it, or fails on the way."""
     yes = of_events(compile_conditions(['name == "exception"'], "spanevent", "propagate"))
     no = of_events(compile_conditions(['name == "log"'], "spanevent", "ignore"))
     fails = of_events(compile_conditions(['attributes["type"] + 1 == 2'], "spanevent", "propagate"))
-    assert leaves(name, yes.holds, yes.fails, no.holds, fails.holds, fails.fails) == [True, False, False, False, True]
+    assert leaves(kernel, yes.holds, yes.fails, no.holds, fails.holds, fails.fails) == [True, False, False, False, True]
 
 
 @settings(max_examples=300, deadline=None)

@@ -15,25 +15,24 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
 from otlp_words import Words, canonical, canonical_pairs, nanoseconds, request, spans
-from pydantic import BaseModel
+from services import Clock, MemoryConfig, MemoryExporter
 from tailgate.config.errors import ConfigErrors
 from tailgate.config.loader import load
 from tailgate.config.model import Configuration, Tables
-from tailgate.exporters.base import UNBOUNDED, ExportContext, ExporterSpec, Ledger
+from tailgate.exporters.base import ExportContext, ExporterSpec
 from tailgate.kernel.contract import Kernel
 from tailgate.pipeline import Intake, Pipeline, Service
 from tailgate.processors import PROCESSORS
 from tailgate.receivers import RECEIVERS
 from tailgate.receivers.base import Refused
 from tailgate.receivers.otlp.metadata import lookup
-from tailgate.telemetry.samples import Sample
 
 FOLDER = Path(__file__).parents[1] / "conformance"
 SECOND = 1_000_000_000
@@ -95,49 +94,19 @@ def rows() -> dict[str, str]:
     return {f"{section}/{row}": text for section, rows_ in listed.items() for row, text in rows_.items()}
 
 
-class MemoryConfig(BaseModel):
-    """No options."""
-
-
-class MemoryExporter:
+class DatedExporter(MemoryExporter):
     """Keeps what it is given, and when."""
 
     def __init__(self, config: MemoryConfig, context: ExportContext) -> None:
-        self.id, self.ledger, self.requests = context.id, Ledger(), list[tuple[int, bytes]]()
-        self.clock: Callable[[], int] = lambda: 0
-
-    async def start(self) -> None: ...
-
-    async def stop(self, deadline: float) -> None: ...
-
-    def room(self) -> int:
-        return UNBOUNDED
-
-    def held_bytes(self) -> int:
-        return 0
-
-    @property
-    def largest(self) -> tuple[int, int]:
-        return 0, 0
+        super().__init__(config, context)
+        self.clock, self.dated = Clock(T0), list[tuple[int, bytes]]()
 
     def offer(self, requests: Sequence[tuple[bytes, int]]) -> None:
-        self.requests += [(self.clock(), data) for data, _ in requests]
-
-    def samples(self) -> Iterable[Sample]:
-        return ()
+        super().offer(requests)
+        self.dated += [(self.clock() - T0, data) for data, _ in requests]
 
 
-TABLES = Tables(RECEIVERS, PROCESSORS, (ExporterSpec("memory", MemoryConfig, MemoryExporter),))
-
-
-class Clock:
-    """A clock that is set by hand."""
-
-    def __init__(self) -> None:
-        self.now = T0
-
-    def __call__(self) -> int:
-        return self.now
+TABLES = Tables(RECEIVERS, PROCESSORS, (ExporterSpec("memory", MemoryConfig, DatedExporter),))
 
 
 @dataclass
@@ -191,11 +160,11 @@ def run(case: Case, kernel: Kernel, folder: Path) -> Result:
         config = configuration(case, folder)
     except ConfigErrors as errors:
         return Result(error=str(errors))
-    service, clock = Service(config, kernel), Clock()
+    service, clock = Service(config, kernel), Clock(T0)
     service.clock = clock  # type: ignore[assignment]
     (exporter,) = service.exporters.values()
-    assert isinstance(exporter, MemoryExporter)
-    exporter.clock = lambda: clock.now - T0
+    assert isinstance(exporter, DatedExporter)
+    exporter.clock = clock
     pipeline = service.pipelines["traces"]
     intake = Intake([pipeline], service.governor, service.clock)
     for at, data, headers in case.requests():
@@ -206,7 +175,7 @@ def run(case: Case, kernel: Kernel, folder: Path) -> Result:
     else:
         _wait(pipeline, clock, None)
     assert pipeline.accepted == pipeline.out + pipeline.dropped.total() + pipeline.row.held()[1]
-    return Result(warnings="\n".join(map(str, config.warnings)), out=exporter.requests)
+    return Result(warnings="\n".join(map(str, config.warnings)), out=exporter.dated)
 
 
 def _give(intake: Intake, pipeline: Pipeline, clock: Clock, data: bytes, headers: Headers) -> None:

@@ -6,15 +6,18 @@ import signal
 import socket
 import subprocess
 import threading
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import grpc
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from prometheus_client.parser import text_string_to_metric_families
 
 SERVICE = "opentelemetry.proto.collector.trace.v1.TraceService"
@@ -53,8 +56,11 @@ class Upstream:
     def parsed(self) -> list[ExportTraceServiceRequest]:
         return [ExportTraceServiceRequest.FromString(r) for r in list(self.requests)]
 
+    def arrived(self) -> list[Span]:
+        return [s for r in self.parsed() for b in r.resource_spans for c in b.scope_spans for s in c.spans]
+
     def spans(self) -> int:
-        return sum(len(s.spans) for r in self.parsed() for b in r.resource_spans for s in b.scope_spans)
+        return len(self.arrived())
 
 
 Metrics = dict[str, dict[frozenset[tuple[str, str]], float]]
@@ -70,6 +76,7 @@ class Tailgate:
     metrics_port: int
     health_port: int
     log: Path
+    scraped_port: int = 0
 
     def page(self) -> str:
         with urllib.request.urlopen(f"http://127.0.0.1:{self.metrics_port}/metrics", timeout=30) as page:
@@ -99,6 +106,15 @@ def total(metrics: Metrics, name: str, **labels: str) -> float:
     return sum(v for k, v in metrics.get(name, {}).items() if wanted <= k)
 
 
+def until(what: str, true: Callable[[], Any], seconds: float = 60) -> Any:
+    """Wait for something to be so; what it is comes back."""
+    end = time.monotonic() + seconds
+    while not (found := true()):
+        assert time.monotonic() < end, f"after {seconds:g} seconds still not: {what}"
+        time.sleep(0.1)
+    return found
+
+
 UNITS = {"traces": "spans", "logs": "log_records", "metrics": "metric_points"}
 
 
@@ -118,6 +134,17 @@ def _check_unit(metrics: Metrics, unit: str) -> None:
     failed = total(metrics, f"tailgate_exporter_failed_{unit}_total")
     waiting = sum(total(metrics, f"tailgate_exporter_{state}_{unit}") for state in ("queued", "in_flight"))
     assert total(metrics, f"tailgate_exporter_out_{unit}_total") == sent + failed + waiting, unit
+
+
+def under_way(metrics: Metrics) -> float:
+    """How many records are held, queued or being sent."""
+    states = ("pipeline_held", "exporter_queued", "exporter_in_flight")
+    return sum(total(metrics, f"tailgate_{state}_{unit}") for state in states for unit in UNITS.values())
+
+
+def until_sent(tailgate: Tailgate) -> None:
+    """Wait until all that was accepted has been judged and sent."""
+    until("nothing is under way", lambda: not under_way(tailgate.metrics()))
 
 
 class Scraper(threading.Thread):

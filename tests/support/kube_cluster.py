@@ -9,16 +9,15 @@ import signal
 import socket
 import ssl
 import subprocess
-import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from harness import free_port
+from harness import free_port, until
 
 ADMIN = "admin-of-the-test"
 """The token of a user in system:masters."""
@@ -42,15 +41,6 @@ AUDIT = {
     "rules": [{"level": "Metadata"}],
 }
 WRITES = ("create", "update", "patch", "delete")
-
-
-def until(what: str, true: Callable[[], Any], seconds: float = 60) -> Any:
-    """Wait for something to be so; what it is comes back."""
-    end = time.monotonic() + seconds
-    while not (found := true()):
-        assert time.monotonic() < end, f"after {seconds:g} seconds still not: {what}"
-        time.sleep(0.1)
-    return found
 
 
 def now() -> str:

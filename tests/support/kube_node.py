@@ -19,8 +19,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness import Tailgate
-from kube_cluster import LONGEST, Cluster, NotFoundError, until
+from harness import Tailgate, until
+from kube_cluster import LONGEST, Cluster, NotFoundError
 from kube_volume import Volume
 
 ROOT = """\

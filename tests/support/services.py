@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest as Request
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from pydantic import BaseModel
 from tailgate.config.model import Tables
 from tailgate.exporters.base import ExportContext, ExporterSpec, Ledger
@@ -56,8 +57,10 @@ HEAD = 'receivers: {otlp: {protocols: {grpc: {endpoint: "127.0.0.1:0"}}}}\n'
 
 
 class Clock:
-    def __init__(self) -> None:
-        self.now = 1_000 * SECOND
+    """A clock that is set by hand."""
+
+    def __init__(self, now: int = 1_000 * SECOND) -> None:
+        self.now = now
 
     def __call__(self) -> int:
         return self.now
@@ -89,10 +92,12 @@ def arrived(service: Service, exporter: str = "memory") -> list[Request]:
     return [Request.FromString(r) for r in service.exporters[exporter].requests]  # type: ignore[attr-defined]
 
 
+def spans(service: Service, exporter: str = "memory") -> list[Span]:
+    return [s for r in arrived(service, exporter) for b in r.resource_spans for c in b.scope_spans for s in c.spans]
+
+
 def names(service: Service, exporter: str = "memory") -> list[str]:
-    return [
-        s.name for r in arrived(service, exporter) for b in r.resource_spans for c in b.scope_spans for s in c.spans
-    ]
+    return [span.name for span in spans(service, exporter)]
 
 
 def pipelines(row: str, exporters: str = "memory") -> str:

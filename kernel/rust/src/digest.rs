@@ -206,30 +206,39 @@ impl<'a> Walk<'a> {
                 self.out.is_changed = true;
                 continue;
             }
-            let start = self.out.changed.len();
+            let left = self.written(range);
             let work = &self.scratch.work;
-            if work.changed {
-                if self.out.changed.capacity() == 0 {
-                    self.out.changed.reserve(self.request.len() + self.request.len() / 4);
-                }
-                work.write_owner(self.request, 0, &mut self.out.changed);
-                self.out.is_changed = true;
-            }
-            let size = if work.changed { self.out.changed.len() - start } else { range.end - range.start };
             let id = trace_id(work.bytes(self.request, done.trace_id));
             let row = self.index.row(&mut self.out.ids, &mut self.out.rows, id);
             let env = env(place, work, self.request, &done);
-            self.program.facts.add(&mut self.out.rows, row, &env, size);
-            self.out.spans.push(SpanAt {
-                start: if work.changed { start } else { range.start } as u32,
-                len: size as u32,
-                changed: work.changed,
-                pair,
-                row: row as u32,
-            });
+            self.program.facts.add(&mut self.out.rows, row, &env, left.end - left.start);
+            self.push(left, pair, row);
         }
         self.without_unused(pair);
         Ok(())
+    }
+
+    /// Writes what the scratch holds if it changed; where it stands then, among the changed ones or in the request.
+    #[inline(always)]
+    fn written(&mut self, came: Range) -> Range {
+        if !self.scratch.work.changed {
+            return came;
+        }
+        let changed = &mut self.out.changed;
+        if changed.capacity() == 0 {
+            changed.reserve(self.request.len() + self.request.len() / 4);
+        }
+        let start = changed.len();
+        self.scratch.work.write_owner(self.request, 0, changed);
+        self.out.is_changed = true;
+        Range { start, end: changed.len() }
+    }
+
+    /// Notes where what the scratch holds was written.
+    #[inline(always)]
+    fn push(&mut self, at: Range, pair: u32, row: usize) {
+        let (start, len) = (at.start as u32, (at.end - at.start) as u32);
+        self.out.spans.push(SpanAt { start, len, changed: self.scratch.work.changed, pair, row: row as u32 });
     }
 
     /// Takes a pair back of which nothing is left.
@@ -268,26 +277,15 @@ impl Walk<'_> {
                 self.out.is_changed = true;
                 continue;
             }
-            let (work, start) = (&self.scratch.work, self.out.changed.len());
-            if work.changed {
-                work.write_owner(self.request, 0, &mut self.out.changed);
-                self.out.is_changed = true;
-            }
-            let size = if work.changed { self.out.changed.len() - start } else { range.end - range.start };
+            let left = self.written(range);
             let row = match one.trace_id {
                 Some(id) => {
-                    let id = trace_id(work.bytes(self.request, id));
+                    let id = trace_id(self.scratch.work.bytes(self.request, id));
                     self.index.row(&mut self.out.ids, &mut self.out.rows, id)
                 }
                 None => one.left,
             };
-            self.out.spans.push(SpanAt {
-                start: if work.changed { start } else { range.start } as u32,
-                len: size as u32,
-                changed: work.changed,
-                pair,
-                row: row as u32,
-            });
+            self.push(left, pair, row);
         }
         self.without_unused(pair);
         Ok(())
@@ -371,7 +369,7 @@ pub fn one_span(
                 let span = Some(SpanView { work: &scratch.work, base, fields: &fields });
                 measure.note(&Env { resource, scope, span, event: None }, &mut scratch.noted);
             }
-            Some(stage) if !crate::drop::passes(program, (index, stage), place, base, &mut fields, scratch) => {
+            Some(stage) if !crate::drop::passes(program, (index, stage), place, base, &mut fields, 1, scratch) => {
                 scratch.gone = true;
                 break;
             }

@@ -50,7 +50,7 @@ impl Filter {
     }
 }
 
-/// Runs a stage on a span; false when the span is dropped, which is counted.
+/// Runs a stage on a span, a log record or a metric; false when it is dropped, which is counted, as so many `records`.
 #[inline(never)]
 pub fn passes(
     program: &Program,
@@ -58,34 +58,11 @@ pub fn passes(
     place: Place<'_>,
     base: &[u8],
     fields: &mut SpanFields,
-    scratch: &mut Scratch,
-) -> bool {
-    let kept = judged(program, (index, stage), place, base, fields, scratch);
-    if !kept {
-        count_dropped(program, index, 1, scratch);
-    }
-    kept
-}
-
-/// Counts what a stage dropped.
-pub fn count_dropped(program: &Program, index: usize, dropped: usize, scratch: &mut Scratch) {
-    let before = program.stages.iter().take(index).map(|stage| stage.drops(program.keys.signal)).sum::<usize>();
-    if let Some(count) = scratch.dropped.get_mut(before).filter(|_| dropped > 0) {
-        *count += dropped as u64;
-    }
-}
-
-/// Runs a stage on a span, a log record or a metric; false when it is dropped.
-pub fn judged(
-    program: &Program,
-    (index, stage): (usize, &Stage),
-    place: Place<'_>,
-    base: &[u8],
-    fields: &mut SpanFields,
+    records: usize,
     scratch: &mut Scratch,
 ) -> bool {
     let (resource, scope) = (place.resource.level(index), place.scope.level(index));
-    match stage {
+    let kept = match stage {
         Stage::Edit(edit) if edit.on == Where::Event => {
             edit_events(program, edit, (place, index), base, fields, scratch)
         }
@@ -105,6 +82,18 @@ pub fn judged(
         }
         Stage::Sample(sample) => sample.keeps(&mut scratch.work, base, fields),
         Stage::Scrub(_) | Stage::Measure(_) => true,
+    };
+    if !kept {
+        count_dropped(program, index, records, scratch);
+    }
+    kept
+}
+
+/// Counts what a stage dropped.
+pub fn count_dropped(program: &Program, index: usize, dropped: usize, scratch: &mut Scratch) {
+    let before = program.stages.iter().take(index).map(|stage| stage.drops(program.keys.signal)).sum::<usize>();
+    if let Some(count) = scratch.dropped.get_mut(before).filter(|_| dropped > 0) {
+        *count += dropped as u64;
     }
 }
 

@@ -14,8 +14,8 @@ use crate::spec::{listed, only, shown, Outcome};
 use crate::splice::{change_values, Change};
 use crate::value::{put_string, read, Value};
 use crate::walk::Pair;
-use crate::wire::{fields, Range};
-use crate::work::{put_key_value, Owner, State, Work};
+use crate::wire::{fields, Range, Reader};
+use crate::work::{put_key_value, State, Work};
 
 /// A compiled edit stage.
 pub struct Edit {
@@ -270,10 +270,8 @@ impl Edit {
 
 /// Notes what stands in an event or a data point.
 fn note_event(work: &mut Work, event: &[u8], number: u32, keys: &Keys) {
-    work.reset(number, keys.len());
-    let range = Range { start: 0, end: event.len() };
-    work.owners.push(Owner { range, items: (0, usize::MAX), changed: false, added: false });
-    fields(event, range, |field| {
+    work.begin(number, keys.len(), &Reader::new(event));
+    fields(event, Range { start: 0, end: event.len() }, |field| {
         if field.is(number) {
             work.note(keys, event, 0, &field);
         } else if number == EVENT_ATTRIBUTES && field.is(2) {

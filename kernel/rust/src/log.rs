@@ -6,11 +6,11 @@
 use crate::digest::Place;
 use crate::drop::is_doomed;
 use crate::env::SpanFields;
-use crate::keys::{Keys, UNKNOWN};
+use crate::keys::Keys;
 use crate::program::{Program, Scratch, Stage};
-use crate::walk::{any_value, key_value, Limits, Notes, Walked, SPAN};
+use crate::walk::{any_value, attribute, Limits, Notes, Walked, SPAN};
 use crate::wire::{Range, Reader};
-use crate::work::{Loc, Owner, Work, VARINT};
+use crate::work::{Loc, Work, VARINT};
 
 /// Fields that stages touch, as items.
 pub const SEVERITY_NUMBER: u32 = 2 | VARINT;
@@ -22,21 +22,14 @@ pub const EVENT_NAME: u32 = 12;
 /// Validates a log record and notes what stages need.
 pub fn walk(mut reader: Reader<'_>, keys: &Keys, limits: &Limits, notes: Notes, work: &mut Work) -> Walked<SpanFields> {
     let (mut fields, mut attributes) = (SpanFields::default(), 0);
-    work.reset(ATTRIBUTES, keys.len());
-    let range = Range { start: reader.pos, end: reader.buf.len() };
-    work.owners.push(Owner { range, items: (0, usize::MAX), changed: false, added: false });
+    work.begin(ATTRIBUTES, keys.len(), &reader);
     while !reader.done() {
         let start = reader.pos;
         let tag = reader.tag()?;
         match tag {
             0x32 => {
                 attributes += 1;
-                let body = reader.len()?;
-                let pair = key_value(reader.sub(body), SPAN + 1, limits)?;
-                let id = keys.find(pair.key.of(reader.buf));
-                if notes.attributes || id != UNKNOWN {
-                    work.attribute(0, Range { start, end: body.end }, body, pair, id);
-                }
+                attribute(&mut reader, start, keys, limits, notes.attributes, work)?;
             }
             0x1a | 0x62 => {
                 let body = reader.string()?;
@@ -93,7 +86,7 @@ pub fn one(
                     break;
                 }
             }
-            Some(stage) if !crate::drop::passes(program, (index, stage), place, base, &mut fields, scratch) => {
+            Some(stage) if !crate::drop::passes(program, (index, stage), place, base, &mut fields, 1, scratch) => {
                 scratch.gone = true;
                 break;
             }

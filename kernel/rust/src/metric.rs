@@ -4,15 +4,15 @@
 //! message, its type as the kind, its data (the last that stands) as the parent.
 
 use crate::digest::Place;
-use crate::drop::{count_dropped, is_doomed, judged};
+use crate::drop::{count_dropped, is_doomed, passes};
 use crate::edit::{Around, Edit};
 use crate::env::{Env, SpanFields, SpanView, Where};
 use crate::keys::Keys;
 use crate::program::{Program, Scratch, Stage};
 use crate::splice::Splice;
-use crate::walk::{key_value, Limits, Walked, DATA, EXEMPLAR, POINT, SPAN};
+use crate::walk::{attribute, key_value, Limits, Walked, DATA, EXEMPLAR, POINT, SPAN};
 use crate::wire::{fields, Bad, Range, Reader, What};
-use crate::work::{Owner, State, Work};
+use crate::work::{State, Work};
 
 /// The fields that hold data, by its kind.
 pub const GAUGE: u32 = 5;
@@ -51,9 +51,7 @@ pub fn point_exemplars(data: u32) -> Option<u32> {
 /// Validates a metric and notes all that stages may touch; also the number of its data points.
 pub fn walk(mut reader: Reader<'_>, keys: &Keys, limits: &Limits, work: &mut Work) -> Walked<(SpanFields, usize)> {
     let (mut read, mut attributes, mut points) = (SpanFields::default(), 0, 0);
-    work.reset(METADATA, keys.len());
-    let range = Range { start: reader.pos, end: reader.buf.len() };
-    work.owners.push(Owner { range, items: (0, usize::MAX), changed: false, added: false });
+    work.begin(METADATA, keys.len(), &reader);
     while !reader.done() {
         let start = reader.pos;
         let tag = reader.tag()?;
@@ -69,10 +67,7 @@ pub fn walk(mut reader: Reader<'_>, keys: &Keys, limits: &Limits, work: &mut Wor
             }
             0x62 => {
                 attributes += 1;
-                let body = reader.len()?;
-                let pair = key_value(reader.sub(body), SPAN + 1, limits)?;
-                let id = keys.find(pair.key.of(reader.buf));
-                work.attribute(0, Range { start, end: body.end }, body, pair, id);
+                attribute(&mut reader, start, keys, limits, true, work)?;
             }
             _ => reader.skip(tag, SPAN)?,
         }
@@ -213,30 +208,23 @@ pub fn one(
     scratch.gone = false;
     for &index in &program.span_stages {
         let Some(stage) = program.stages.get(index) else { continue };
-        let left = match stage {
+        let kept = match stage {
             Stage::Scrub(scrub) => {
                 scrub.metric(base, &mut read, (index, &program.keys), scratch);
-                if scrub.drops() > 0 && is_doomed(program, (index, scrub), place, points.left, scratch) {
-                    scratch.gone = true;
-                    break;
-                }
-                continue;
+                scrub.drops() == 0 || !is_doomed(program, (index, scrub), place, points.left, scratch)
             }
             Stage::Edit(_) | Stage::Filter(_) if stage.on() == Where::Event => {
                 let gone = on_points(program, (index, stage), place, base, &mut read, scratch);
                 points.left -= gone;
-                if gone == 0 || points.left > 0 {
-                    count_dropped(program, index, gone, scratch);
-                    continue;
-                }
-                gone
+                count_dropped(program, index, gone, scratch);
+                gone == 0 || points.left > 0
             }
-            _ if judged(program, (index, stage), place, base, &mut read, scratch) => continue,
-            _ => points.left,
+            _ => passes(program, (index, stage), place, base, &mut read, points.left, scratch),
         };
-        count_dropped(program, index, left, scratch);
-        scratch.gone = true;
-        break;
+        if !kept {
+            scratch.gone = true;
+            break;
+        }
     }
     if !program.keys.lookups.is_empty() {
         scratch.count_lookups(program.rules);

@@ -1,9 +1,9 @@
 //! One pass over a message: everything is validated as upb would, and what the stages may touch is noted.
 
 use crate::env::SpanFields;
-use crate::keys::Keys;
+use crate::keys::{Keys, UNKNOWN};
 use crate::wire::{is_ascii, Bad, Range, Reader, LEN, MAX_LEVELS};
-use crate::work::{Loc, Owner, Work, KIND};
+use crate::work::{Loc, Work, KIND};
 
 /// Why a request is refused.
 #[derive(Debug, Clone, Copy)]
@@ -91,22 +91,15 @@ pub struct Notes {
 pub fn span(mut reader: Reader<'_>, keys: &Keys, limits: &Limits, notes: Notes, work: &mut Work) -> Walked<SpanFields> {
     let mut fields = SpanFields::default();
     let mut attributes = 0usize;
-    work.reset(9, keys.len());
+    work.begin(9, keys.len(), &reader);
     work.noted = notes.fields;
-    let range = Range { start: reader.pos, end: reader.buf.len() };
-    work.owners.push(Owner { range, items: (0, usize::MAX), changed: false, added: false });
     while !reader.done() {
         let start = reader.pos;
         let tag_read = reader.tag()?;
         match tag_read {
             0x4a => {
                 attributes += 1;
-                let body = reader.len()?;
-                let pair = key_value(reader.sub(body), SPAN + 1, limits)?;
-                let id = keys.find(pair.key.of(reader.buf));
-                if notes.attributes || id != crate::keys::UNKNOWN {
-                    work.attribute(0, Range { start, end: body.end }, body, pair, id);
-                }
+                attribute(&mut reader, start, keys, limits, notes.attributes, work)?;
             }
             0x0a => fields.trace_id = Loc::base(reader.len()?),
             0x12 => fields.span_id = Loc::base(reader.len()?),
@@ -146,6 +139,25 @@ pub fn span(mut reader: Reader<'_>, keys: &Keys, limits: &Limits, notes: Notes, 
     }
     limits.attributes(attributes)?;
     Ok(fields)
+}
+
+/// Validates an attribute of a span, a log record or a metric, and notes it: `all`, or only those that are asked for.
+#[inline(always)]
+pub fn attribute(
+    reader: &mut Reader<'_>,
+    start: usize,
+    keys: &Keys,
+    limits: &Limits,
+    all: bool,
+    work: &mut Work,
+) -> Walked<()> {
+    let body = reader.len()?;
+    let pair = key_value(reader.sub(body), SPAN + 1, limits)?;
+    let id = keys.find(pair.key.of(reader.buf));
+    if all || id != UNKNOWN {
+        work.attribute(0, Range { start, end: body.end }, body, pair, id);
+    }
+    Ok(())
 }
 
 fn status(mut reader: Reader<'_>, fields: &mut SpanFields) -> Walked<()> {

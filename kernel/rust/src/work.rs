@@ -5,7 +5,7 @@
 
 use crate::keys::{KeyId, Keys, UNKNOWN};
 use crate::walk::{Form, Pair};
-use crate::wire::{fields, put_field, Field, Range};
+use crate::wire::{fields, put_field, Field, Range, Reader};
 
 /// The number of an item that is a varint (its body) is more by this.
 pub const VARINT: u32 = 1 << 31;
@@ -121,6 +121,14 @@ impl Work {
         self.base_changed = false;
         self.added = usize::MAX;
         self.stale = false;
+    }
+
+    /// Starts anew on a message that has not been read yet, whose attributes stand in field `attribute`.
+    #[inline]
+    pub fn begin(&mut self, attribute: u32, keys: usize, message: &Reader<'_>) {
+        self.reset(attribute, keys);
+        let range = Range { start: message.pos, end: message.buf.len() };
+        self.owners.push(Owner { range, items: (0, usize::MAX), changed: false, added: false });
     }
 
     #[inline]

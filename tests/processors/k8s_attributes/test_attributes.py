@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 from pydantic import ValidationError
-from tailgate import kernel as kernels
 from tailgate.processors.k8s_attributes import K8sAttributesConfig, node_of
 from tailgate.processors.k8s_attributes.cache import Cache
 from tailgate.processors.k8s_attributes.config import Extract
@@ -75,12 +74,6 @@ def test_a_pod_is_found_by_every_way_for_which_it_has_all_parts() -> None:
     name = "2\0shop\0cart-5d8f7c-x2k9p"
     assert list(identifiers(two, {"app": "x"}, chosen)) == ["0\0u1", "1\x0010.0.0.1", "1\0fd00::1", name, "3\0x"]
     assert list(identifiers(pod(host_network=True), {}, chosen)) == ["0\0u1", name]
-
-
-@pytest.fixture(params=["reference", *([] if kernels.why_not_rust() else ["rust"])])
-def kernel(request: pytest.FixtureRequest) -> Any:
-    """Each kernel."""
-    return kernels.load(request.param)
 
 
 class Shown:

@@ -6,7 +6,6 @@ from typing import Any, get_args
 
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from tailgate import kernel as kernels
 from tailgate.processors.base import BuildContext, Fused
 from tailgate.processors.k8s_attributes import SPEC, K8sAttributesConfig, Watcher
 from tailgate.processors.k8s_attributes.config import Metadata
@@ -35,12 +34,6 @@ def pod(*containers: Container, **more: Any) -> Pod:
     return Pod(
         **{"name": "cart", "namespace": "shop", "uid": "u1", "ips": ("10.0.0.1",), **more}, containers=containers
     )
-
-
-@pytest.fixture(params=["reference", *([] if kernels.why_not_rust() else ["rust"])])
-def kernel(request: pytest.FixtureRequest) -> Any:
-    """Each kernel."""
-    return kernels.load(request.param)
 
 
 class Desk:

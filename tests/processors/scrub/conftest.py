@@ -1,9 +1,8 @@
-"""Scrubbing through a kernel: `kernel` runs each test on both; `scrubber` compiles a configuration once."""
+"""Scrubbing through a kernel: `scrubber` compiles a configuration once."""
 
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Callable, Mapping
 from functools import cache
@@ -11,24 +10,12 @@ from typing import Any
 
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from tailgate.kernel import KernelUnavailable, load
 from tailgate.kernel.contract import Kernel, Program
 from tailgate.processors.base import BuildContext, Fused
 from tailgate.processors.scrub import SPECS
 
 NO_FACTS: Any = {"leaves": [], "numbers": [], "keys": [], "compare": []}
 LIMITS: Any = {"max_bytes": 1 << 24, "max_spans": 1000, "max_attributes": 1000, "max_depth": 32}
-
-
-@pytest.fixture(scope="session", params=["reference", "rust"])
-def kernel(request: pytest.FixtureRequest) -> Kernel:
-    """Each of the two kernels; the Rust one is skipped where it is not built, unless it is required."""
-    try:
-        return load(request.param)
-    except (KernelUnavailable, AttributeError) as error:
-        if os.environ.get("TAILGATE_REQUIRE_KERNEL") == request.param:
-            raise
-        pytest.skip(str(error))
 
 
 class Scrubber:

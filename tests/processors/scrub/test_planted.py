@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from planting import POSITIONS, trace_positions
 
 ALNUM = string.ascii_letters + string.digits
 SYMBOLS = ALNUM + "!#$%*+-./:=?@^_`{|~(["
@@ -158,46 +159,6 @@ BEFORE = [" ", "\n", "\t", ",", ";", "|", "(", "[", "{", "<", "'", '"', "!", "*"
 BEHIND = [" ", "\n", "\t", ",", ";", "|", ")", "]", "}", ">", "'", '"', "!", "*", "»", "\uff0c", "联", "🙂"]
 
 
-def field(message: Any, name: str) -> Callable[[str], None]:
-    """Return what sets a string field."""
-    return lambda text: setattr(message, name, text)
-
-
-def positions(request: ExportTraceServiceRequest) -> dict[str, Callable[[str], None]]:
-    """Return what plants a text, by position, in a request with one of everything."""
-    resource_spans = request.resource_spans.add()
-    scope_spans = resource_spans.scope_spans.add()
-    span = scope_spans.spans.add(name="work", trace_id=bytes(range(16)), span_id=bytes(range(8)))
-    event, link = span.events.add(name="event"), span.links.add()
-    value = span.attributes.add(key="deep").value
-    listed = (
-        value.kvlist_value.values.add(key="list").value.array_value.values.add().kvlist_value.values.add(key="x").value
-    )
-    raw = span.attributes.add(key="raw").value
-    return {
-        "resource": field(resource_spans.resource.attributes.add(key="note").value, "string_value"),
-        "scope": field(scope_spans.scope.attributes.add(key="note").value, "string_value"),
-        "span": field(span.attributes.add(key="note").value, "string_value"),
-        "nested": field(listed, "string_value"),
-        "array": field(span.attributes.add(key="many").value.array_value.values.add(), "string_value"),
-        "bytes": lambda text: setattr(raw, "bytes_value", text.encode()),
-        "event": field(event.attributes.add(key="note").value, "string_value"),
-        "link": field(link.attributes.add(key="note").value, "string_value"),
-        "span_name": field(span, "name"),
-        "status": field(span.status, "message"),
-        "event_name": field(event, "name"),
-        "trace_state": field(span, "trace_state"),
-        "link_trace_state": field(link, "trace_state"),
-        "scope_name": field(scope_spans.scope, "name"),
-        "scope_version": field(scope_spans.scope, "version"),
-        "resource_schema_url": field(resource_spans, "schema_url"),
-        "scope_schema_url": field(scope_spans, "schema_url"),
-    }
-
-
-POSITIONS = tuple(positions(ExportTraceServiceRequest()))
-
-
 @st.composite
 def planted(draw: st.DrawFn, kind: str) -> tuple[str, str]:
     """Return (text, secret as it stands in the text)."""
@@ -218,7 +179,7 @@ def test_no_planted_secret_survives(kind: str, scrubber: Callable[..., Any], dat
     """A secret of every kind, made at random, is not in the bytes that leave; a second scrubbing changes nothing."""
     text, secret = data.draw(planted(kind))
     request = ExportTraceServiceRequest()
-    positions(request)[data.draw(st.sampled_from(POSITIONS))](text)
+    trace_positions(request)[data.draw(st.sampled_from(POSITIONS))](text)
     serialized = request.SerializeToString()
     assert secret.encode() in serialized
     out = scrubber().request(serialized)
@@ -230,7 +191,7 @@ def test_no_planted_secret_survives(kind: str, scrubber: Callable[..., Any], dat
 def test_every_position(position: str, scrubber: Callable[..., Any]) -> None:
     """In every position the secret goes, and the text around it stays."""
     request = ExportTraceServiceRequest()
-    positions(request)[position]("mail jane@example.com today")
+    trace_positions(request)[position]("mail jane@example.com today")
     out = scrubber().request(request.SerializeToString())
     assert b"jane" not in out
     assert b"mail [EMAIL] today" in out

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from array import array
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -12,7 +11,6 @@ import pytest
 import yaml
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span, Status
-from tailgate.kernel import load, why_not_rust
 from tailgate.kernel.contract import Kernel, Records
 from tailgate.processors.base import BuildContext, Outcome
 from tailgate.processors.tail_sampling import SPEC
@@ -22,15 +20,6 @@ ROOM = 1 << 40
 SECOND = 1_000_000_000
 T0 = 1_700_000_000 * SECOND
 """A wall-clock time at the start of a second."""
-
-
-@pytest.fixture(params=["reference", "rust"])
-def kernel(request: pytest.FixtureRequest) -> Kernel:
-    """Each kernel; the Rust one is skipped where it is not built, unless it is required."""
-    missing = why_not_rust() if request.param == "rust" else None
-    if missing is not None and os.environ.get("TAILGATE_REQUIRE_KERNEL") != "rust":
-        pytest.skip(missing)
-    return load(request.param)
 
 
 @dataclass

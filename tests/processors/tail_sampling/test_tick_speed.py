@@ -5,7 +5,6 @@ import os
 import time
 
 import pytest
-from tailgate.kernel import load, why_not_rust
 
 S = 1_000_000_000
 TRACES, BATCH = 100_000, 2_000
@@ -38,12 +37,9 @@ def planted(kit, number):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("total", ["", "total: {traces_per_second: 1000}"])
-def test_a_hundred_thousand_traces_at_once(kit, total):
+def test_a_hundred_thousand_traces_at_once(kit, rust, total):
     """Under twenty policies, columns and settling included: 250 ms in all, 20 ms the longest slice (Rust kernel)."""
-    missing = why_not_rust()
-    if missing is not None and os.environ.get("TAILGATE_REQUIRE_KERNEL") != "rust":
-        pytest.skip(missing)
-    rig = kit.Rig(load("rust"), f"policies:\n{POLICIES}\ndefault: 1%\n{total}")
+    rig = kit.Rig(rust, f"policies:\n{POLICIES}\ndefault: 1%\n{total}")
     for first in range(0, TRACES, BATCH):
         rig.offer(kit.T0, *(planted(kit, number) for number in range(first, first + BATCH)))
     slices, judged = [], 0

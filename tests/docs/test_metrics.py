@@ -74,6 +74,7 @@ service:
     traces/b: {receivers: [otlp], processors: ["tail_sampling/votes"], exporters: [debug, span_metrics, service_graph]}
     logs: {receivers: [otlp], processors: [filter, batch], exporters: [otlp]}
     metrics: {receivers: [otlp], processors: [filter, batch], exporters: [otlp]}
+    metrics/counted: {receivers: [span_metrics], exporters: [debug]}
 """
 
 

@@ -161,6 +161,7 @@ class _Described:
 
     def __init__(self, config: ServiceGraphConfig) -> None:
         self._names = [*_OWN, *(f"{side}_{name}" for side in ("client", "server") for name in config.dimensions)]
+        self._extra = config.virtual_node_extra_label
 
     def __call__(self, key: tuple[str | None, ...], overflow: bool) -> tuple[Attributes, Attributes]:
         point: list[tuple[str, str | bool]] = [
@@ -168,6 +169,8 @@ class _Described:
             for name, value in zip(self._names, key, strict=True)
             if value is not None
         ]
+        if self._extra and key[_OWN.index("virtual_node")] is None:
+            point.append(("virtual_node", ""))
         return (), [*point, ("otel.metric.overflow", True)] if overflow else point
 
 

@@ -296,7 +296,13 @@ def test_the_service_graph() -> None:
     }
     assert all(point.temporality == CUMULATIVE and not point.resource for some in found.values() for point in some)
     asked = only(found[f"{begin}_total"], client="front", server="shop")
-    assert asked.attributes == {"client": "front", "server": "shop", "connection_type": "", "failed": False}
+    assert asked.attributes == {
+        "client": "front",
+        "server": "shop",
+        "connection_type": "",
+        "failed": False,
+        "virtual_node": "",
+    }
     assert asked.data.as_int == 1
     assert asked.data.time_unix_nano == MINUTE - 5 * SECOND
     (failed,) = found[f"{begin}_failed_total"]

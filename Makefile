@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 RUST := $(shell find kernel/rust -name '*.rs' -o -name 'Cargo.*' | grep -v /target/)
 .DEFAULT_GOAL := help
 
-.PHONY: help install demo docs test lint types unit clippy bench bench-peers bench-scrub flamegraph peers e2e-collector e2e-prometheus \
+.PHONY: help install demo docs test lint types unit clippy bench bench-peers bench-scrub flamegraph peers e2e-collector e2e-connectors e2e-prometheus \
   scrub-evidence scrub-recording fuzz clean image-lint e2e-image e2e-kubernetes soak-reload manifest chart
 
 help: ## show this
@@ -71,6 +71,10 @@ peers: $(STAMP) ## build the proxies to compare with, outside of this folder (Go
 e2e-collector: $(STAMP) ## compare with a real OpenTelemetry Collector, span by span (builds it first; Go)
 	@collector=$$($(BIN)/python -m benchmarks.peers --only collector | tail -n 1) && \
 	  $(BIN)/python tests/e2e_collector/compare.py "$$collector"
+
+e2e-connectors: $(STAMP) ## compare the metrics of the connectors with those of a real collector (builds it first; Go)
+	@collector=$$($(BIN)/python -m benchmarks.peers --only collector | tail -n 1) && \
+	  $(BIN)/python tests/e2e_collector/connectors.py "$$collector"
 
 e2e-kubernetes: $(STAMP) ## the chart and k8s_attributes on a real Kubernetes API server (builds it first; Go; root or user namespaces)
 	@$(BIN)/python -m benchmarks.peers --only kubernetes

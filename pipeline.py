@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from functools import partial
 
 from .config.changes import NeedsRestart, check_reloadable
 from .config.model import Configuration
@@ -26,7 +27,7 @@ from .processors.following import Following
 from .processors.memory_limiter import MemoryGovernor
 from .processors.pacing import Pacemaker
 from .processors.row import Entry, Passed, Row, RowError
-from .receivers.base import Receiver, Refused
+from .receivers.base import Receiver, Refused, give
 from .telemetry.carried import Carried
 from .telemetry.clock import Clock
 from .telemetry.histogram import SPLIT_SECONDS, Histogram
@@ -257,10 +258,9 @@ class Service:
         await self.backgrounds.ready()
         for receiver in self.receivers:
             await receiver.start()
-        loop = asyncio.get_running_loop()
         judging = (self._pace.keep_judging(pipeline) for pipeline in self.pipelines.values())
         for work in (self._watch_memory(), *judging):
-            self._tasks.add(loop.create_task(work))
+            self._tasks.add(asyncio.get_running_loop().create_task(work))
         self.ready = True
 
     async def stop(self, grace: float) -> None:
@@ -284,6 +284,8 @@ class Service:
         for pipeline in self.pipelines.values():
             pipeline.open(lambda: self.clock(), self._room.set)
         self.backgrounds.become(pipeline.build for pipeline in self.pipelines.values())
+        fed = self._intakes({key: pipeline.sources for key, pipeline in self.config.pipelines.items()})
+        self.backgrounds.feed({id_: partial(give, intakes["metrics"]) for id_, intakes in fed.items()})
 
     async def reload(self, config: Configuration) -> None:
         """Go on under another configuration, wholly or not at all: all is made aside, then swapped in one step.
@@ -305,9 +307,9 @@ class Service:
         for key, pipeline in self.pipelines.items():
             pipeline.become(pipelines[key])
         _connect(self.pipelines)
+        self.config = config
         self._open()
         self.governor.adopt(strictest(parts.values()))
-        self.config = config
 
     def _prepare(self, config: Configuration, parts: Mapping[str, Built], change: Change) -> dict[str, Pipeline]:
         """Compile the rows, and what it takes to go on with what is held now."""
@@ -344,16 +346,17 @@ class Service:
         return {receiver.id: receiver.endpoints for receiver in self.receivers}
 
     def _build_receivers(self) -> list[Receiver]:
-        fed: dict[str, dict[Signal, list[Pipeline]]] = {}
-        for key, pipeline in self.pipelines.items():
-            for receiver in self.config.pipelines[key].receivers:
-                fed.setdefault(receiver, {}).setdefault(pipeline.signal, []).append(pipeline)
-        return [self._build_receiver(key, by_signal) for key, by_signal in fed.items()]
+        fed = self._intakes({key: pipeline.receivers for key, pipeline in self.config.pipelines.items()})
+        built = ((self.config.receivers[id_], intakes) for id_, intakes in fed.items())
+        return [one.spec.build(one.config, one.id, intakes) for one, intakes in built]
 
-    def _build_receiver(self, key: str, fed: Mapping[Signal, Sequence[Pipeline]]) -> Receiver:
-        component = self.config.receivers[key]
-        intakes = {signal: Intake(some, self.governor, self.clock, self._room.set) for signal, some in fed.items()}
-        return component.spec.build(component.config, key, intakes)
+    def _intakes(self, named: Mapping[str, Sequence[str]]) -> dict[str, dict[Signal, Intake]]:
+        """Return what stands behind each of the receivers that are named by these pipelines."""
+        fed: dict[str, dict[Signal, list[Pipeline]]] = {}
+        for pipeline, receiver in ((self.pipelines[key], id_) for key, ids in named.items() for id_ in ids):
+            fed.setdefault(receiver, {}).setdefault(pipeline.signal, []).append(pipeline)
+        args = self.governor, self.clock, self._room.set
+        return {id_: {signal: Intake(some, *args) for signal, some in one.items()} for id_, one in fed.items()}
 
     def _held_bytes(self) -> int:
         held = self.fleet.held_bytes()

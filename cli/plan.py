@@ -52,7 +52,7 @@ def sentences(config: Configuration) -> Iterator[str]:
     """Yield what each pipeline does, a sentence a line, indented by what it belongs to; a pipeline begins a line."""
     for pipeline in config.pipelines.values():
         ends = (*pipeline.exporters, *pipeline.connectors)
-        yield f"{pipeline.id}: from {_and(pipeline.receivers)} to {_and(ends)}"
+        yield f"{pipeline.id}: from {_and((*pipeline.receivers, *pipeline.sources))} to {_and(ends)}"
         yield from _steps(config, pipeline)
 
 

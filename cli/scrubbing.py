@@ -72,7 +72,7 @@ class Scrubbing:
 
     def _add(self, part: Fused) -> None:
         names = iter(part.counters)
-        for stage in part.stages:
+        for stage in (one for one in part.stages if one["kind"] != "measure"):
             if stage["kind"] == "scrub":
                 at = len(self._stages)
                 self._rules.extend(_Rule(at, kind, index, next(names), does) for kind, index, does in _rules(stage))

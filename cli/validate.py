@@ -75,5 +75,6 @@ def summary(configuration: Configuration) -> list[str]:
 
 
 def _row(pipeline: PipelineConfig) -> str:
-    ends = [", ".join(pipeline.receivers), *pipeline.processors, ", ".join((*pipeline.exporters, *pipeline.connectors))]
+    begin = ", ".join((*pipeline.receivers, *pipeline.sources))
+    ends = [begin, *pipeline.processors, ", ".join((*pipeline.exporters, *pipeline.connectors))]
     return f"  {pipeline.id}: {' -> '.join(ends)}"

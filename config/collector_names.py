@@ -91,9 +91,9 @@ INSTEAD: Mapping[tuple[str, str], str] = {
     ("receivers", "zipkin"): "let the services send OTLP to the receiver 'otlp'",
     ("receivers", "prometheus"): "Tailgate takes traces only",
     ("exporters", "jaeger"): "Jaeger takes OTLP on port 4317: use the exporter 'otlp'",
-    ("exporters", "prometheus"): "Tailgate sends traces only; its own metrics are served by service.telemetry.metrics",
-    ("exporters", "prometheusremotewrite"): "Tailgate sends traces only",
+    ("exporters", "prometheus"): "Tailgate sends OTLP only; its own metrics are served by service.telemetry.metrics",
+    ("exporters", "prometheusremotewrite"): "Tailgate sends OTLP only, which Prometheus takes at /api/v1/otlp",
     ("exporters", "elasticsearch"): "send OTLP to a collector that has it, or to Elastic's own OTLP endpoint",
-    ("exporters", "loki"): "Tailgate sends traces only",
+    ("exporters", "loki"): "Loki takes OTLP at /otlp: use the exporter 'otlp_http'",
 }
 """What to do without a component that people often ask for."""

@@ -57,10 +57,11 @@ def check_service(root: Node, components: Components, problems: list[Problem], c
             id_: PipelineConfig(
                 id_,
                 signal_of(id_),
-                receivers=tuple(dict.fromkeys(row.receivers)),
+                receivers=tuple(id_ for id_ in dict.fromkeys(row.receivers) if id_ not in components.connectors),
                 processors=tuple(dict.fromkeys(row.processors)),
                 exporters=tuple(id_ for id_ in dict.fromkeys(row.exporters) if id_ not in components.connectors),
                 connectors=tuple(id_ for id_ in dict.fromkeys(row.exporters) if id_ in components.connectors),
+                sources=tuple(id_ for id_ in dict.fromkeys(row.receivers) if id_ in components.connectors),
                 follow=follows.get(id_),
                 places=_places(pipelines[id_].child("processors")),
             )

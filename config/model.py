@@ -76,6 +76,8 @@ class PipelineConfig:
     exporters: tuple[str, ...]
     connectors: tuple[str, ...] = ()
     """Those of its exporters that are connectors; they are not among `exporters`."""
+    sources: tuple[str, ...] = ()
+    """Those of its receivers that are connectors; they are not among `receivers`."""
     follow: FollowConfig | None = None
     """Of logs: whose verdicts they follow."""
     places: Mapping[str, Place] = field(default_factory=dict, compare=False, repr=False)

@@ -166,7 +166,7 @@ class Pipeline(Shape):
     """One of `service.pipelines`: ids of components, in the order of effect."""
 
     receivers: list[str] = Field(min_length=1)
-    """Ids of receivers, at least one."""
+    """Ids of receivers, at least one; of metrics also of connectors."""
     processors: list[str] = []
     """Ids of processors, in the order of effect."""
     follow_trace: Annotated[Follow, BeforeValidator(_follow, json_schema_input_type=str | Follow)] | None = None
@@ -197,7 +197,7 @@ class Document(Shape):
     exporters: dict[str, Any] = {}
     """Components by id."""
     connectors: dict[str, Any] = {}
-    """Components by id; pipelines name them among their exporters."""
+    """Components by id; pipelines of traces name them among their exporters, those of metrics among their receivers."""
     extensions: dict[str, Any] = {}
     """Components by id."""
     service: Service

@@ -12,8 +12,11 @@ from ..kernel.contract import Kernel
 from ..kernel.meters import MeterSeries
 from ..rules.durations import Duration
 from ..telemetry.families import Counters, Distribution, Distributions, Family, label_text
-from .base import MOST_GROUPS, MOST_KEYS, MOST_SERIES, Connector, ConnectorSpec, Lint
+from .base import FLUSH_INTERVAL, MOST_GROUPS, MOST_KEYS, MOST_SERIES, Connector, ConnectorSpec, Lint
+from .exponential import Exponential
 from .labels import OVERFLOW, clashes, label_name
+from .points import Attributes
+from .pushing import Push, Pushed
 from .span_metrics import BUCKETS, Buckets
 
 SECOND = 1_000_000_000
@@ -54,13 +57,15 @@ class ServiceGraphConfig(BaseModel):
     """Our own key: series that were not counted for so long go; 0: never."""
     aggregation_cardinality_limit: int = Field(0, ge=0, le=100_000)
     """Our own key: the most series; 0: 2000. What is beyond is counted in series with `otel_metric_overflow`."""
-    exponential_histogram_max_size: int = Field(0, ge=0)
-    """Accepted with a warning: Prometheus' text formats have no such histograms."""
+    exponential_histogram_max_size: int = Field(0, ge=0, le=4096)
+    """Pipelines of metrics get exponential histograms of at most so many buckets; 0: explicit ones."""
+    metrics_flush_interval: Duration = FLUSH_INTERVAL
+    """How often pipelines of metrics receive what was counted; 0: each second in which something was."""
+    metrics_timestamp_offset: Duration = 0
+    """By how much what pipelines of metrics receive is dated back."""
     cache_loop: Duration | None = None
     """Without effect: time is looked at as spans come, each second and when metrics are scraped. So are those below."""
     store_expiration_loop: Duration | None = None
-    """Without effect."""
-    metrics_flush_interval: Duration | None = None
     """Without effect."""
     metrics_exporter: str | None = None
     """Without effect, in the collector too."""
@@ -73,8 +78,14 @@ class ServiceGraphConfig(BaseModel):
         return self
 
 
-def meter_spec(config: ServiceGraphConfig) -> dict[str, Any]:
-    """Return what the kernel counts."""
+def exponential(config: ServiceGraphConfig) -> Exponential | None:
+    """Return how counts become exponential histograms, if they do."""
+    size = config.exponential_histogram_max_size
+    return Exponential(SECOND, max(size, 2), config.latency_histogram_buckets or BUCKETS) if size else None
+
+
+def meter_spec(config: ServiceGraphConfig, bounds: list[int]) -> dict[str, Any]:
+    """Return what the kernel counts; `bounds` in ns."""
     databases = config.database_name_attributes
     if config.database_name_attribute is not None:
         databases = [config.database_name_attribute]
@@ -88,7 +99,7 @@ def meter_spec(config: ServiceGraphConfig) -> dict[str, Any]:
         "ttl": config.store.ttl,
         "items": config.store.max_items,
         "virtual": "none" if not peers else "labelled" if config.virtual_node_extra_label else "plain",
-        "bounds": config.latency_histogram_buckets or list(BUCKETS),
+        "bounds": bounds,
         "keys": max(MOST_KEYS, config.aggregation_cardinality_limit),
         "series": config.aggregation_cardinality_limit or MOST_SERIES,
         "groups": MOST_GROUPS,
@@ -103,7 +114,8 @@ def _part(names: list[str]) -> dict[str, Any]:
 class _Exposition:
     """Writes series as families; the labels of a series are put together once."""
 
-    def __init__(self, config: ServiceGraphConfig) -> None:
+    def __init__(self, config: ServiceGraphConfig, exponential: Exponential | None) -> None:
+        self._exponential = exponential
         self._bounds = [bound / SECOND for bound in config.latency_histogram_buckets or BUCKETS]
         sides = [label_name(f"{side}_{name}") for side in ("client", "server") for name in config.dimensions]
         self._labels = [*_OWN, *sides]
@@ -120,13 +132,14 @@ class _Exposition:
             yield Distributions(f"{NAME}_{side}_seconds", text, self._bounds, self._rows(series, texts, index))
 
     def _rows(self, series: MeterSeries, texts: list[str], index: int) -> list[Distribution]:
-        size = len(self._bounds) + 1
+        size = len(self._bounds if self._exponential is None else self._exponential.bounds) + 1
         rows = []
         for row, text in enumerate(texts):
             begin = (2 * row + index) * size
             counts = series.buckets[begin : begin + size]
             if any(counts):
-                rows.append(Distribution(text, counts, series.sums[2 * row + index] / SECOND))
+                shown = counts if self._exponential is None else self._exponential.explicit(counts)
+                rows.append(Distribution(text, shown, series.sums[2 * row + index] / SECOND))
         return rows
 
     def _label_text(self, key: tuple[str | None, ...], overflow: bool) -> str:
@@ -134,14 +147,54 @@ class _Exposition:
         return label_text([*labels, OVERFLOW] if overflow else labels)
 
 
+PUSHED = (
+    Pushed(f"{NAME}_total"),
+    Pushed(f"{NAME}_failed_total", only=lambda key: key[3] == "true"),
+    Pushed(f"{NAME}_server", "s", 0),
+    Pushed(f"{NAME}_client", "s", 1),
+)
+"""What pipelines of metrics receive; of a series that stands for many nobody knows whether it failed."""
+
+
+class _Described:
+    """The attributes of a series as the collector has them; its resource has none."""
+
+    def __init__(self, config: ServiceGraphConfig) -> None:
+        self._names = [*_OWN, *(f"{side}_{name}" for side in ("client", "server") for name in config.dimensions)]
+        self._extra = config.virtual_node_extra_label
+
+    def __call__(self, key: tuple[str | None, ...], overflow: bool) -> tuple[Attributes, Attributes]:
+        point: list[tuple[str, str | bool]] = [
+            (name, value == "true" if name == "failed" else value)
+            for name, value in zip(self._names, key, strict=True)
+            if value is not None
+        ]
+        if self._extra and key[_OWN.index("virtual_node")] is None:
+            point.append(("virtual_node", ""))
+        return (), [*point, ("otel.metric.overflow", True)] if overflow else point
+
+
 def build(config: ServiceGraphConfig, id_: str, kernel: Kernel, clock: Callable[[], int]) -> Connector:
     """Return the connector."""
-    meter, expose = kernel.meter(meter_spec(config)), _Exposition(config)
-    return Connector(id_, meter, expose, clock, expiration=config.metrics_expiration, graph=True)
+    scaled = exponential(config)
+    bounds = list(config.latency_histogram_buckets or BUCKETS) if scaled is None else scaled.bounds
+    push = Push(
+        "traces_service_graph",
+        PUSHED,
+        _Described(config),
+        bounds,
+        SECOND,
+        config.metrics_flush_interval,
+        values=2,
+        exponential=scaled,
+        offset=config.metrics_timestamp_offset,
+    )
+    meter, expose = kernel.meter(meter_spec(config, bounds)), _Exposition(config, scaled)
+    return Connector(id_, meter, expose, push, clock, expiration=config.metrics_expiration, graph=True)
 
 
-def lint(config: ServiceGraphConfig) -> Iterator[Lint]:
-    """Yield what is accepted and not done."""
+def unsent(config: ServiceGraphConfig) -> Iterator[Lint]:
+    """Yield what only pipelines of metrics would notice."""
     if config.exponential_histogram_max_size:
         text = "the series have explicit buckets instead (latency_histogram_buckets)"
         yield ("exponential_histogram_max_size",), text
@@ -158,6 +211,6 @@ SPEC = ConnectorSpec(
     build,
     lambda _: (NAME, f"{NAME}_failed", f"{NAME}_server_seconds", f"{NAME}_client_seconds"),
     aliases=("servicegraph",),
-    lint=lint,
+    unsent=unsent,
     plan=plan,
 )

@@ -39,7 +39,7 @@ class MeterSeries(NamedTuple):
     counts: array[int]
     """Typecode Q."""
     sums: list[int]
-    """ns; for each row one of each value."""
+    """ns, of a meter with a `value` 10^-9; for each row one of each value."""
     buckets: array[int]
     """Typecode Q; for each row and value how many are within each bound and above the one before, then the rest."""
     exemplars: list[MeterExemplar]

@@ -140,6 +140,11 @@ class BuildContext:
         self.lookups.append(NamedLookup(lookup, self.id, name))
         return len(self.lookups) - 1
 
+    def meter_index(self, meter: Meter) -> int:
+        """Return the position of a meter among those that the pipeline's programs count in."""
+        self.meters.append(meter)
+        return len(self.meters) - 1
+
     def background(self, key: Hashable, make: Callable[[], Background]) -> Background:
         """Return what runs, or will run, under this key: all that are built alike share one."""
         if key not in self.backgrounds:

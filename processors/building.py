@@ -58,9 +58,8 @@ def _connected(pipeline: PipelineConfig, config: Configuration, context: BuildCo
         connector = context.background(key, partial(_connector, component, context.kernel))
         if not isinstance(connector, Connector):
             raise TypeError(f"{component.id} is no connector")
-        context.meters.append(connector.meter)
         # What goes nowhere else is not kept.
-        found.append(Metered(connector.meter, connector.exemplars and bool(pipeline.exporters)))
+        found.append(Metered(context.meter_index(connector.meter), connector.exemplars and bool(pipeline.exporters)))
     return found
 
 

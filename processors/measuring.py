@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..kernel.contract import Stage
-from ..kernel.meters import Meter
 from .base import Fused, Holding, Part
 
 Parts = list[tuple[str, Part]]
@@ -20,7 +19,8 @@ Parts = list[tuple[str, Part]]
 class Metered:
     """A connector that a pipeline sends to."""
 
-    meter: Meter
+    at: int
+    """The place of its meter among those of the pipeline's programs."""
     exemplars: bool
     """Whether it wants exemplars of what is kept."""
 
@@ -37,15 +37,13 @@ def _samples(part: Part) -> bool:
 
 
 def measured(parts: Parts, connectors: Sequence[Metered]) -> Parts:
-    """Return the parts with what counts put in its place; meters are known by their position in `connectors`."""
+    """Return the parts with what counts put in its place."""
     if not connectors:
         return parts
     at = first_sampler(parts)
     sampled = at < len(parts)
-    counting = [
-        _stage(number, count=True, exemplars=one.exemplars and not sampled) for number, one in enumerate(connectors)
-    ]
-    noting = [_stage(number, exemplars=True) for number, one in enumerate(connectors) if one.exemplars and sampled]
+    counting = [_stage(one.at, count=True, exemplars=one.exemplars and not sampled) for one in connectors]
+    noting = [_stage(one.at, exemplars=True) for one in connectors if one.exemplars and sampled]
     end: Parts = [("", Fused(noting))] if noting else []
     return [*parts[:at], ("", Fused(counting)), *parts[at:], *end]
 

@@ -44,6 +44,32 @@ class Consumer(Protocol):
         """
 
 
+async def give(consumer: Consumer, request: bytes) -> float | None:
+    """Give a request that Tailgate has made itself to the pipelines of its signal.
+
+    Returns None when they have taken it, else in how many seconds to try again. Raises `Malformed` and `OverLimit`.
+    """
+    try:
+        consumer.admit(len(request))
+        consumer.reserve(len(request))
+    except Refused as refused:
+        return refused.retry_after
+    try:
+        answer = consumer.consume(request, _nothing)
+        if not isinstance(answer, int):
+            await answer
+    except Refused as refused:
+        return refused.retry_after
+    finally:
+        consumer.release(len(request))
+    return None
+
+
+def _nothing(_name: str) -> None:
+    """Nobody has sent this: there are no headers, and no address."""
+    return
+
+
 class Receiver(Protocol):
     """Listens. All methods are called on the event loop."""
 

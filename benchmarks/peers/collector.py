@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 from .home import home
@@ -39,7 +40,8 @@ COMPONENTS = {
     "connectors": [f"{CONTRIB}/connector/spanmetricsconnector", f"{CONTRIB}/connector/servicegraphconnector"],
     "extensions": [f"{CONTRIB}/extension/healthcheckextension", f"{CONTRIB}/extension/storage/filestorage"],
 }
-OPTIONAL = set(COMPONENTS["connectors"])  # no comparison needs them, and not every module proxy has them
+OPTIONAL = set(COMPONENTS["connectors"])  # one comparison needs them, and not every module proxy has them
+BEFORE = ("v0.160.0", "v0.159.0", "v0.158.0")  # of those what else will do, the newest that there is
 
 
 def binary() -> Path:
@@ -47,16 +49,26 @@ def binary() -> Path:
     return home() / "otelcol-peer"
 
 
-def _resolves(module: str) -> bool:
-    command = ["go", "mod", "download", f"{module}@{VERSION}"]
+def _resolves(module: str, version: str) -> bool:
+    command = ["go", "mod", "download", f"{module}@{version}"]
     return subprocess.run(command, cwd=home(), capture_output=True, check=False).returncode == 0
 
 
-def manifest(target: Path, left_out: set[str]) -> dict[str, object]:
+def found() -> dict[str, str]:
+    """Return the versions of the optional components; those that cannot be had are not among them."""
+    newest = {module: next((v for v in (VERSION, *BEFORE) if _resolves(module, v)), "") for module in sorted(OPTIONAL)}
+    return {module: version for module, version in newest.items() if version}
+
+
+def manifest(target: Path, optional: Mapping[str, str]) -> dict[str, object]:
     """Return the builder's manifest: the distribution, the providers of its configuration, the components."""
     providers = [f"{CORE}/confmap/provider/{name}provider {PROVIDERS}" for name in ("env", "file", "yaml")]
     parts = {
-        kind: [{"gomod": f"{module} {VERSION}"} for module in modules if module not in left_out]
+        kind: [
+            {"gomod": f"{module} {optional.get(module, VERSION)}"}
+            for module in modules
+            if module in optional or module not in OPTIONAL
+        ]
         for kind, modules in COMPONENTS.items()
     }
     distribution = {"name": "otelcol-peer", "output_path": str(target), "version": VERSION.removeprefix("v")}
@@ -72,9 +84,9 @@ def build(again: bool = False) -> Path:
         raise RuntimeError("building the collector needs the Go toolchain (`go` is not on the PATH)")
     sources = home() / "otelcol-peer.build"
     sources.mkdir(exist_ok=True)
-    left_out = {module for module in OPTIONAL if not _resolves(module)}
+    optional = found()
     plan = sources.with_suffix(".yaml")
-    plan.write_text(json.dumps(manifest(sources, left_out), indent=2))  # JSON is YAML
+    plan.write_text(json.dumps(manifest(sources, optional), indent=2))  # JSON is YAML
     log = sources.with_suffix(".log")
     command = ["go", "run", f"{CORE}/cmd/builder@{VERSION}", "--config", str(plan)]
     environment = {**os.environ, "CGO_ENABLED": "0"}
@@ -84,7 +96,7 @@ def build(again: bool = False) -> Path:
         raise RuntimeError(f"the collector was not built; see {log}:\n" + "\n".join(log.read_text().splitlines()[-15:]))
     shutil.copy2(sources / "otelcol-peer", done.with_suffix(".tmp"))
     done.with_suffix(".tmp").replace(done)
-    for module in sorted(left_out):
+    for module in sorted(OPTIONAL - set(optional)):
         print(f"left out, the module proxy does not have it: {module} {VERSION}")
     return done
 

@@ -194,6 +194,18 @@ ROWS: dict[str, list[Panel]] = {
             [(f"sum by (instance) (tailgate_budget_left{{{W}}})", "{{instance}}")],
         ),
         (
+            "Cost of calls, an hour, by service",
+            "currencyUSD",
+            "timeseries",
+            [(f"3600 * {rate('tailgate_cost_total', 'service_name')}", "{{service_name}}")],
+        ),
+        (
+            "Cost of calls, an hour, by model",
+            "currencyUSD",
+            "timeseries",
+            [(f"3600 * {rate('tailgate_cost_total', 'gen_ai_request_model')}", "{{gen_ai_request_model}}")],
+        ),
+        (
             "Rows looked up: pods, prices, tables",
             "cps",
             "timeseries",

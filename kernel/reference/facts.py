@@ -21,6 +21,7 @@ from .wire import last_payload
 
 _SCALE = 1_000_000
 _CLAMP = 10**36
+_MOST_BILLIONTHS = ((1 << 64) - 1) // 10**9
 _MAX_KEY = 256  # bytes
 _I128 = 1 << 127
 
@@ -99,6 +100,13 @@ def fixed_point(value: Value | None) -> int | None:
     else:
         scaled = value * _SCALE
     return max(-_CLAMP, min(scaled, _CLAMP))
+
+
+def billionths(value: Value | None) -> int | None:
+    """Return a number in units of 10^-9, rounded half to even, at most 2^64 - 1; None for negative ones and others."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or math.isnan(value) or value < 0:
+        return None
+    return round(Fraction(value) * 10**9) if value < _MOST_BILLIONTHS else (1 << 64) - 1
 
 
 _OPERATORS: dict[str, Callable[[int, int], bool]] = {

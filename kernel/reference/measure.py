@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..contract import BadProgram
+from .facts import billionths
 from .levels import SPAN, Level, View
 from .meter import Candidate, Half, Noted, ReferenceMeter
 from .operands import PARENT_SPAN_ID, SPAN_ID, TRACE_ID, compile_operand
@@ -45,14 +46,17 @@ class Measure:
         return apply
 
     def _spans(self, view: View, span: Level, noted: Noted) -> None:
+        of = self.meter.value
+        value = _integer(self._duration(view)) if of is None else billionths(of(view))
+        if value is None:
+            return
         key = tuple(part(view) for part in self.meter.by)
-        duration = _integer(self._duration(view))
         known = noted.knows(key)
         if self._count:
-            noted.counts.append((not known, key, duration))
+            noted.counts.append((not known, key, value))
         trace_id = _id(span, TRACE_ID, 16)
         if self._exemplars and known and any(trace_id):
-            noted.exemplars.append(Candidate(key, duration, trace_id, _id(span, SPAN_ID, 8)))
+            noted.exemplars.append(Candidate(key, value, trace_id, _id(span, SPAN_ID, 8)))
 
     def _edges(self, view: View, span: Level, noted: Noted) -> None:
         kind, pairing = self._kind(view), self.meter.pairing

@@ -151,7 +151,7 @@ class _Edge:
     messaging: bool = False
 
 
-_SPANS = {"kind", "by", "bounds", "keys", "series", "groups", "exemplars"}
+_SPANS = {"kind", "by", "value", "bounds", "keys", "series", "groups", "exemplars"}
 _EDGES = {"kind", "service", "by", "peer", "database", "ttl", "items", "virtual", "bounds", "keys", "series", "groups"}
 
 
@@ -165,6 +165,8 @@ class ReferenceMeter:
         edges = kind == "edges"
         only(spec, _EDGES if edges else _SPANS, "meter")
         self.by = [_part(one) for one in listed(spec.get("by"), "meter: by")]
+        self.value = None if spec.get("value") is None else compile_operand(spec["value"], SPAN)
+        """What is summed of spans; None: how long they took."""
         self.pairing = Pairing(spec) if edges else None
         self.keys = natural(spec.get("keys"), "meter: keys")
         """How many different keys are noted of one request."""

@@ -216,7 +216,8 @@ def _rule(policy: OrderedPolicy, facts: FactsBuilder, max_keys: int, share: Limi
 
 def _rates(policy: OrderedPolicy, facts: FactsBuilder) -> Rates | None:
     if policy.custom is not None:
-        return CustomRates(policy.name, policy.custom.policy(), facts, settings=repr(policy.custom))
+        own = policy.custom
+        return CustomRates(policy.name, own.policy(), facts, settings=repr(own), timeout=own.timeout)
     if (adaptive := policy.adaptive) is None:
         return None
     keys = [facts.key(["attr", "any", attribute]) for attribute in adaptive.per]

@@ -12,6 +12,7 @@ from ...rules.durations import UNITS, Duration
 from ...rules.facts import FactsBuilder
 from .custom import Compiled, Policy
 from .custom_rates import find_policy
+from .deadline import Overdue, within
 from .estimates import Ema, Estimate, Window
 from .learned import Goal, Learned, Pace
 from .thresholds import parse_rate
@@ -150,6 +151,8 @@ class CustomPolicy(_Strict):
     """The class, as `package.module:Class`."""
     options: dict[str, Any] = {}
     """For the class."""
+    timeout: Duration = Field(1_000_000_000, ge=1_000_000, le=60_000_000_000)
+    """How long it may take over a slice of traces; then it is interrupted, and not asked for a while."""
 
     @field_validator("module")
     @classmethod
@@ -168,5 +171,8 @@ class CustomPolicy(_Strict):
         return self
 
     def policy(self) -> Policy:
-        """Return a new instance."""
-        return find_policy(self.module)(self.options)
+        """Return a new instance. Raises what making it raises, ValueError when that takes too long."""
+        try:
+            return within(self.timeout / 1e9, lambda: find_policy(self.module)(self.options))
+        except Overdue:
+            raise ValueError("it is not made within its timeout") from None

@@ -93,7 +93,7 @@ def test_more_policies_keep_the_jobs_own(form: str) -> None:
 
 
 def test_the_collectors_manifest_names_public_modules_only() -> None:
-    plan = collector.manifest(Path("out"), collector.OPTIONAL)
+    plan = collector.manifest(Path("out"), {})
     modules = [
         entry["gomod"] for kind in ("receivers", "processors", "exporters", "extensions") for entry in plan[kind]
     ]

@@ -44,6 +44,44 @@ def test_a_copied_configuration_runs(load_text: Load) -> None:
     assert [p.path for p in config.warnings if "no effect" in p.message] == ["exporters.prometheus.namespace"]
 
 
+def test_a_pipeline_that_can_send_is_kept(load_text: Load) -> None:
+    """Scenario: connectors lead to an exporter that there is, to `prometheus`, and to one that there is not.
+
+    Guarantees: the pipeline sends to the first and is scraped as the second says; the third is named in a warning.
+    """
+    config = load_text(COPIED % "debug, prometheus, prometheusremotewrite")
+    row = config.pipelines["metrics/spanmetrics"]
+    assert (row.receivers, row.sources) == ((), ("spanmetrics", "servicegraph"))
+    assert (row.processors, row.exporters) == (("batch/metrics",), ("debug",))
+    assert config.metrics.also == (("0.0.0.0", 8889),)
+    (said,) = [problem.message for problem in config.warnings if "/metrics" in problem.message]
+    assert said.endswith("; 'prometheusremotewrite' gets nothing from here")
+    lines = list(sentences(config))
+    assert "metrics/spanmetrics: from spanmetrics and servicegraph to debug" in lines
+
+
+def test_a_misspelt_exporter_is_no_missing_one(load_text: Load) -> None:
+    """Guarantees: what is no exporter of the collector's either is an error, not left out."""
+    with pytest.raises(ConfigErrors, match="the exporter 'debgu' is not defined"):
+        load_text(COPIED % "debgu, prometheus")
+
+
+DELTAS = "span_metrics: {aggregation_temporality: AGGREGATION_TEMPORALITY_DELTA, histogram: {exponential: {}}}"
+
+
+@pytest.mark.parametrize(
+    ("more", "paths"),
+    [
+        ("", ["aggregation_temporality", "histogram.exponential"]),
+        (", metrics: {receivers: [otlp, span_metrics], exporters: [debug]}", []),
+    ],
+)
+def test_what_only_pipelines_of_metrics_would_notice(load_text: Load, more: str, paths: list[str]) -> None:
+    """Guarantees: a warning of options without an effect on what is scraped, where nobody receives."""
+    config = load_text(ROW % (DELTAS, "otlp", "span_metrics, debug", more))
+    assert [problem.path for problem in config.warnings] == [f"connectors.span_metrics.{path}" for path in paths]
+
+
 @pytest.mark.parametrize(
     ("written", "said"),
     [("{}", "exporters.prometheus: endpoint is missing"), ("{endpoint: 8889}", "exporters.prometheus.endpoint: ")],
@@ -75,7 +113,13 @@ service: {pipelines: {traces: {receivers: [%s], exporters: [%s]}%s}}
         (("span_metrics: {dimensoins: []}", "otlp", "span_metrics", ""), "connectors.span_metrics.dimensoins"),
         (("spanmetrcs: ", "otlp", "spanmetrcs", ""), "unknown connector type 'spanmetrcs'"),
         (("routing: ", "otlp", "debug, routing", ""), "the collector's connector 'routing' does not exist in Tailgate"),
-        (("span_metrics: ", "otlp, span_metrics", "debug", ""), "the connector 'span_metrics' gives metrics"),
+        (("span_metrics: ", "otlp, span_metrics", "debug, span_metrics", ""),
+         "the connector 'span_metrics' gives metrics: pipelines of metrics can receive from it, this is 'traces'"),
+        (("span_metrics: ", "otlp", "debug", ", metrics: {receivers: [otlp, span_metrics], exporters: [debug]}"),
+         "no pipeline sends to the connector 'span_metrics'"),
+        (("span_metrics: {metrics_flush_interval: 0}", "otlp", "span_metrics", ""), "metrics_flush_interval"),
+        (("span_metrics: ", "otlp", "debug", ", metrics: {receivers: [otlp], exporters: [debug, span_metrics]}"),
+         "the connector 'span_metrics' takes 'traces' only"),
         (("span_metrics/a: , span_metrics/b: ", "otlp", "span_metrics/a, span_metrics/b", ""),
          "the connectors 'span_metrics/a' and 'span_metrics/b' would both write traces_spanmetrics_calls"),
     ],

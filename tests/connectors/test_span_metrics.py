@@ -212,16 +212,21 @@ def test_a_label_service_is_free_where_the_names_are_the_collectors() -> None:
 
 
 def test_what_has_no_effect_is_said() -> None:
-    """Guarantees: a warning for each option that would change the series and does not."""
+    """Guarantees: a warning for each option that does nothing, or nothing where no pipeline of metrics receives."""
     options = {
         "aggregation_temporality": "AGGREGATION_TEMPORALITY_DELTA",
         "histogram": {"exponential": {"max_size": 80}},
         "events": {"enabled": True, "dimensions": [{"name": "exception.type"}]},
     }
     assert SPEC.lint is not None
-    said = [place for place, *_ in SPEC.lint(SpanMetricsConfig.model_validate(options))]
-    assert said == [("aggregation_temporality",), ("histogram", "exponential"), ("events", "enabled")]
-    assert list(SPEC.lint(SpanMetricsConfig())) == []
+    assert SPEC.unsent is not None
+    config = SpanMetricsConfig.model_validate(options)
+    assert [place for place, *_ in SPEC.lint(config)] == [("events", "enabled")]
+    assert [place for place, *_ in SPEC.unsent(config)] == [("aggregation_temporality",), ("histogram", "exponential")]
+    assert list(SPEC.lint(SpanMetricsConfig())) == list(SPEC.unsent(SpanMetricsConfig())) == []
+    (place, text) = next(iter(SPEC.lint(SpanMetricsConfig(aggregation_temporality="delta"))))
+    assert place == ("aggregation_temporality",)
+    assert text.endswith("or AGGREGATION_TEMPORALITY_DELTA")
     (line,) = plan(SpanMetricsConfig())
     assert "before any are sampled" in line
 

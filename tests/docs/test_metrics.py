@@ -43,6 +43,7 @@ processors:
   scrub:
   lookup: {key: service.name, table: {shop: {team: web}}}
   k8s_attributes: {auth_type: none}
+  cost: {prices: {gpt: {input: 2}}}
   tail_sampling:
     evaluation: ordered
     decision_wait: 1ms
@@ -69,22 +70,27 @@ service:
   pipelines:
     traces/a:
       receivers: [otlp]
-      processors: [memory_limiter, k8s_attributes, lookup, scrub, tail_sampling, retention, custom, batch]
+      processors: [memory_limiter, k8s_attributes, lookup, cost, scrub, tail_sampling, retention, custom, batch]
       exporters: [otlp]
     traces/b: {receivers: [otlp], processors: ["tail_sampling/votes"], exporters: [debug, span_metrics, service_graph]}
     logs: {receivers: [otlp], processors: [filter, batch], exporters: [otlp]}
     metrics: {receivers: [otlp], processors: [filter, batch], exporters: [otlp]}
+    metrics/counted: {receivers: [span_metrics], exporters: [debug]}
 """
 
 
 def request() -> bytes:
     """Two traces: one is a request with an error, one asks a database; both have a card."""
     message = Request()
-    scope = message.resource_spans.add().scope_spans.add()
+    block = message.resource_spans.add()
+    block.resource.attributes.add(key="service.name").value.string_value = "shop"
+    scope = block.scope_spans.add()
     for number in (1, 2):
         span = scope.spans.add(trace_id=number.to_bytes(16, "big"), span_id=b"12345678", name="GET /")
         span.attributes.add(key="card").value.string_value = "4111 1111 1111 1111"
         span.attributes.add(key="db.name").value.string_value = "orders"
+        span.attributes.add(key="gen_ai.request.model").value.string_value = "gpt"
+        span.attributes.add(key="gen_ai.usage.input_tokens").value.int_value = 1000
         span.kind, span.status.code = (2, 2) if number == 1 else (3, 0)
     return message.SerializeToString()
 

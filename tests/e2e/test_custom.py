@@ -40,6 +40,39 @@ def send(port: int, name: str) -> str:
         return "OK"
 
 
+SAMPLER = """
+  tail_sampling:
+    evaluation: ordered
+    decision_wait: 1s
+    policies: [{name: stuck, custom: {module: "custom_policies:Stuck", timeout: 200ms}}]
+    default: 100%
+exporters:"""
+STUCK = CONFIG.replace("\nexporters:", SAMPLER).replace("processors: [custom]", "processors: [tail_sampling]")
+
+
+def test_a_policy_that_never_returns_harms_nobody(start_tailgate: StartTailgate, upstream: Upstream) -> None:
+    """Scenario: a policy in Python that loops for ever. Guarantees: it is interrupted and counted, traces go by the
+    rules behind it, health and metrics answer, and the process ends as asked."""
+    path = os.pathsep.join(sys.path)
+    tailgate = start_tailgate(STUCK, UPSTREAM=str(upstream.port), ON_ERROR="drop", PYTHONPATH=path)
+    scraper = Scraper(tailgate)
+    scraper.start()
+    for _ in range(3):
+        assert send(tailgate.grpc_port, "good") == "OK"
+        time.sleep(0.4)
+    deadline = time.monotonic() + 20
+    while upstream.spans() < 15 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert upstream.spans() == 15
+    metrics = tailgate.metrics()
+    check_ledger(metrics)
+    assert total(metrics, "tailgate_policy_errors_total", policy="stuck") >= 1
+    assert tailgate.ready()
+    scraper.finish()
+    assert '"Overdue"' in tailgate.log.read_text()
+    assert tailgate.stop() == 0
+
+
 @pytest.mark.parametrize("on_error", ["drop", "refuse"])
 def test_a_failing_processor_harms_nobody(start_tailgate: StartTailgate, upstream: Upstream, on_error: str) -> None:
     """Scenario: requests on which the processor raises, loops for ever, calls `os._exit` or takes 2 GiB, good ones

@@ -1,4 +1,7 @@
-"""Span metrics with real parts: an SDK sends three services' traces, a tenth is kept, the metrics know all of them."""
+"""Span metrics with real parts: an SDK sends three services' traces, a tenth is kept, the metrics know all of them.
+
+They are scraped, and sent as OTLP to the same upstream.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,12 @@ import re
 import time
 import urllib.request
 from collections import Counter
-from pathlib import Path
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
-from harness import StartTailgate, Tailgate, Upstream, check_ledger, total, until_sent
+from counting import Counting, points
+from harness import StartTailgate, Tailgate, check_ledger, total, until_sent
 from opentelemetry import trace
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
 from opentelemetry.trace import SpanKind, Status, StatusCode
@@ -22,6 +27,7 @@ TRACES = 600
 CONFIG = """
 processors:
   attributes: {actions: [{key: tier, value: silver, action: insert}]}
+  attributes/zone: {actions: [{key: zone, value: eu-1, action: insert}]}
   scrub: {packs: [pii]}
   tail_sampling:
     decision_wait: 1s
@@ -31,7 +37,9 @@ connectors:
   spanmetrics:
     dimensions: [{name: tier}]
     exemplars: {enabled: true}
-  servicegraph: {store: {ttl: 30s, max_items: 20000}}
+    aggregation_temporality: AGGREGATION_TEMPORALITY_${env:TEMPORALITY}
+    metrics_flush_interval: 1s
+  servicegraph: {store: {ttl: 30s, max_items: 20000}, metrics_flush_interval: 1s}
 exporters:
   otlp: {endpoint: "127.0.0.1:${env:UPSTREAM}", tls: {insecure: true}}
   prometheus: {endpoint: "127.0.0.1:${env:SCRAPED}"}
@@ -43,7 +51,8 @@ service:
       exporters: [otlp, spanmetrics, servicegraph]
     metrics:
       receivers: [spanmetrics, servicegraph]
-      exporters: [prometheus]
+      processors: [attributes/zone, batch]
+      exporters: [prometheus, otlp]
 """
 Series = tuple[str, str, str, str, str]
 
@@ -103,17 +112,26 @@ def openmetrics(tailgate: Tailgate) -> str:
         return page.read().decode()
 
 
+@pytest.fixture
+def upstream() -> Iterator[Counting]:
+    server = Counting()
+    server.start()
+    yield server
+    server.stop()
+
+
 @pytest.mark.slow
+@pytest.mark.parametrize("temporality", ["CUMULATIVE", "DELTA"])
 def test_metrics_are_of_all_spans_and_exemplars_of_kept_ones(
-    upstream: Upstream, start_tailgate: StartTailgate, tmp_path: Path
+    upstream: Counting, start_tailgate: StartTailgate, temporality: str
 ) -> None:
     """Scenario: 600 traces of seven spans through a sampler that keeps a tenth of them.
 
     Guarantees: calls and latency equal what was sent, by service, name (scrubbed), kind, status and dimension; every
     exemplar names a trace that arrived upstream and stands in the bucket of its value; the edges of the graph are those
-    that there were; no secret is on the page.
+    that there were; no secret is on the page. What the pipeline of metrics sends, until the end, says the same.
     """
-    tailgate = start_tailgate(CONFIG, UPSTREAM=str(upstream.port))
+    tailgate = start_tailgate(CONFIG, UPSTREAM=str(upstream.grpc_port), TEMPORALITY=temporality)
     shop, rng = Shop(tailgate.grpc_port), random.Random(6)
     for _ in range(TRACES):
         shop.trace(rng)
@@ -122,7 +140,7 @@ def test_metrics_are_of_all_spans_and_exemplars_of_kept_ones(
     metrics, page = tailgate.metrics(), openmetrics(tailgate)
     check_ledger(metrics)
 
-    kept = {span.trace_id.hex() for span in upstream.arrived()}
+    kept = {span.trace_id.hex() for span in upstream.records("grpc", "traces")}
     assert 0.05 * TRACES < len(kept) < 0.16 * TRACES
 
     names = ("service_name", "span_name", "span_kind", "status_code", "tier")
@@ -136,6 +154,8 @@ def test_metrics_are_of_all_spans_and_exemplars_of_kept_ones(
     check_exemplars(page, kept)
     check_edges(metrics, shop)
     assert tailgate.stop() == 0
+    check_sent(upstream, shop, kept)
+    check_sent_edges(upstream, metrics)
 
 
 def check_exemplars(page: str, kept: set[str]) -> None:
@@ -168,3 +188,53 @@ def check_edges(metrics: dict, shop: Shop) -> None:
     paid = sum(number for key, number in shop.ms.items() if key[1] == "pay")
     took = total(metrics, "traces_service_graph_request_server_seconds_sum", client="shop", server="bank")
     assert took == pytest.approx(paid / 1000)
+
+
+def sent(upstream: Counting) -> Iterator[tuple[str, int, dict[str, str], Any]]:
+    """Name, temporality, attributes and point of what came, in the order in which it came."""
+    for metric in upstream.records("grpc", "metrics"):
+        data = getattr(metric, metric.WhichOneof("data"))
+        for point in points(metric):
+            its = {one.key: _text(one.value) for one in point.attributes}
+            assert its.pop("zone") == "eu-1"
+            yield metric.name, data.aggregation_temporality, its, point
+
+
+def _text(value: Any) -> str:
+    return value.string_value if value.HasField("string_value") else str(value.bool_value).lower()
+
+
+def check_sent(upstream: Counting, shop: Shop, kept: set[str]) -> None:
+    """The last of the cumulative points, or the sum of the deltas, is what was sent; no interval is missing."""
+    calls, ms, ends, shown = Counter[Series](), Counter[Series](), dict[tuple[str, Series], int](), set[str]()
+    for name, temporality, its, point in sent(upstream):
+        if not name.startswith("traces.span.metrics."):
+            continue
+        key: Any = tuple(its[one] for one in ("service.name", "span.name", "span.kind", "status.code", "tier"))
+        delta = temporality == 1
+        before = ends.get((name, key))
+        assert before is None or (point.start_time_unix_nano == before if delta else point.time_unix_nano > before)
+        ends[name, key] = point.time_unix_nano
+        into, value = (calls, point.as_int) if name.endswith("calls") else (ms, point.sum)
+        into[key] = into[key] + value if delta else value
+        if into is ms:
+            shown.update(one.trace_id.hex() for one in point.exemplars)
+    assert calls == shop.calls
+    assert ms == pytest.approx(shop.ms)
+    assert shown
+    assert shown <= kept
+
+
+def check_sent_edges(upstream: Counting, metrics: dict) -> None:
+    """The last points of the graph are what was scraped."""
+    names = ("client", "server", "connection_type", "failed")
+    last: dict[tuple[str, tuple[str, ...]], float] = {}
+    for name, _, its, point in sent(upstream):
+        if name.startswith("traces_service_graph_request"):
+            key = tuple(its[one] for one in names)
+            last[name, key] = point.as_int if name.endswith("_total") else point.sum
+    for name, scraped in (("total", "total"), ("failed_total", "failed_total"), ("server", "server_seconds_sum")):
+        series = metrics[f"traces_service_graph_request_{scraped}"]
+        expected = {tuple(dict(labels)[one] for one in names): number for labels, number in series.items()}
+        found = {key: number for (its, key), number in last.items() if its == f"traces_service_graph_request_{name}"}
+        assert found == pytest.approx(expected), name

@@ -37,6 +37,7 @@ PROGRAM = {
             "values": [{"pattern": r"\d+", "check": "payment_card", "action": {"do": "redact", "text": "X"}}],
         },
         {"kind": "measure", "in": 0, "count": True, "exemplars": True},
+        {"kind": "measure", "in": 1, "count": True, "exemplars": False},
     ],
     "facts": {
         "leaves": [["matches", ["attr", "any", "k"], "a+"], ["cmp", ">", ["field", "duration"], 5]],
@@ -90,7 +91,8 @@ class Side:
 
     def __init__(self, kernel) -> None:
         self.kernel, self.book, self.meter = kernel, kernel.labels(), kernel.meter(METER)
-        self.program = kernel.compile(PROGRAM, [], [self.meter])
+        self.summed = kernel.meter(METER | {"value": ["attr", "any", "k"]})
+        self.program = kernel.compile(PROGRAM, [], [self.meter, self.summed])
         self.label = self.book.add(LABEL)
         self.others = {signal: kernel.compile(program_of(signal)) for signal in OTHERS}
 
@@ -116,7 +118,8 @@ class Side:
         due = table.due(1, None, 1000)
         kept = table.settle(due, array("I", [self.label] * due.count), None).kept
         records.measure(1)
-        facts = self.meter.series(), due.masks, list(due.mask_index), list(due.randomness), due.keys(0), due.trace_ids()
+        counted = self.meter.series(), self.summed.series()
+        facts = counted, due.masks, list(due.mask_index), list(due.randomness), due.keys(0), due.trace_ids()
         return records.request(), facts, kept and kept.requests(3, 500), self.program.counters()
 
 

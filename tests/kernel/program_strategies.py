@@ -332,7 +332,8 @@ def meters() -> st.SearchStrategy[list[dict[str, Any]]]:
     bounds_ = st.lists(st.sampled_from([0, 1, 5, 10**9, 2**64 - 1]), unique=True, max_size=3).map(sorted)
     many = st.sampled_from([0, 1, 2, 3, 4, 100])
     common = {"by": st.lists(part, max_size=3), "bounds": bounds_, "keys": many, "series": few, "groups": few}
-    spans = st.fixed_dictionaries({"kind": st.just("spans"), "exemplars": few, **common})
+    value = st.one_of(st.none(), operands("span"))
+    spans = st.fixed_dictionaries({"kind": st.just("spans"), "exemplars": few, **common}, optional={"value": value})
     pairing = {"service": part, "peer": part, "database": part, "ttl": few, "items": few}
     virtual = st.sampled_from(["none", "plain", "labelled"])
     edges = st.fixed_dictionaries({"kind": st.just("edges"), "virtual": virtual, **pairing, **common})

@@ -284,6 +284,41 @@ def test_dimensions_of_both_sides(kernel):
     ]
 
 
+COSTS = SPANS | {"value": ["attr", "span", "cost"], "bounds": [10**9]}
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([0.1] * 10, 10**9),
+        ([1.5e-7, 4e-9, 2], 2 * 10**9 + 154),
+        ([1 / 1024, 3 / 1024], 976_562 + 2_929_688),  # both are halves
+        ([0, 0.0, -0.0], 0),
+        ([18_446_744_073], (1 << 64) - 1),
+        ([18_446_744_073.0, float("inf")], 2 * ((1 << 64) - 1)),
+        ([18_446_744_072], 18_446_744_072 * 10**9),
+    ],
+)
+def test_a_number_is_summed_instead_of_the_duration(kernel, values, expected):
+    """In billionths, exactly: the order of the spans does not matter; buckets are over the same."""
+    counted = Counted(kernel, COSTS)
+    counted(*(timed(5, values=[("cost", one)]) for one in values))
+    series = counted.meter.series()
+    assert (list(series.counts), series.sums) == ([len(values)], [expected])
+    assert sum(series.buckets) == len(values)
+
+
+def test_spans_without_the_number_are_not_noted(kernel):
+    """Absent, negative, NaN, a text or a boolean: no series comes of it, and no key of a request is used up."""
+    counted = Counted(kernel, COSTS | {"keys": 1}, measure(exemplars=True))
+    wrong = [-1, -0.001, float("nan"), float("-inf"), "0.5", True, b"1", [1]]
+    counted(timed(5, name="absent"), *(timed(5, name=f"n{at}", values=[("cost", one)]) for at, one in enumerate(wrong)))
+    assert counted.counts() == {}
+    counted(timed(5, name="none"), timed(5, name="paid", values=[("cost", 0.25)]), now=3)
+    assert counted.counts() == {("shop", "paid"): 1}
+    assert [(one.bucket, one.value, one.time) for one in counted.meter.series().exemplars] == [(0, 250_000_000, 3)]
+
+
 def test_several_programs_count_in_one_meter(kernel):
     """Pipelines share a connector."""
     meter = kernel.meter(SPANS)
@@ -301,6 +336,8 @@ def test_several_programs_count_in_one_meter(kernel):
         SPANS | {"bounds": [2, 1]},
         SPANS | {"bounds": [1, 1]},
         SPANS | {"series": -1},
+        SPANS | {"value": ["attr", "nowhere", "x"]},
+        EDGES | {"value": ["attr", "span", "x"]},
         SPANS | {"by": [{"of": [["attr", "nowhere", "x"]], "default": None}]},
         SPANS | {"by": [{"of": [], "default": 1}]},
         {key: value for key, value in SPANS.items() if key != "exemplars"},

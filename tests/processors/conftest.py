@@ -13,6 +13,7 @@ from tailgate.kernel.contract import Kernel, Records
 from tailgate.processors import PROCESSORS
 from tailgate.processors.base import BuildContext, Fused
 from tailgate.rules.values import any_value
+from tailgate.telemetry.samples import Sample
 
 LIMITS = {"max_bytes": 1 << 20, "max_spans": 1000, "max_attributes": 100, "max_depth": 8}
 NO_FACTS: dict[str, Any] = {"leaves": [], "numbers": [], "keys": [], "compare": []}
@@ -33,6 +34,8 @@ class Walked:
     spans: list[Span] = field(default_factory=list)
     lookups: list[tuple[int, int]] = field(default_factory=list)
     """Found and missing, for each table."""
+    samples: list[Sample] = field(default_factory=list)
+    """The metrics of what runs beside it."""
 
     @property
     def names(self) -> list[str]:
@@ -87,13 +90,16 @@ def walk(kernel: Kernel) -> Walk:
     def run(id_: str, config: Any, data: bytes, metadata: dict[str, str] | None = None) -> Walked:
         part, context = fused(kernel, id_, config)
         spec: Any = {"stages": part.stages, "facts": NO_FACTS, "limits": LIMITS, "context": len(context.context)}
-        program = kernel.compile(spec, [named.lookup for named in context.lookups])
+        program = kernel.compile(spec, [named.lookup for named in context.lookups], context.meters)
         records = program.digest(data, [(metadata or {}).get(name) for name in context.context])
         message = ExportTraceServiceRequest.FromString(records.request())
         spans = [one for block in message.resource_spans for scope in block.scope_spans for one in scope.spans]
         assert len(spans) == records.spans
+        records.measure(1)
         counted = zip(part.reasons, records.dropped, strict=True)
         dropped = {reason: count for reason, count in counted if count}
-        return Walked(message, dropped, records, spans, program.lookups())
+        backgrounds = context.backgrounds.values()
+        samples = [sample for background in backgrounds for sample in background.samples()]
+        return Walked(message, dropped, records, spans, program.lookups(), samples)
 
     return run

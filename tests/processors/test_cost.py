@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
+from services import HEAD, TABLES, nothing, pipelines
+from services import request as one_request
+from tailgate.config.loader import load
+from tailgate.config.model import Configuration, Tables
+from tailgate.connectors import CONNECTORS
+from tailgate.kernel import load as load_kernel
+from tailgate.pipeline import Intake, Service
 from tailgate.processors.cost import CostConfig
+from tailgate.telemetry.families import exposition
 
-from .conftest import Walk, request
+from .conftest import Walk, Walked, request
 
 PRICES = {
     "gpt-4o": {"input": 2.5, "output": 10, "cache_read": 1.25},
@@ -108,3 +117,112 @@ def test_contradictions_are_errors(wrong: Any) -> None:
     """Guarantees: one table of prices, no unknown columns, no negative prices."""
     with pytest.raises(ValidationError):
         CostConfig.model_validate(wrong)
+
+
+def costs(walked: Walked) -> dict[tuple[tuple[str, str], ...], float]:
+    """What was added up, by the labels that are not the processor's own."""
+    return {
+        tuple((key, text) for key, text in one.labels.items() if key not in ("pipeline", "processor")): one.value
+        for one in walked.samples
+        if one.name == "tailgate_cost"
+    }
+
+
+def test_costs_are_added_up_by_service_and_model(walk: Walk) -> None:
+    """Guarantees: exact to a billionth, what the sender has said too; spans without a cost are in no series."""
+    calls = [call(**{IN: 1000, OUT: 200})] * 3 + [call("embed", **{IN: 10})]
+    said = call(**{"cost.total": 0.25, IN: 1_000_000})
+    walked = walk("cost", {"prices": PRICES}, request(*calls, said, call(), resource={"service.name": "agent"}))
+    agent = ("service_name", "agent")
+    assert costs(walked) == {
+        (agent, ("gen_ai_request_model", "gpt-4o")): 3 * 0.0045 + 0.25,
+        (agent, ("gen_ai_request_model", "embed")): 2e-7,
+    }
+    own = {(one.labels["pipeline"], one.labels["processor"]) for one in walked.samples}
+    assert own == {("traces", "cost")}
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        (["tenant"], {(("tenant", "a"),): 3.0, (): 4.0}),
+        ([], {(): 7.0}),
+        (["user.tier", "tenant"], {(("user_tier", "gold"), ("tenant", "a")): 3.0, (("user_tier", "gold"),): 4.0}),
+    ],
+)
+def test_the_labels_are_those_of_the_configuration(walk: Walk, labels: list[str], expected: Any) -> None:
+    """Guarantees: the span's attributes, else its resource's; where there is none the label is left out."""
+    spans = [call(cost=1.0, tenant="a"), call(cost=2, tenant="a"), call(cost=4)]
+    config = {"prices": {}, "key": "cost", "metric": {"labels": labels}}
+    assert costs(walk("cost", config, request(*spans, resource={"user.tier": "gold"}))) == expected
+
+
+def test_costs_are_bounded_in_series(walk: Walk) -> None:
+    """Scenario: more models than there is room for. Guarantees: the sum over a service stays true."""
+    calls = [call(f"m{number}", **{"cost.total": 1}) for number in range(5)]
+    config = {"prices": {}, "metric": {"limit": 2}}
+    walked = walk("cost", config, request(*calls, resource={"service.name": "agent"}))
+    found = costs(walked)
+    assert len(found) == 3
+    assert sum(found.values()) == 5
+    assert found[("service_name", "agent"), ("otel_metric_overflow", "true")] == 3
+    (over,) = [one.value for one in walked.samples if one.name == "tailgate_cost_overflowed_spans"]
+    assert over == 3
+
+
+def test_costs_that_nobody_wants_added_up(walk: Walk) -> None:
+    """Guarantees: `metric.enabled: false` leaves nothing running and no metric; the cost is written all the same."""
+    walked = walk("cost", {"prices": PRICES, "metric": {"enabled": False}}, request(call(**{IN: 1000})))
+    assert walked.samples == []
+    assert walked.attributes["cost.total"] == 0.0025
+
+
+CONFIG = """
+processors:
+  cost: {prices: {gpt: {input: PRICE}}, per_tokens: 1}
+  tail_sampling: {evaluation: ordered, decision_wait: 1s, policies: [], default: 0%}
+exporters: {memory: }
+connectors: {span_metrics: }
+"""
+
+
+def test_costs_of_what_is_dropped_and_over_a_reload(tmp_path: Path) -> None:
+    """Scenario: a sampler drops every trace, a connector counts beside it, and then the prices change.
+
+    Guarantees: the sum is of all spans, goes on over the reload, and neither counts for the other.
+    """
+
+    def configured(price: str) -> Configuration:
+        file = tmp_path / "tailgate.yaml"
+        rows = pipelines("cost, tail_sampling", "memory, span_metrics")
+        file.write_text(HEAD + CONFIG.replace("PRICE", price) + rows, encoding="utf-8")
+        return load([file], Tables(TABLES.receivers, TABLES.processors, TABLES.exporters, CONNECTORS), {})
+
+    def summed(service: Service) -> list[float]:
+        return [sample.value for sample in service.samples() if sample.name == "tailgate_cost"]
+
+    call = one_request((1, "chat", {"gen_ai.request.model": "gpt", IN: "3"}), (2, "work", {}))
+
+    async def scenario() -> None:
+        service = Service(configured("2"), load_kernel())
+        intake = Intake(list(service.pipelines.values()), service.governor, service.clock)
+        intake.consume(call, nothing)
+        service.pipelines["traces"].judge(1 << 62)
+        assert service.pipelines["traces"].dropped.total() == 2
+        service._open()
+        assert summed(service) == [6.0]
+        await service.reload(configured("5"))
+        intake.consume(call, nothing)
+        assert summed(service) == [21.0]
+        page = exposition(service.backgrounds.families(), False)
+        assert 'span_name="chat",span_kind="SPAN_KIND_UNSPECIFIED",status_code="STATUS_CODE_UNSET"} 2' in page
+        await service.stop(1)
+
+    asyncio.run(scenario())
+
+
+def test_labels_that_would_be_one() -> None:
+    """Guarantees: two attributes that would be the same label, or one of its own, are refused."""
+    for labels in (["a.b", "a_b"], ["pipeline"], ["otel.metric.overflow"]):
+        with pytest.raises(ValidationError, match="several would be the label"):
+            CostConfig.model_validate({"prices": {}, "metric": {"labels": labels}})

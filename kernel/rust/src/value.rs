@@ -110,12 +110,30 @@ fn double_fixed_point(number: f64) -> i128 {
     if number.abs() >= 1e30 {
         return sign * CLAMP;
     }
-    let bits = number.to_bits();
+    sign * times(number.abs(), 1_000_000)
+}
+
+/// The number in billionths, rounded half to even, at most what 64 bits hold; None when it is no number, or negative.
+pub fn billionths(value: Value<'_>) -> Option<u64> {
+    const BILLION: i128 = 1_000_000_000;
+    const MOST: i128 = u64::MAX as i128 / BILLION;
+    match value {
+        Value::Int(number) if number >= MOST => Some(u64::MAX),
+        Value::Double(number) if number >= MOST as f64 => Some(u64::MAX),
+        Value::Int(number) if number >= 0 => u64::try_from(number * BILLION).ok(),
+        Value::Double(number) if number >= 0.0 => u64::try_from(times(number, BILLION)).ok(),
+        _ => None,
+    }
+}
+
+/// A number that is not negative times a factor, rounded half to even; both together are below 2^127.
+fn times(number: f64, factor: i128) -> i128 {
+    let bits = number.to_bits() & !(1 << 63);
     let exponent = (bits >> 52 & 0x7ff) as i32;
     let fraction = i128::from(bits & ((1 << 52) - 1));
     let (mantissa, shift) = if exponent == 0 { (fraction, -1074) } else { (fraction | 1 << 52, exponent - 1075) };
-    let scaled = mantissa * 1_000_000;
-    let rounded = if shift >= 0 {
+    let scaled = mantissa * factor;
+    if shift >= 0 {
         scaled << shift
     } else if shift < -100 {
         0
@@ -123,8 +141,7 @@ fn double_fixed_point(number: f64) -> i128 {
         let down = -shift as u32;
         let (whole, rest, half) = (scaled >> down, scaled & ((1 << down) - 1), 1i128 << (down - 1));
         whole + i128::from(rest > half || (rest == half && whole & 1 == 1))
-    };
-    sign * rounded
+    }
 }
 
 /// Appends the payload of an `AnyValue` that holds a string.
@@ -153,6 +170,22 @@ mod tests {
         }
         assert_eq!(fixed_point(Value::Double(0.5 / 1_048_576.0 * 3.0)), Some(1));
         assert_eq!(fixed_point(Value::Double(f64::NEG_INFINITY)), Some(-CLAMP));
+    }
+
+    #[test]
+    fn doubles_become_billionths_half_to_even() {
+        let most = 18_446_744_073.0;
+        for (number, expected) in
+            [(-0.0, 0), (1.5, 1_500_000_000), (4e-10, 0), (f64::MIN_POSITIVE, 0), (most, u64::MAX)]
+        {
+            assert_eq!(billionths(Value::Double(number)), Some(expected), "{number}");
+        }
+        assert_eq!(billionths(Value::Double(1.5 / 1_073_741_824.0)), Some(1));
+        for number in [-1e-300, f64::NEG_INFINITY, f64::NAN] {
+            assert_eq!(billionths(Value::Double(number)), None, "{number}");
+        }
+        assert_eq!(billionths(Value::Int(-1)), None);
+        assert_eq!(billionths(Value::Int(1 << 70)), Some(u64::MAX));
     }
 
     #[test]

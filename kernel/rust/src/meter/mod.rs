@@ -67,7 +67,7 @@ pub struct Stats {
     pub dropped: u64,
 }
 
-const SPANS: &[&str] = &["kind", "by", "bounds", "keys", "series", "groups", "exemplars"];
+const SPANS: &[&str] = &["kind", "by", "value", "bounds", "keys", "series", "groups", "exemplars"];
 const EDGES: &[&str] =
     &["kind", "service", "by", "peer", "database", "ttl", "items", "virtual", "bounds", "keys", "series", "groups"];
 

@@ -9,12 +9,13 @@ use serde_json::Value as Json;
 
 use super::series::{overflow, PLAIN};
 use super::{cut, put_part, Meter, Part};
-use crate::env::Env;
+use crate::env::{Env, Where};
 use crate::gotext::go_text;
 use crate::index::trace_id;
 use crate::keys::Keys;
+use crate::operand::Operand;
 use crate::spec::{listed, natural, only, Outcome};
-use crate::value::Value;
+use crate::value::{billionths, Value};
 
 /// A kept span that may become an exemplar.
 #[derive(Debug, Clone, Copy)]
@@ -147,6 +148,8 @@ pub struct Parts {
     by: Vec<Part>,
     /// Of edges: who may have answered.
     peer: Option<(Part, Part)>,
+    /// Of spans: what is summed; none: how long they took.
+    value: Option<Operand>,
 }
 
 impl Parts {
@@ -165,7 +168,9 @@ impl Parts {
         } else {
             None
         };
-        Ok(Parts { by, peer })
+        let value = spec.get("value").filter(|value| !value.is_null());
+        let value = value.map(|value| Operand::compile(Some(value), Where::Span, keys)).transpose()?;
+        Ok(Parts { by, peer, value })
     }
 }
 
@@ -224,8 +229,12 @@ impl Measure {
             }
             return;
         }
+        let value = match &self.parts.value {
+            None => Some(fields.duration()),
+            Some(operand) => operand.with(env, |value| value.and_then(billionths)),
+        };
+        let Some(value) = value else { return };
         let (key, _) = self.put(noted, Some(PLAIN), &self.parts.by, env);
-        let value = fields.duration();
         let Some(key) = key else { return self.note_beyond(noted, value) };
         if self.count {
             noted.counts.push((key, value));

@@ -14,9 +14,9 @@ from ..telemetry.cpus import spare_threads, usable_cpus
 from ..telemetry.samples import Sample
 from .row import Entry, Row
 
-LEAST_BYTES = 16 << 10
+LEAST_BYTES = 32 << 10
 """Requests below this are walked on the event loop."""
-MOST_BYTES = 8 << 20
+MOST_BYTES = 1 << 20
 """While so much waits for each thread, the event loop walks, too: that bounds what waits, and is faster then."""
 
 

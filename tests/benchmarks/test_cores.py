@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+
 from benchmarks.client import Refusal, http_message
 from benchmarks.cores import Saturated, attainable, send_plain
 

@@ -114,8 +114,8 @@ def give_up(tailgate: Tailgate, stop: threading.Event) -> None:
 @pytest.mark.parametrize("threads", [1, 3])
 def test_what_is_acknowledged_comes_out_once(start_tailgate: StartTailgate, upstream: Upstream, threads: int) -> None:
     """Scenario: six senders on both protocols, requests of all sizes, some malformed, some whose sender goes away,
-    rules that change meanwhile, a scraper. Guarantees: what was acknowledged comes out as the rules say, scrubbed, in both
-    pipelines, once; the ledger adds up at every scrape and at the end."""
+    rules that change meanwhile, a scraper. Guarantees: what was acknowledged comes out as the rules say, scrubbed, in
+    both pipelines, once; the ledger adds up at every scrape and at the end."""
     text = CONFIG.replace("THREADS", str(threads))
     tailgate = start_tailgate(text.replace("PACKS", ""), "--watch=0.2", UPSTREAM=str(upstream.port))
     file = tailgate.log.parent / "tailgate-0.yaml"

@@ -23,6 +23,7 @@ from .kernel.contract import Kernel, Records
 from .processors.backgrounds import Backgrounds
 from .processors.base import BuildContext
 from .processors.building import Built, batches, build_all, join_row, strictest
+from .processors.digesting import Digesting
 from .processors.following import Following
 from .processors.memory_limiter import MemoryGovernor
 from .processors.pacing import Pacemaker
@@ -32,16 +33,13 @@ from .telemetry.carried import Carried
 from .telemetry.clock import Clock
 from .telemetry.histogram import SPLIT_SECONDS, Histogram
 from .telemetry.ledger import ledger_samples
-from .telemetry.logs import RateLimited, get_logger
-from .telemetry.samples import Sample
+from .telemetry.samples import Sample, Sampled
 from .telemetry.signals import Signal
 
 MAX_REQUEST_SPANS, MAX_REQUEST_BYTES = 8192, 3 << 20
 """Bounds of a request on the way out where the exporters set none; below gRPC's usual 4 MiB."""
 MOST_LABELS = 60_000
 """A pipeline's book of labels has 65,535; a reload is refused while the rules in effect still have room for theirs."""
-
-log = RateLimited(get_logger("tailgate.pipeline"))
 
 
 class Pipeline:
@@ -188,9 +186,11 @@ class Intake:
         governor: MemoryGovernor,
         clock: Clock,
         wake: Callable[[], None] = lambda: None,
+        digesting: Digesting | None = None,
     ) -> None:
-        """`wake` is called when a pipeline takes something that had been resting."""
+        """`wake` is called when a pipeline takes something that had been resting; `digesting` has threads to walk."""
         self.pipelines, self.governor, self.clock, self.wake = list(pipelines), governor, clock, wake
+        self.digesting = digesting
 
     def admit(self, size: int) -> None:
         """Raise `Refused` when nothing more may come in now."""
@@ -208,10 +208,17 @@ class Intake:
 
     def consume(self, request: bytes, metadata: Callable[[str], str | None]) -> int | Awaitable[int]:
         """Give one request to every pipeline, or to none; return its record count, or that to wait for."""
+        if self.digesting is not None and self.digesting.takes(len(request)):
+            return self._consume_aside(self.digesting, request, metadata)
         entries = [(pipeline, pipeline.digest(request, metadata)) for pipeline in self.pipelines]
         if any(entry.row.gates for _, entry in entries):
             return self._consume_later(entries)
         return self._take(entries)
+
+    async def _consume_aside(self, aside: Digesting, request: bytes, metadata: Callable[[str], str | None]) -> int:
+        """The same when threads walk it, by the rules that are in effect when it is taken."""
+        entries = await aside.digest(request, metadata, self.pipelines)
+        return await self._consume_later(list(zip(self.pipelines, entries, strict=True)))
 
     async def _consume_later(self, entries: Sequence[tuple[Pipeline, Entry]]) -> int:
         """The same when processors are asked first. The request stays in flight meanwhile."""
@@ -247,6 +254,7 @@ class Service:
         self.fleet = Fleet(wanted_exporters(config, batches(parts)), self._room.set)
         self.pipelines = _build_pipelines(config, parts, self.exporters)
         _connect(self.pipelines)
+        self.digesting = Digesting(kernel, config.worker_threads)
         self.receivers = self._build_receivers()
         self._pace = Pacemaker(lambda: self.clock(), self.governor.wanted, self._room)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -254,12 +262,13 @@ class Service:
     async def start(self) -> None:
         """Open exporters, then receivers; ready when this returns."""
         await self.fleet.start()
+        self.digesting.open()
         self._open()
         await self.backgrounds.ready()
         for receiver in self.receivers:
             await receiver.start()
         judging = (self._pace.keep_judging(pipeline) for pipeline in self.pipelines.values())
-        for work in (self._watch_memory(), *judging):
+        for work in (self._pace.keep_checking(self.governor), *judging):
             self._tasks.add(asyncio.get_running_loop().create_task(work))
         self.ready = True
 
@@ -270,6 +279,7 @@ class Service:
         async with asyncio.TaskGroup() as group:
             for receiver in self.receivers:
                 group.create_task(receiver.stop(min(5.0, grace / 3)))
+        self.digesting.close()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -327,13 +337,10 @@ class Service:
 
     def samples(self) -> Iterable[Sample]:
         """Every metric, read in one go on the event loop: an atomic snapshot."""
-        for receiver in self.receivers:
-            yield from receiver.samples()
-        for pipeline in self.pipelines.values():
-            yield from pipeline.samples()
-        yield from self.fleet.samples()
-        yield from self.backgrounds.samples()
-        yield from self.governor.samples()
+        shared = self.fleet, self.backgrounds, self.digesting, self.governor
+        parts: tuple[Sampled, ...] = (*self.receivers, *self.pipelines.values(), *shared)
+        for part in parts:
+            yield from part.samples()
 
     @property
     def exporters(self) -> dict[str, Exporter]:
@@ -355,7 +362,7 @@ class Service:
         fed: dict[str, dict[Signal, list[Pipeline]]] = {}
         for pipeline, receiver in ((self.pipelines[key], id_) for key, ids in named.items() for id_ in ids):
             fed.setdefault(receiver, {}).setdefault(pipeline.signal, []).append(pipeline)
-        args = self.governor, self.clock, self._room.set
+        args = self.governor, self.clock, self._room.set, self.digesting
         return {id_: {signal: Intake(some, *args) for signal, some in one.items()} for id_, one in fed.items()}
 
     def _held_bytes(self) -> int:
@@ -363,14 +370,6 @@ class Service:
         for pipeline in self.pipelines.values():  # a plain loop: this is asked several times a request
             held += pipeline.row.held_bytes()
         return held
-
-    async def _watch_memory(self) -> None:
-        while True:
-            try:
-                self.governor.check(self.clock())
-            except Exception as error:
-                log.error("memory_not_read", exc_info=error)
-            await asyncio.sleep(self.governor.bounds.check_interval)
 
 
 def _build_pipelines(

@@ -13,6 +13,7 @@ from typing import Any
 from . import special
 from .agree import agreement
 from .contest import Contest
+from .cores import cores
 from .proxies import Proxy
 from .scrubbing import cost
 from .tick import tick
@@ -205,8 +206,8 @@ def _memory(scale: Scale) -> dict[str, Any]:
 
 def _cores(scale: Scale) -> dict[str, Any]:
     rounds = scale.times(3)
-    own = special.cores(OWN, scale.requests(600), rounds)
-    return {"tailgate": own, "collector": special.cores(COLLECTOR, scale.requests(60), rounds)}
+    own = cores(OWN, scale.requests(1200), rounds)
+    return {"tailgate": own, "collector": cores(COLLECTOR, scale.requests(60), rounds)}
 
 
 def _tick(scale: Scale) -> dict[str, Any]:

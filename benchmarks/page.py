@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -138,21 +139,7 @@ def others(results: Results) -> str:
         head = ("full job", "saturated, spans/s", "offered, spans/s", "ack p50 ms", "p99 ms", "most ms")
         parts += ["### Latency at half of saturation", "", table(head, rows), ""]
     if values := _values(results, "cores"):
-        rows = [
-            (
-                f"{name}, {count} core{'s' * (count == 'two')}",
-                f"{max(row[count]['spans_per_s']):,}",
-                row[count]["cores_used"],
-            )
-            for name, row in values.items()
-            for count in ("one", "two")
-        ]
-        parts += ["### Cores", "", table(("full job", "saturated, spans/s", "cores used"), rows), ""]
-        if next(iter(values.values()))["generator_shares_cores"]:
-            parts += [
-                "This machine has two cores: with two, the load generator and the upstream share them with the proxy.",
-                "",
-            ]
+        parts += ["### Cores", "", *_cores(values), ""]
     if values := _values(results, "startup"):
         rows = [
             (name, row["median"], f"{min(row['seconds'])} to {max(row['seconds'])}") for name, row in values.items()
@@ -161,6 +148,29 @@ def others(results: Results) -> str:
     if values := _values(results, "tick"):
         parts += ["### The decision tick", "", _tick(values), ""]
     return "\n".join(parts)
+
+
+def _cores(values: dict[str, Any]) -> Iterable[str]:
+    """Yield the table of one core and two, and what could be had at most."""
+    rows = [
+        (
+            f"{name}, {count} core{'s' * (count == 'two')}",
+            f"{statistics.median(row[count]['spans_per_s']):,.0f}",
+            row[count]["cores_used"],
+            row[count].get("own_us", ""),
+            row[count].get("others_us", ""),
+        )
+        for name, row in values.items()
+        for count in ("one", "two")
+    ]
+    yield table(("full job", "saturated, spans/s", "cores used", "CPU µs a span", "of generator and upstream"), rows)
+    first = next(iter(values.values()))
+    if first["generator_shares_cores"]:
+        yield ""
+        yield "This machine has two cores: with two, the load generator and the upstream share them with the proxy."
+    if "attainable" in first:
+        least = ", ".join(f"{row['attainable']:.2f} ({name})" for name, row in values.items())
+        yield f"Were no moment of two cores lost, two would do so many times as much as one: {least}."
 
 
 def _tick(values: dict[str, Any]) -> str:

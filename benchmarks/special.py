@@ -1,4 +1,4 @@
-"""What a contest of equal rounds cannot show: held traces, memory, latency, cores, starting, the tick from outside."""
+"""What a contest of equal rounds cannot show: held traces, memory, latency, starting, the tick from outside."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import os
 import statistics
 import time
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 from .client import send_grpc
@@ -135,42 +134,6 @@ def latency(proxy: Proxy, requests: int, seconds: float) -> dict[str, Any]:
         "p50_ms": round(percentile(times, 50) * 1e3, 3),
         "p99_ms": round(percentile(times, 99) * 1e3, 3),
         "max_ms": round(max(times) * 1e3, 3),
-    }
-
-
-def _keep_to(cores: set[int]) -> None:
-    """Let all threads of this process, the load generator, run on these cores only."""
-    for thread in Path("/proc/self/task").iterdir():
-        with contextlib.suppress(ProcessLookupError):
-            os.sched_setaffinity(int(thread.name), cores)
-
-
-def cores(proxy: Proxy, requests: int, rounds: int) -> dict[str, Any]:
-    """Return throughput at saturation on one core and on two, in alternation; the other cores generate the load.
-
-    Where there is nothing left beside two cores, the load generator and the upstream share them with the proxy.
-    """
-    everything = os.sched_getaffinity(0)
-    one, two = frozenset(sorted(everything)[:1]), frozenset(sorted(everything)[:2])
-    found: dict[str, list[tuple[float, float]]] = {"one": [], "two": []}
-    for _ in range(rounds):
-        for name, allowed in (("one", one), ("two", two)):
-            _keep_to(everything - allowed or everything)
-            try:
-                with started(proxy, cores=allowed) as (process, collecting):
-                    saturation(proxy, process, collecting, max(requests // 4, 8))
-                    found[name].append(saturation(proxy, process, collecting, requests))
-            finally:
-                _keep_to(everything)
-    return {
-        "generator_shares_cores": len(everything) <= 2,
-        **{
-            name: {
-                "spans_per_s": [round(rate) for rate, _ in rows],
-                "cores_used": round(statistics.median(used for _, used in rows), 2),
-            }
-            for name, rows in found.items()
-        },
     }
 
 

@@ -35,6 +35,8 @@ def _reasons(now: Configuration, new: Configuration) -> Iterator[str]:
             yield f"receivers.{id_} changes"
     if now.metrics != new.metrics:
         yield "service.telemetry.metrics changes"
+    if now.worker_threads != new.worker_threads:
+        yield "service.worker_threads changes"
     if now.health != new.health:
         yield "the extension health_check changes"
 

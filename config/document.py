@@ -32,6 +32,7 @@ class ServiceConfig:
     logs: LogsConfig
     health: HealthConfig | None
     shutdown_grace: int
+    worker_threads: int | None
 
 
 def check_service(root: Node, components: Components, problems: list[Problem], complete: bool) -> ServiceConfig | None:
@@ -71,6 +72,7 @@ def check_service(root: Node, components: Components, problems: list[Problem], c
         logs=LogsConfig(document.service.telemetry.logs.level),
         health=health,
         shutdown_grace=document.service.shutdown_grace,
+        worker_threads=document.service.worker_threads,
     )
 
 

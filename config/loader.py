@@ -63,6 +63,7 @@ def load(paths: Sequence[Path | str], tables: Tables, env: Mapping[str, str], le
         logs=service.logs,
         health=service.health,
         shutdown_grace=service.shutdown_grace,
+        worker_threads=service.worker_threads,
         hash=hashlib.sha256(json.dumps(plain(root), sort_keys=True).encode()).hexdigest(),
         sources=tuple(sources.files),
         warnings=tuple(ConfigErrors(problems).problems),

@@ -6,6 +6,7 @@ from array import array
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple, NotRequired, Protocol, TypedDict
 
+from .digesters import Digesters as Digesters
 from .meters import Meter
 from .tallies import Early as Early
 from .tallies import TableStats as TableStats
@@ -360,6 +361,9 @@ class Kernel(Protocol):
 
     def meter(self, spec: Mapping[str, Any]) -> Meter:
         """Return a new meter without series. Raises `BadProgram`."""
+
+    def digesters(self, threads: int) -> Digesters:
+        """Return so many new threads that digest. ValueError for none; OSError when the system has no more."""
 
     def labels(self) -> LabelBook:
         """Return a new, empty book."""

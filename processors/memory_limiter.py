@@ -172,6 +172,11 @@ class MemoryGovernor:
         return self._level
 
     @property
+    def interval(self) -> float:
+        """Seconds between two checks."""
+        return self.bounds.check_interval
+
+    @property
     def level(self) -> Level:
         """Of the memory in use, as of the last check."""
         return self._level

@@ -44,6 +44,17 @@ class Paced(Protocol):
         """Count what is held as lost."""
 
 
+class Checked(Protocol):
+    """What is looked at again and again: the memory governor."""
+
+    def check(self, now: int) -> object:
+        """Look."""
+
+    @property
+    def interval(self) -> float:
+        """Seconds until the next look."""
+
+
 class Pacemaker:
     """Judges pipelines on the event loop, slice by slice, so that receiving never waits longer than one slice."""
 
@@ -61,6 +72,15 @@ class Pacemaker:
                 await self._relieve(pipeline)
             except Exception as error:
                 log.error("judging_failed", pipeline=pipeline.name, exc_info=error)
+
+    async def keep_checking(self, memory: Checked) -> None:
+        """Look at the memory in use until cancelled."""
+        while True:
+            try:
+                memory.check(self._clock())
+            except Exception as error:
+                log.error("memory_not_read", exc_info=error)
+            await asyncio.sleep(memory.interval)
 
     async def drain(self, pipeline: Paced, deadline: float) -> None:
         """Judge everything that is held, as fast as the exporters have room, until `deadline` (event-loop time)."""

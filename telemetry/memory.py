@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path("/")
+from .groups import ROOT, group_folders, read_lines, read_number
+
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 """glibc's numbers for mallopt(3)."""
 _LARGEST_KEPT, _MOST_KEPT = 8 << 20, (1 << 31) - 1
@@ -31,7 +32,7 @@ class Group:
 
     def working_set(self) -> int:
         """Return bytes used, without the file cache that the kernel would give back at once (as the kubelet counts)."""
-        usage = _number(self.usage_file) or 0
+        usage = read_number(self.usage_file) or 0
         return max(0, usage - _stat(self.stat_file, ("total_inactive_file", "inactive_file")))
 
 
@@ -81,76 +82,22 @@ def keep_freed_memory(bytes_kept: int) -> None:
 
 
 def _groups(root: Path) -> Iterator[Group]:
-    for version, folder, top in _folders(root):
-        while True:
-            group = _group(version, folder)
-            if group is not None:
-                yield group
-            if folder == top:
-                break
-            folder = folder.parent
+    found = (_group(version, folder) for version, folder in group_folders(root, "memory"))
+    return (group for group in found if group is not None)
 
 
 def _group(version: int, folder: Path) -> Group | None:
     names = ("memory.max", "memory.current") if version == 2 else ("memory.limit_in_bytes", "memory.usage_in_bytes")
-    limit = _number(folder / names[0])
+    limit = read_number(folder / names[0])
     if limit is None or not 0 < limit < _UNLIMITED:
         return None
     return Group(limit, folder / names[1], folder / "memory.stat")
 
 
-def _folders(root: Path) -> Iterator[tuple[int, Path, Path]]:
-    """Yield version, own folder and mount point of every hierarchy that has memory files for this process."""
-    own = _own_paths(root)
-    for line in _lines(root / "proc/self/mountinfo"):
-        left, _, right = line.partition(" - ")
-        mount, kind = left.split(), right.split()
-        if len(mount) < 5 or len(kind) < 3:
-            continue
-        version = {"cgroup2": 2, "cgroup": 1}.get(kind[0], 0)
-        if version == 0 or (version == 1 and "memory" not in kind[2].split(",")):
-            continue
-        top = root / mount[4].lstrip("/")
-        yield version, _below(top, mount[3], own.get(version, "/")), top
-
-
-def _below(top: Path, mounted: str, path: str) -> Path:
-    """Return the folder of group `path` where `mounted` is what stands at `top`; `top` when it is not to be seen."""
-    inside = path.removeprefix(mounted) if path.startswith(mounted) else ""
-    folder = top / inside.strip("/")
-    return folder if ".." not in inside.split("/") and folder.is_dir() else top
-
-
-def _own_paths(root: Path) -> dict[int, str]:
-    """Return the path of this process's group by version, from `/proc/self/cgroup`."""
-    paths = {}
-    for line in _lines(root / "proc/self/cgroup"):
-        _, controllers, path = [*line.split(":", 2), "", ""][:3]
-        if not controllers:
-            paths[2] = path
-        elif "memory" in controllers.split(","):
-            paths[1] = path
-    return paths
-
-
-def _lines(path: Path) -> list[str]:
-    try:
-        return path.read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return []
-
-
-def _number(path: Path) -> int | None:
-    try:
-        return int(path.read_text())
-    except (OSError, ValueError):
-        return None
-
-
 def _stat(path: Path, names: tuple[str, ...]) -> int:
     """Return the number behind the first of `names` that stands in a file of `name number` lines, else 0."""
     found = {}
-    for line in _lines(path):
+    for line in read_lines(path):
         words = line.split()
         if len(words) >= 2 and words[0] in names and words[1].isdigit():
             found[words[0]] = int(words[1])

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Literal, Protocol
 
 
 @dataclass(frozen=True)
@@ -27,3 +27,10 @@ class Sample:
         pairs = zip(self.buckets, other.buckets, strict=True)
         buckets = tuple((bound, mine + its) for (bound, mine), (_, its) in pairs)
         return replace(self, value=self.value + other.value, buckets=buckets)
+
+
+class Sampled(Protocol):
+    """A part that has metrics."""
+
+    def samples(self) -> Iterable[Sample]:
+        """Yield them, as they are now."""

@@ -9,6 +9,7 @@ from google.protobuf.internal import api_implementation
 
 from ..contract import Early, LabelBook, Lookup, Program, ProgramSpec
 from ..meters import Meter
+from .digesters import ReferenceDigesters
 from .labels import ReferenceLabels
 from .lookup import ReferenceLookup
 from .meter import ReferenceMeter
@@ -41,6 +42,10 @@ class ReferenceKernel:
     def meter(self, spec: Mapping[str, Any]) -> ReferenceMeter:
         """Return a new meter without series. Raises `BadProgram`."""
         return ReferenceMeter(spec)
+
+    def digesters(self, threads: int) -> ReferenceDigesters:
+        """Return what digests, here without threads. ValueError for none."""
+        return ReferenceDigesters(threads)
 
     def labels(self) -> ReferenceLabels:
         """Return a new book of labels."""

@@ -38,8 +38,9 @@ def everything() -> dict[str, Any]:
         for n in (10_000, 1_000_000)
     }
     saturated = {
-        "one": {"spans_per_s": [100, 110, 120], "cores_used": 0.9},
-        "two": {"spans_per_s": [190, 200, 240], "cores_used": 1.7},
+        "one": {"spans_per_s": [100, 110, 120], "cores_used": 0.9, "own_us": 2.0, "others_us": 0.5},
+        "two": {"spans_per_s": [190, 200, 240], "cores_used": 1.7, "own_us": 2.1, "others_us": 0.4},
+        "attainable": 1.61,
     }
     late = {
         "saturation_spans_per_s": 1000,
@@ -140,6 +141,8 @@ def test_the_page_has_every_row_of_the_targets_and_of_the_matrix() -> None:
         "traces to hold",
         "Test 9000",
         "charts/jobs.svg",
+        "| tailgate, two cores | 200 | 1.7 | 2.1 | 0.4 |",
+        "so many times as much as one: 1.61 (tailgate).",
     ):
         assert row in text
 

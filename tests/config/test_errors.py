@@ -216,7 +216,7 @@ IN_WHOLE = [
         ("service:\n", "service:\n  pipeline: {}\n"),
         [
             ("c.yaml:10:3 service.pipeline: unknown key 'pipeline', expected 'extensions', 'pipelines', "
-             "'shutdown_grace' or 'telemetry'; did you mean 'pipelines'?"),
+             "'shutdown_grace', 'telemetry' or 'worker_threads'; did you mean 'pipelines'?"),
         ],
     ),
     (

@@ -30,6 +30,7 @@ mod other;
 mod ottl;
 mod outgoing;
 mod parts;
+mod pool;
 mod program;
 mod python;
 mod rebuild;

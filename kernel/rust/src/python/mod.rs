@@ -2,6 +2,7 @@
 
 mod arrays;
 mod columns;
+mod digesters;
 mod errors;
 mod labels;
 mod lookup;
@@ -24,6 +25,7 @@ pub fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<table::PyTable>()?;
     module.add_class::<lookup::PyLookup>()?;
     module.add_class::<meter::PyMeter>()?;
+    module.add_class::<digesters::PyDigesters>()?;
     module.add_class::<labels::PyLabelBook>()
 }
 
@@ -64,6 +66,11 @@ impl RustKernel {
     /// Return a new meter without series. Raises BadProgram.
     fn meter(&self, spec: &Bound<'_, PyAny>) -> PyResult<meter::PyMeter> {
         meter::compile(spec)
+    }
+
+    /// Return new threads that digest. ValueError for none, OSError when there are no more.
+    fn digesters(&self, threads: usize) -> PyResult<digesters::PyDigesters> {
+        digesters::PyDigesters::new(threads)
     }
 
     /// Return a new book of labels.

@@ -36,15 +36,19 @@ pub fn compile(spec: &Bound<'_, PyAny>, lookups: Vec<Arc<Lookup>>, meters: Vec<A
     Ok(PyProgram { program: Arc::new(program) })
 }
 
+/// A request, to be read without the GIL. Raises TypeError.
+pub fn request_bytes(request: &Bound<'_, PyAny>) -> PyResult<PyBackedBytes> {
+    let bytes = request.cast::<PyBytes>().map_err(|_| PyTypeError::new_err("a request is bytes"))?;
+    Ok(PyBackedBytes::from(bytes.clone()))
+}
+
 #[pymethods]
 impl PyProgram {
     /// Walk, edit, scrub, compute facts. Raises Malformed or OverLimit.
     #[pyo3(signature = (request, context=None))]
     fn digest(&self, request: &Bound<'_, PyAny>, context: Option<Vec<Option<String>>>) -> PyResult<PyRecords> {
         let py = request.py();
-        let given = request.cast::<PyBytes>();
-        let bytes = given.map_err(|_| PyTypeError::new_err("a request is bytes"))?;
-        let bytes = PyBackedBytes::from(bytes.clone());
+        let bytes = request_bytes(request)?;
         let context = context.unwrap_or_default();
         let program = &self.program;
         let result = py.detach(|| {

@@ -12,6 +12,7 @@ use super::marks::Marks;
 use super::matcher::{self, Matcher};
 use super::memo::{Memo, LONGEST};
 use super::tally::Tally;
+use crate::wire::equal;
 
 /// What the rules say of a key.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -115,18 +116,6 @@ impl Places {
             place.copy_from_slice(bytes);
         }
     }
-}
-
-/// Whether two texts of the same length are equal.
-#[inline(always)]
-fn equal(one: &[u8], two: &[u8]) -> bool {
-    let (Some(last), Some(other)) = (one.last_chunk::<8>(), two.last_chunk::<8>()) else {
-        return one == two;
-    };
-    let ((chunks, _), (others, _)) = (one.as_chunks::<8>(), two.as_chunks::<8>());
-    let word = |bytes: &[u8; 8]| u64::from_ne_bytes(*bytes);
-    let differences = chunks.iter().zip(others).fold(0, |all, (one, two)| all | (word(one) ^ word(two)));
-    differences | (word(last) ^ word(other)) == 0
 }
 
 /// Texts up to the first length stand in many small places, up to the second in fewer large ones.

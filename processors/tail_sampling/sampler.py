@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import chain
 
-from ...kernel.contract import VERDICT, Columns, Program, Records, Settled, Table
+from ...kernel.contract import VERDICT, Columns, Filed, Program, Records, Settled, Table
 from ...telemetry.samples import Sample
 from ..base import Outcome, Sampler
 from .judging import Evaluation, Moment, Room
@@ -73,16 +73,22 @@ class TailSampler:
     def offer(self, now: int, records: Records) -> Outcome:
         """Hold these records; late spans follow the verdict of their trace."""
         filed = self._table.file(records, now)
-        self._mark_late(filed.late_kept)
         self._counts.new_traces += filed.new_traces
+        outcome = Outcome(late=filed.late_kept, more=self._excess() > 0)
+        if filed.late:
+            outcome.dropped = self._late(filed)
+        return outcome
+
+    def _late(self, filed: Filed) -> dict[str, int]:
+        """Count and mark late spans; return how many of them are dropped, by reason."""
+        self._mark_late(filed.late_kept)
         for seconds, traces in filed.late_ages.items():
             self._counts.late_ages.observe(seconds, traces)
         late: Counter[bool] = Counter()
         for label, spans in filed.late.items():
             late[label not in self._labels.dropped] += spans
         self._counts.late_spans.update(late)
-        dropped = {"late_not_sampled": late[False]} if late[False] else {}
-        return Outcome(late=filed.late_kept, dropped=dropped, more=self._excess() > 0)
+        return {"late_not_sampled": late[False]} if late[False] else {}
 
     def _mark_late(self, records: Records | None) -> None:
         """Write on late spans what their trace's verdict has for them."""

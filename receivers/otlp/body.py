@@ -52,7 +52,10 @@ class Body:
 
     async def read(self, content: StreamReader, encoding: str, reserved: Reservation) -> bytes:
         """Return the body, inflated. Raises `TooLarge`, `TooSlow`, `Malformed`, `Refused`."""
-        parts = await self._wire_chunks(content, reserved)
+        if content.is_eof() and content.exception() is None:  # it has come with its head: there is nothing to wait for
+            parts = [self._took(content.read_nowait(), reserved)]
+        else:
+            parts = await self._wire_chunks(content, reserved)
         if encoding == "identity":
             return b"".join(parts)
         inflated, since_pause = [], 0
@@ -70,12 +73,18 @@ class Body:
         parts = []
         async with self._gate.enter():
             while chunk := await self._next(content):
-                self.wire += len(chunk)
-                if self.wire > self._limit:
-                    raise self._too_large()
-                reserved.add(len(chunk))
-                parts.append(chunk)
+                parts.append(self._took(chunk, reserved))
+                if content.at_eof():
+                    break
         return parts
+
+    def _took(self, chunk: bytes, reserved: Reservation) -> bytes:
+        self.wire += len(chunk)
+        if self.wire > self._limit:
+            raise self._too_large()
+        if chunk:
+            reserved.add(len(chunk))
+        return chunk
 
     async def _next(self, content: StreamReader) -> bytes:
         try:

@@ -151,7 +151,8 @@ class HttpServer:
             return await self._serve(request)
         finally:
             self._running.discard(connection)
-            self._done.set()
+            if self._stopping:
+                self._done.set()
 
     async def _serve(self, request: web.BaseRequest) -> web.Response:
         body = Body(self._config.max_body_bytes, self._gate, request.content_length)
@@ -183,7 +184,7 @@ class HttpServer:
         if len(self._running) > self._config.max_concurrent_requests:
             raise Refused("too_many_requests", exhausted=False)
         consumer.admit(request.content_length or 0)
-        if request.headers.get("Expect", "").lower() == "100-continue":
+        if (expect := request.headers.get("Expect")) is not None and expect.lower() == "100-continue":
             await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             request.writer.output_size = 0
         with Reservation(consumer) as reserved:
@@ -201,7 +202,10 @@ class HttpServer:
         if request.content_type not in (PROTOBUF, JSON):
             text = f"unsupported content type, expected {PROTOBUF} or {JSON}"
             raise Rejected(Answer(INVALID_ARGUMENT, 415, text, "unsupported_type"))
-        encoding = request.headers.get("Content-Encoding", "identity").strip().lower() or "identity"
+        given = request.headers.get("Content-Encoding")
+        if given is None:
+            return "identity"
+        encoding = given.strip().lower() or "identity"
         encoding = "gzip" if encoding == "x-gzip" else encoding
         if encoding not in ("identity", *ENCODINGS):
             text = f"unsupported content encoding, expected {', '.join(ENCODINGS)} or none"
@@ -233,8 +237,7 @@ class HttpServer:
 
     def _metadata(self, request: web.BaseRequest) -> Lookup:
         values: Callable[[str], list[str]] = lambda name: request.headers.getall(name, [])  # noqa: E731
-        address = _address(request)
-        return lookup(values if self._config.include_metadata else lambda _: (), lambda: address)
+        return lookup(values if self._config.include_metadata else lambda _: (), lambda: _address(request))
 
     def _failure(self, request: web.BaseRequest, answer: Answer, headers: dict[str, str]) -> web.Response:
         content_type = JSON if request.content_type == JSON else PROTOBUF

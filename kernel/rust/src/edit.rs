@@ -3,6 +3,7 @@
 use serde_json::Value as Json;
 
 use crate::actions::{Action, Step};
+use crate::convert::To;
 use crate::env::{Env, Side, SpanFields, SpanView, Where};
 use crate::expr::Expr;
 use crate::keys::{KeyId, Keys};
@@ -151,6 +152,7 @@ impl Edit {
             Action::Write { key, source, update, insert } => {
                 self.write(work, base, (fields, around), scratch, (*key, source, *update, *insert));
             }
+            Action::Each { key: Some(key), pattern: None, change: To::Gone } => work.remove_all(*key),
             Action::Each { key, pattern, change } => {
                 for index in 0..work.items.len() {
                     let Some(item) = work.items.get(index).filter(|item| item.attribute) else {

@@ -8,6 +8,7 @@ use crate::lookup::Lookup;
 use crate::meter::Meter;
 use crate::signal::Signal;
 use crate::spec::{text, Outcome};
+use crate::wire::equal;
 
 /// The number of a key in a program.
 pub type KeyId = u16;
@@ -25,8 +26,19 @@ pub struct Keys {
     pub meters: Vec<Arc<Meter>>,
     /// What the program is for.
     pub signal: Signal,
-    keys: Vec<Box<[u8]>>,
-    buckets: Vec<Vec<KeyId>>,
+    keys: Vec<Key>,
+    /// The keys themselves, one after the other.
+    text: Vec<u8>,
+    /// By hash: the first key with it. Small, since it is read for every attribute.
+    first: Vec<KeyId>,
+}
+
+/// Where a key stands, and the next one with the same hash.
+#[derive(Clone, Copy)]
+struct Key {
+    start: u32,
+    end: u32,
+    next: KeyId,
 }
 
 impl Keys {
@@ -37,31 +49,43 @@ impl Keys {
             return Some(found);
         }
         let id = KeyId::try_from(self.keys.len()).ok().filter(|&id| id != UNKNOWN)?;
-        self.keys.push(key.into());
-        self.buckets.resize(BUCKETS, Vec::new());
-        self.buckets[bucket(key)].push(id);
+        let start = u32::try_from(self.text.len()).ok()?;
+        let end = u32::try_from(self.text.len() + key.len()).ok()?;
+        self.first.resize(BUCKETS, UNKNOWN);
+        let next = std::mem::replace(&mut self.first[bucket(key)], id);
+        self.text.extend_from_slice(key);
+        self.keys.push(Key { start, end, next });
         Some(id)
     }
 
     #[inline]
     pub fn find(&self, key: &[u8]) -> KeyId {
-        if self.keys.is_empty() {
+        if self.first.is_empty() {
             return UNKNOWN;
         }
-        let Some(candidates) = self.buckets.get(bucket(key)) else {
-            return UNKNOWN;
-        };
-        for &id in candidates {
-            if self.get(id) == key {
+        match self.first.get(bucket(key)) {
+            Some(&id) if id != UNKNOWN => self.among(id, key),
+            _ => UNKNOWN,
+        }
+    }
+
+    /// Finds a key among those with the same hash.
+    #[inline(never)]
+    fn among(&self, mut id: KeyId, key: &[u8]) -> KeyId {
+        while let Some(one) = self.keys.get(usize::from(id)) {
+            let mine = self.text.get(one.start as usize..one.end as usize).unwrap_or(&[]);
+            if mine.len() == key.len() && equal(mine, key) {
                 return id;
             }
+            id = one.next;
         }
         UNKNOWN
     }
 
     #[inline]
     pub fn get(&self, id: KeyId) -> &[u8] {
-        self.keys.get(usize::from(id)).map_or(&[], |key| key)
+        let found = self.keys.get(usize::from(id)).and_then(|key| self.text.get(key.start as usize..key.end as usize));
+        found.unwrap_or(&[])
     }
 
     pub fn len(&self) -> usize {

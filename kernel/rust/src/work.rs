@@ -216,6 +216,21 @@ impl Work {
         }
     }
 
+    /// Removes all attributes with a key; the slots must not be stale.
+    pub fn remove_all(&mut self, key: KeyId) {
+        let Some(first) = self.slots.get_mut(usize::from(key)).map(|slot| std::mem::replace(slot, NOWHERE)) else {
+            return;
+        };
+        for index in first as usize..self.items.len() {
+            let Some(item) = self.items.get_mut(index).filter(|item| item.is_attribute(key)) else {
+                continue;
+            };
+            item.state = State::Gone;
+            let (owner, added) = (item.owner, item.start == NOWHERE);
+            self.touched(owner, added);
+        }
+    }
+
     /// Gives an item other contents; `payload` differs from the old ones.
     pub fn replace(&mut self, index: usize, payload: &[u8]) {
         let body = self.store(payload);

@@ -12,6 +12,7 @@ use super::marks::Marks;
 use super::matcher;
 use super::memo::{Memo, LONGEST};
 use super::tally::Tally;
+use crate::wire::equal;
 
 /// What the rules say of a key.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -40,62 +41,81 @@ impl Verdict {
 }
 
 /// A map from short byte strings to a number, with one place for each hash: what comes later replaces what was there.
+///
+/// A string is kept when it is put for the second time. Most that are new never come again: for those only a few small
+/// marks are read and written, which stay in the processor's caches.
 #[derive(Default)]
 struct Places {
-    /// For each place the length (plus one; 0 is empty) and the number, then the bytes.
+    /// For each place some bits of the hash that was put last, and whether its string is kept; 0 is empty.
+    marks: Vec<u16>,
+    /// For each place the length and the number, then the bytes.
     memory: Vec<u8>,
     places: usize,
     longest: usize,
 }
 
 const HEAD: usize = 4;
+/// In a mark: something was put, and its string is kept.
+const SEEN: u16 = 1 << 14;
+const KEPT: u16 = 1 << 15;
 
 impl Places {
     fn new(places: usize, longest: usize) -> Places {
-        Places { memory: Vec::new(), places: places.next_power_of_two(), longest }
+        Places { marks: Vec::new(), memory: Vec::new(), places: places.next_power_of_two(), longest }
+    }
+
+    fn at(&self, hash: u64) -> usize {
+        hash as usize & (self.places - 1)
+    }
+
+    /// Of bits of the hash that say nothing of the place.
+    fn mark(hash: u64) -> u16 {
+        (hash >> 12) as u16 & (SEEN - 1) | SEEN
     }
 
     fn place(&self, hash: u64) -> std::ops::Range<usize> {
         let size = HEAD + self.longest;
-        let start = (hash as usize & (self.places - 1)) * size;
+        let start = self.at(hash) * size;
         start..start + size
     }
 
-    #[inline]
+    #[inline(always)]
     fn get(&self, hash: u64, bytes: &[u8]) -> Option<u16> {
+        if *self.marks.get(self.at(hash))? != Self::mark(hash) | KEPT {
+            return None;
+        }
+        self.kept(hash, bytes)
+    }
+
+    fn kept(&self, hash: u64, bytes: &[u8]) -> Option<u16> {
         let (head, rest) = self.memory.get(self.place(hash))?.split_first_chunk::<HEAD>()?;
         let [a, b, c, d] = *head;
-        let same = usize::from(u16::from_le_bytes([a, b])) == bytes.len() + 1 && equal(rest.get(..bytes.len())?, bytes);
+        let same = usize::from(u16::from_le_bytes([a, b])) == bytes.len() && equal(rest.get(..bytes.len())?, bytes);
         same.then(|| u16::from_le_bytes([c, d]))
     }
 
     fn put(&mut self, hash: u64, bytes: &[u8], number: u16) {
-        if self.memory.is_empty() {
+        if self.marks.is_empty() {
+            self.marks = vec![0; self.places];
             self.memory = vec![0; self.places * (HEAD + self.longest)];
         }
-        let place = self.place(hash);
+        let (at, place, new) = (self.at(hash), self.place(hash), Self::mark(hash));
+        let Some(mark) = self.marks.get_mut(at) else { return };
+        if *mark | KEPT != new | KEPT {
+            *mark = new;
+            return;
+        }
+        *mark = new | KEPT;
         let Some((head, rest)) = self.memory.get_mut(place).and_then(|place| place.split_first_chunk_mut::<HEAD>())
         else {
             return;
         };
-        let ([a, b], [c, d]) = ((bytes.len() as u16 + 1).to_le_bytes(), number.to_le_bytes());
+        let ([a, b], [c, d]) = ((bytes.len() as u16).to_le_bytes(), number.to_le_bytes());
         *head = [a, b, c, d];
         if let Some(place) = rest.get_mut(..bytes.len()) {
             place.copy_from_slice(bytes);
         }
     }
-}
-
-/// Whether two texts of the same length are equal.
-#[inline(always)]
-fn equal(one: &[u8], two: &[u8]) -> bool {
-    let (Some(last), Some(other)) = (one.last_chunk::<8>(), two.last_chunk::<8>()) else {
-        return one == two;
-    };
-    let ((chunks, _), (others, _)) = (one.as_chunks::<8>(), two.as_chunks::<8>());
-    let word = |bytes: &[u8; 8]| u64::from_ne_bytes(*bytes);
-    let differences = chunks.iter().zip(others).fold(0, |all, (one, two)| all | (word(one) ^ word(two)));
-    differences | (word(last) ^ word(other)) == 0
 }
 
 /// Texts up to the first length stand in many small places, up to the second in fewer large ones.
@@ -242,11 +262,16 @@ mod tests {
     #[test]
     fn places_keep_what_was_put_last() {
         let mut places = Places::new(2, 8);
-        places.put(4, b"one", 1);
-        assert_eq!(places.get(4, b"one"), Some(1));
-        assert_eq!(places.get(4, b"on"), None);
-        places.put(6, b"two", 2);
-        assert_eq!((places.get(4, b"one"), places.get(6, b"two")), (None, Some(2)));
-        assert_eq!(places.get(5, b""), None);
+        let mut twice = |hash, bytes, number| {
+            places.put(hash, bytes, number);
+            let once = places.get(hash, bytes);
+            places.put(hash, bytes, number);
+            (once, places.get(hash, bytes))
+        };
+        assert_eq!(twice(4 << 12, b"one", 1), (None, Some(1)));
+        assert_eq!(twice(6 << 12, b"two", 2), (None, Some(2)));
+        assert_eq!(twice(1, b"", 3), (None, Some(3)));
+        let found = [(4 << 12, &b"one"[..]), (6 << 12, b"two"), (6 << 12, b"tw"), (6 << 12, b"tw0"), (1, b"")];
+        assert_eq!(found.map(|(hash, bytes)| places.get(hash, bytes)), [None, Some(2), None, None, Some(3)]);
     }
 }

@@ -54,9 +54,31 @@ impl Exact {
     pub fn told(&self, text: &[u8], each: &mut impl FnMut(usize)) {
         let (mut state, mut seen) = (self.start, self.start);
         for &byte in text {
-            state = (state << 1 | self.first) & self.masks[usize::from(byte)];
+            state = self.after(state, byte);
             seen |= state;
         }
+        self.tell(seen, each);
+    }
+
+    /// The same of two at once, for hardly more than one of them takes: each step waits for the one before.
+    pub fn told_with(&self, other: &Exact, text: &[u8], each: &mut impl FnMut(usize)) {
+        let (mut mine, mut its) = (self.start, other.start);
+        let (mut seen, mut also) = (mine, its);
+        for &byte in text {
+            (mine, its) = (self.after(mine, byte), other.after(its, byte));
+            seen |= mine;
+            also |= its;
+        }
+        self.tell(seen, each);
+        other.tell(also, each);
+    }
+
+    #[inline(always)]
+    fn after(&self, state: u64, byte: u8) -> u64 {
+        (state << 1 | self.first) & self.masks[usize::from(byte)]
+    }
+
+    fn tell(&self, seen: u64, each: &mut impl FnMut(usize)) {
         let seen = seen & self.last;
         for (_, rules) in self.rules.iter().filter(|(last, _)| seen & last != 0) {
             rules.iter().for_each(|&rule| each(rule));

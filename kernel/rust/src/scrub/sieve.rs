@@ -118,15 +118,33 @@ impl<const N: usize> Places<N> {
             any = true;
             each(rule);
         };
-        for (word, (seen, last)) in seen.iter().zip(&self.last).enumerate() {
-            let mut left = seen & last;
-            while left != 0 {
-                let exact = self.exact.get(word * WORD + left.trailing_zeros() as usize);
-                exact.into_iter().flatten().for_each(|exact| exact.told(text, &mut note));
-                left &= left - 1;
+        let mut hits = Hits::<N> { word: 0, left: std::array::from_fn(|index| seen[index] & self.last[index]) };
+        let mut exacts = std::iter::from_fn(|| hits.next()).filter_map(|place| self.exact.get(place)).flatten();
+        while let Some(one) = exacts.next() {
+            match exacts.next() {
+                Some(two) => one.told_with(two, text, &mut note),
+                None => one.told(text, &mut note),
             }
         }
         any
+    }
+}
+
+/// The last places of the buckets that were found.
+struct Hits<const N: usize> {
+    word: usize,
+    left: [u64; N],
+}
+
+impl<const N: usize> Hits<N> {
+    fn next(&mut self) -> Option<usize> {
+        while *self.left.get(self.word)? == 0 {
+            self.word += 1;
+        }
+        let left = self.left.get_mut(self.word)?;
+        let place = self.word * WORD + left.trailing_zeros() as usize;
+        *left &= *left - 1;
+        Some(place)
     }
 }
 

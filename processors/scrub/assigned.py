@@ -102,7 +102,7 @@ def _named(what: str, others: str) -> tuple[str, str]:
     """
     begin, words = "(?:^|[^A-Za-z0-9])", others.split()
     other = rf"(?:{begin}(?i:{'|'.join(words)})|{'|'.join(word.capitalize() for word in words)})[-_. ]?(?i:{what})"
-    return other, rf"(?:{begin}(?:[a-z0-9]{{1,24}}|[A-Z0-9]{{1,24}})[-_.]?|[A-Z][a-z0-9]{{1,24}})(?i:{what})"
+    return other, rf"(?:{begin}(?:[a-z0-9]{{1,24}}|[A-Z0-9]{{1,24}})[-_.]?|[A-Z][a-z0-9]{{1,24}}[-_.]?)(?i:{what})"
 
 
 _ALONE = "(?:^|[^A-Za-z0-9_.-])"
@@ -131,10 +131,11 @@ _KEYS_GIVEN = Rule(
     check=_RANDOM,
     variant="random_key",
 )
-_MIXED_KEYS_GIVEN = Rule(
-    rf"{_OTHER_KEY}|(?:{_KEY}|{_ALONE}(?i:key)){_GIVEN}" + r"([\w+/=.~-]{24,})",
-    check={"entropy": 390, "kinds": 3, "changes": 3},
-    variant="mixed_key",
+_MIXED_GIVEN = Rule(
+    rf"{_OTHER_KEY}|{_OTHER_TOKEN}|(?:{_KEY}|{_TOKEN}|{_ALONE}(?i:key|token|secret)){_GIVEN}"
+    r"(?:[\w.]{24,}\(|([\w+/=.~-]{24,}))",
+    check={"entropy": 390, "kinds": 3, "changes": 1},
+    variant="mixed",
 )
 _API_KEYS_GIVEN = Rule(
     rf"{_OTHER_KEY}|(?:{_KEY}|{_ALONE}(?i:key)){_GIVEN}" + r"([\w-]{32,})",
@@ -148,7 +149,7 @@ ASSIGNED_SECRET = Detector(
     redact("[SECRET]"),
     (
         *(_COMMAND, _PAIR, _QUOTED, _ESCAPED, _ENCODED, _MARKED, _ELEMENT, _PLAIN),
-        *(_QUOTED_GIVEN, _TOKENS_GIVEN, _KEYS_GIVEN, _MIXED_KEYS_GIVEN, _API_KEYS_GIVEN),
+        *(_QUOTED_GIVEN, _TOKENS_GIVEN, _KEYS_GIVEN, _MIXED_GIVEN, _API_KEYS_GIVEN),
     ),
 )
 
@@ -161,7 +162,8 @@ _SAID = "|".join(
     )
 )
 _BEFORE_SAID = (
-    rf"(?:(?:\b|_)(?i:{_SAID}|passwords?|passphrase|credentials?)|\b(?i:tokens?|secrets?))"
+    rf"(?:(?:\b|_)(?i:{_SAID}|passwords?|passphrase|credentials?)"
+    rf"|(?:{_ALONE}|(?:^|[^A-Za-z0-9])[A-Za-z0-9]{{1,24}}_)(?i:tokens?|secrets?))"
     r"""(?:\s(?:is|was|of|for|to|set|value|used|with|=|->):?|:){0,2}\s["'`(<\[]?"""
 )
 GENERIC_SECRET = Detector(
@@ -172,17 +174,17 @@ GENERIC_SECRET = Detector(
     # no capital letters, names of classes hardly more than 4 bits a character.
     (
         Rule(
-            rf"{_BEFORE_SAID}([A-Za-z0-9_+/-]{{20,}}={{0,2}})",
+            rf"{_OTHER_TOKEN}|{_BEFORE_SAID}([A-Za-z0-9_+/-]{{20,}}={{0,2}})",
             check={"entropy": 350, "kinds": 3, "changes": 3},
             variant="mixed",
         ),
         Rule(
-            rf"{_BEFORE_SAID}([A-Za-z0-9_+/-]{{24,}}={{0,2}})",
+            rf"{_OTHER_TOKEN}|{_BEFORE_SAID}([A-Za-z0-9_+/-]{{24,}}={{0,2}})",
             check={"entropy": 410, "kinds": 2},
             variant="letters",
         ),
         Rule(
-            rf"{_BEFORE_SAID}(?:[A-Za-z0-9_+/]{{16,}}-[A-Za-z0-9]|([A-Za-z0-9_+/]{{16,}}={{0,2}}))",
+            rf"{_OTHER_TOKEN}|{_BEFORE_SAID}(?:[A-Za-z0-9_+/]{{16,}}-[A-Za-z0-9]|([A-Za-z0-9_+/]{{16,}}={{0,2}}))",
             check={"entropy": 300, "kinds": 2, "changes": 3},
         ),
         Rule(

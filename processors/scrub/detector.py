@@ -75,7 +75,8 @@ SCHEMES += "|geniekey|ssws|splunk|pveapitoken"
 
 HOLE = (
     r"(?:\$\{\{[^{}]*\}\}|\$\{[^}\"']*\}|\$\([^)\"'\n]*\)?|\{\{[^{}]*\}\}|\{(?:[A-Za-z_][A-Za-z_. :-]*)?[0-9]{0,2}\}"
-    r"|\[[A-Z_]+\]|<[A-Za-z_ .-]+>|%[#+-]?[a-zA-Z]|%\([a-z_]+\)s|\*+|\.\.\.|\$[A-Za-z][A-Za-z-]*[.:][\w.:-]+)"
+    r"|\[[A-Z_]+\]|<[A-Za-z_ .-]+>|%[#+-]?[a-zA-Z]|%\([a-z_]+\)s|\*+|\.\.\.|\$[A-Za-z][A-Za-z-]*[.:][\w.:-]+"
+    r"|\$[A-Z][A-Z0-9_]*|\$[a-z]+(?:-[a-z]+)+)"
 )
 """What stands for a value that is filled in elsewhere, or was taken out: `${X}`, `{x}`, `[X]`, `<x>`, `%s`, `$a.b`."""
 

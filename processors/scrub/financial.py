@@ -38,7 +38,7 @@ _SMALL = f"4[0-9]{{3}}{_SIGN}[0-9]{{3}}{_SIGN}[0-9]{{3}}{_SIGN}[0-9]{{3}}"  # as
 _SIX = f"[0-9]{{4}}{_SIGN}[0-9]{{6}}{_SIGN}"
 # In one piece 16 digits, or what old Visa (13), Diners (14), American Express and JCB (15) begin with; longer ones from
 # UnionPay only: 17 to 19 digits are what ids of 64 bits look like.
-_PIECE = r"(?:62[0-9]{14,17}|[0-9]{16}|(?:3[47][0-9]{2}|1800|2131)[0-9]{11}|3[0689][0-9]{12}|4[0-9]{12})"
+_PIECE = r"(?:62[0-9]{14,17}|[2-6][0-9]{15}|(?:3[47][0-9]{2}|1800|2131)[0-9]{11}|3[0689][0-9]{12}|4[0-9]{12})"
 _SHORT = r"(?:4[0-9]{13,14}|(?:3[0689])[0-9]{13})(?:[^0-9]|$)"
 _LONGER = r"[0-9]{20}|(?:[0-57-9][0-9]|6[013-9])[0-9]{15}"
 _CARD = Rule(

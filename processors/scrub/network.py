@@ -45,8 +45,9 @@ IPV6 = Detector(
 
 _QUAD = r"[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}"
 _LONG = r"[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{4}"
+_BEFORE_4 = NUMBER.replace("A-Za-z.", "A-Za-z.~")  # `package~amd64~~6.1.3.1` is a version
 # What ends in .0 is a network, an anonymised address or a version (`Chrome/131.0.0.0`), never a host.
-_IPV4 = rf"{NUMBER}(?:[0-9.]+\.0(?:[^0-9.]|\.[^0-9]|\.?$)|{_QUAD}(?:[A-Za-z]|\.[0-9])|{_LONG}|({_QUAD}))"
+_IPV4 = rf"{_BEFORE_4}(?:[0-9.]+\.0(?:[^0-9.]|\.[^0-9]|\.?$)|{_QUAD}(?:[A-Za-z]|\.[0-9])|{_LONG}|({_QUAD}))"
 IPV4 = Detector(
     "ipv4",
     PACK,

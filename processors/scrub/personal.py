@@ -68,19 +68,21 @@ US_ITIN = Detector(
     skip_keys=(IDS,),
 )
 
-_PHONES = ("phone", "phone number", "phone no", "telephone", "mobile", "mobile number", "mobile phone", "cell")
-_PHONES += (
-    "cell phone",
-    "contact number",
-    "fax",
-    "tel",
-    "call me at",
-    "call me on",
-    "call us at",
-    "answering at",
-    "msisdn",
+_PHONES = (
+    *(
+        "phone",
+        "phone number",
+        "phone no",
+        "telephone",
+        "mobile",
+        "mobile number",
+        "mobile phone",
+        "cell",
+        "cell phone",
+    ),
+    *("contact number", "fax", "tel", "call me at", "call me on", "call us at", "answering at", "msisdn", "whats app"),
+    *("telefon", "telefono", "teléfono", "téléphone", "handy", "móvil", "celular", "portable"),
 )
-_PHONES += ("whats app", "telefon", "telefono", "teléfono", "téléphone", "handy", "móvil", "celular", "portable")
 _AMERICAN = r"\+1(?:[ .-]|%20)?\(?[0-9]{3}\)?(?:[ .-]|%20)?[0-9]{3}(?:[ .-]|%20)?[0-9]{3}"
 _FOREIGN = r"\+[2-9][0-9]{0,2}(?:(?:[ .-]|%20|[ .-]?[()][ .-]?)?[0-9]){6,12}"
 _NANP = r"\(?[2-9][0-9]{2}\)?[ .-]{0,2}[2-9][0-9]{2}[ .-]?[0-9]{4}"

@@ -69,6 +69,20 @@ WORD = rf"(?:\b|_|{ESCAPE})"
 NUMBER = rf"(?:{ESCAPE}|^|[^0-9A-Za-z.]|[^0-9]\.|^\.)"
 """Before a number: as before a word, and no decimal point with a digit before it."""
 
+SCHEMES = "bearer|basic|token|digest|negotiate|ntlm|api-?key|hmac|aws4-hmac-sha256|oauth|jwt|key|hawk|sso-key"
+SCHEMES += "|geniekey|ssws|splunk|pveapitoken"
+"""What stands before credentials in a header `Authorization`."""
+
+HOLE = (
+    r"(?:\$\{\{[^{}]*\}\}|\$\{[^}\"']*\}|\$\([^)\"'\n]*\)?|\{\{[^{}]*\}\}|\{(?:[A-Za-z_][A-Za-z_. :-]*)?[0-9]{0,2}\}"
+    r"|\[[A-Z_]+\]|<[A-Za-z_ .-]+>|%[#+-]?[a-zA-Z]|%\([a-z_]+\)s|\*+|\.\.\.|\$[A-Za-z][A-Za-z-]*[.:][\w.:-]+"
+    r"|\$[A-Z][A-Z0-9_]*|\$[a-z]+(?:-[a-z]+)+)"
+)
+"""What stands for a value that is filled in elsewhere, or was taken out: `${X}`, `{x}`, `[X]`, `<x>`, `%s`, `$a.b`."""
+
+CJK = r"\x{3001}\x{3002}\x{3008}-\x{3011}\x{FF01}\x{FF08}\x{FF09}\x{FF0C}\x{FF1A}\x{FF1B}\x{FF1F}"
+"""Stops, commas and brackets of Chinese and Japanese, which stand right behind a word."""
+
 _OWN = "trace|span|parent|request|message|correlation|event|batch|order|invoice|job|build"
 IDS = rf"(?:^|[._-])(?:{_OWN})[._-]?(?:id|no|number)$|[a-z](?:Trace|Span|Request|Message|Order|Invoice)(?:Id|Number)$"
 """Keys of numbers that are somebody's own: ids of requests and traces, order and invoice numbers."""

@@ -7,7 +7,7 @@ like.
 
 from __future__ import annotations
 
-from . import credentials, financial, network, personal
+from . import assigned, credentials, financial, network, personal
 from .detector import NATIONAL, PACKS, Detector
 from .national import NUMBERS
 from .providers import PROVIDERS
@@ -26,9 +26,9 @@ DETECTORS: tuple[Detector, ...] = (
     credentials.AWS_ACCESS_KEY,
     *PROVIDERS,
     credentials.AWS_SECRET_KEY,
-    credentials.URL_QUERY_SECRET,
-    credentials.ASSIGNED_SECRET,
-    credentials.GENERIC_SECRET,
+    assigned.URL_QUERY_SECRET,
+    assigned.ASSIGNED_SECRET,
+    assigned.GENERIC_SECRET,
     personal.EMAIL,
     financial.IBAN,
     *NUMBERS,

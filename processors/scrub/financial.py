@@ -36,11 +36,13 @@ _SIGN = "(?:[ +-]|%20|%2D)"
 _BLOCKS = f"[0-9]{{4}}{_SIGN}[0-9]{{4}}{_SIGN}[0-9]{{4}}{_SIGN}[0-9]{{4}}"
 _SMALL = f"4[0-9]{{3}}{_SIGN}[0-9]{{3}}{_SIGN}[0-9]{{3}}{_SIGN}[0-9]{{3}}"  # as Visa's of 13 digits were printed
 _SIX = f"[0-9]{{4}}{_SIGN}[0-9]{{6}}{_SIGN}"
-# In one piece 13 to 16 digits, longer ones from UnionPay only: 17 to 19 digits are what ids of 64 bits look like.
-_PIECE = r"(?:62[0-9]{14,17}|[0-9]{13,16})"
+# In one piece 16 digits, or what old Visa (13), Diners (14), American Express and JCB (15) begin with; longer ones from
+# UnionPay only: 17 to 19 digits are what ids of 64 bits look like.
+_PIECE = r"(?:62[0-9]{14,17}|[2-6][0-9]{15}|(?:3[47][0-9]{2}|1800|2131)[0-9]{11}|3[0689][0-9]{12}|4[0-9]{12})"
+_SHORT = r"(?:4[0-9]{13,14}|(?:3[0689])[0-9]{13})(?:[^0-9]|$)"
 _LONGER = r"[0-9]{20}|(?:[0-57-9][0-9]|6[013-9])[0-9]{15}"
 _CARD = Rule(
-    rf"{NUMBER}(?:{_LONGER}|[0-9]{{13,19}}[A-Za-z]|(?:{_BLOCKS}|{_SMALL})[0-9A-Za-z]|"
+    rf"{NUMBER}(?:{_LONGER}|{_SHORT}|[0-9]{{13,19}}[A-Za-z]|(?:{_BLOCKS}|{_SMALL})[0-9A-Za-z]|"
     rf"{_SIX}(?:[0-9]{{5}}[0-9A-Za-z]|[0-9]{{4}}[A-Za-z])|"
     rf"({_BLOCKS}|{_SIX}[0-9]{{4,5}}|{_SMALL}|{_PIECE}))",
     check="payment_card",
@@ -48,7 +50,21 @@ _CARD = Rule(
 _GAPS = r"(?:[._]|  |\x{A0}|[\x{2010}-\x{2015}])"
 _APART = rf"[3-6][0-9]{{3}}{_GAPS}[0-9]{{4}}{_GAPS}[0-9]{{4}}{_GAPS}[0-9]{{4}}"
 _CARD_APART = Rule(rf"{NUMBER}(?:{_APART}(?:[0-9A-Za-z]|[.][0-9])|({_APART}))", variant="apart")
-PAYMENT_CARD = Detector("payment_card", PACK, mask(keep_last=4), (_CARD, _CARD_APART), skip_keys=(IDS, TIMES))
+_CARD_LONG = Rule(  # UnionPay's, as printed; for others three digits behind a card are its code
+    rf"{NUMBER}(?:62[0-9]{{2}}(?:{_SIGN}[0-9]{{4}}){{3}}{_SIGN}[0-9]{{3}}[0-9A-Za-z]"
+    rf"|(62[0-9]{{2}}(?:{_SIGN}[0-9]{{4}}){{3}}{_SIGN}[0-9]{{3}}))",
+    check="payment_card",
+    variant="long",
+)
+_CARD_NAMED = Rule(  # Maestro from 12 digits on, and all of 19, where the text says that it is a card
+    rf"{NUMBER}(?:[0-9]{{20}}|[0-9]{{12,19}}[A-Za-z]|([0-9]{{12,19}}))",
+    check="payment_card",
+    variant="named",
+    near=Near(about("card", "card number", "credit card", "debit card", "cc", "ccn", "pan", "maestro", "visa"), 40),
+)
+PAYMENT_CARD = Detector(
+    "payment_card", PACK, mask(keep_last=4), (_CARD_LONG, _CARD, _CARD_APART, _CARD_NAMED), skip_keys=(IDS, TIMES)
+)
 
 ABA_ROUTING = Detector(
     "aba_routing",

@@ -26,8 +26,14 @@ IPV6 = Detector(
             rf"{_BEFORE_6}((?:[23][0-9A-Fa-f]{{3}}|64:ff9b:|::[Ff]{{4}}){_GROUPS}|[23][0-9A-Fa-f]{{3}}::)",
             check="public_ipv6",
         ),
+        Rule(  # In full, wherever it begins: no pair of digits, which MAC addresses and names of ports are made of.
+            rf"{_BEFORE_6}(?:[0-9A-Fa-f]{{1,4}}(?::[0-9A-Fa-f]{{1,4}}){{8}}|([0-9A-Fa-f]{{3,4}}(?::[0-9A-Fa-f]{{1,4}}){{7}}))",
+            check="public_ipv6",
+            variant="full",
+        ),
         Rule(
-            rf"{_BEFORE_6}([23]{_HEX}{{3}}(?:(?:{_COLON}{_HEX}{{1,4}}){{7}}|(?:{_COLON}{_HEX}{{1,4}}){{0,6}}{_COLON}{_COLON}"
+            rf"{_BEFORE_6}((?:[0-9A-Ea-e]{_HEX}{{2,3}}|[Ff][0-9ABab]{_HEX}{{1,2}})(?:{_COLON}{_HEX}{{1,4}}){{7}}"
+            rf"|[23]{_HEX}{{3}}(?:(?:{_COLON}{_HEX}{{1,4}}){{7}}|(?:{_COLON}{_HEX}{{1,4}}){{0,6}}{_COLON}{_COLON}"
             rf"(?:{_HEX}{{1,4}}(?:{_COLON}{_HEX}{{1,4}}){{0,5}})?)|{_COLON}{_COLON}[Ff]{{4}}{_COLON}"
             rf"(?:{_HEX}{{1,4}}{_COLON}{_HEX}{{1,4}}|[0-9]{{1,3}}(?:[.][0-9]{{1,3}}){{3}}))",
             variant="encoded",
@@ -39,8 +45,9 @@ IPV6 = Detector(
 
 _QUAD = r"[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}"
 _LONG = r"[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{4}"
+_BEFORE_4 = NUMBER.replace("A-Za-z.", "A-Za-z.~")  # `package~amd64~~6.1.3.1` is a version
 # What ends in .0 is a network, an anonymised address or a version (`Chrome/131.0.0.0`), never a host.
-_IPV4 = rf"{NUMBER}(?:[0-9.]+\.0(?:[^0-9.]|\.[^0-9]|\.?$)|{_QUAD}(?:[A-Za-z]|\.[0-9])|{_LONG}|({_QUAD}))"
+_IPV4 = rf"{_BEFORE_4}(?:[0-9.]+\.0(?:[^0-9.]|\.[^0-9]|\.?$)|{_QUAD}(?:[A-Za-z]|\.[0-9])|{_LONG}|({_QUAD}))"
 IPV4 = Detector(
     "ipv4",
     PACK,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from .actions import redact
-from .detector import ESCAPE, IDS, Detector, Rule
+from .detector import ESCAPE, IDS, Detector, Near, Rule
+from .names import about
 
 PACK = "pii"
 
@@ -67,8 +68,27 @@ US_ITIN = Detector(
     skip_keys=(IDS,),
 )
 
-_AMERICAN = r"\+1[ .-]?\(?[0-9]{3}\)?[ .-]?[0-9]{3}[ .-]?[0-9]{3}"
-_FOREIGN = r"\+[2-9][0-9]{0,2}(?:(?:[ .-]|[ .-]?[()][ .-]?)?[0-9]){6,12}"
+_PHONES = (
+    *(
+        "phone",
+        "phone number",
+        "phone no",
+        "telephone",
+        "mobile",
+        "mobile number",
+        "mobile phone",
+        "cell",
+        "cell phone",
+    ),
+    *("contact number", "fax", "tel", "call me at", "call me on", "call us at", "answering at", "msisdn", "whats app"),
+    *("telefon", "telefono", "teléfono", "téléphone", "handy", "móvil", "celular", "portable"),
+)
+_AMERICAN = r"\+1(?:[ .-]|%20)?\(?[0-9]{3}\)?(?:[ .-]|%20)?[0-9]{3}(?:[ .-]|%20)?[0-9]{3}"
+_FOREIGN = r"\+[2-9][0-9]{0,2}(?:(?:[ .-]|%20|[ .-]?[()][ .-]?)?[0-9]){6,12}"
+_NANP = r"\(?[2-9][0-9]{2}\)?[ .-]{0,2}[2-9][0-9]{2}[ .-]?[0-9]{4}"
+_TRUNK = r"\(?0[1-9][0-9]{0,4}\)?(?:[ ./-]{0,3}[0-9]{2,8}){1,4}"
+_BLOCKS = r"[1-9][0-9]{1,3}(?:[ -][0-9]{2,4}){2,4}|[2-9][0-9]{2}[ -][0-9]{4}|[1-9][0-9]{6,10}"
+_DATE = r"(?:19|20)[0-9]{2}-[01][0-9]-[0-3][0-9]"
 _IN_URL = "(?:[ .+()-]|%2[089]){0,3}"
 PHONE = Detector(
     "phone",
@@ -81,6 +101,11 @@ PHONE = Detector(
         ),
         Rule(
             rf"(?:{ESCAPE}|^|[^0-9A-Za-z+])(?:\+[0-9]{{16}}|{_AMERICAN}[0-9]{{2}}|({_AMERICAN}[0-9]?|{_FOREIGN}))",
+        ),
+        Rule(  # national numbers, where the text says so
+            rf"(?:{ESCAPE}|^|[^0-9A-Za-z.+/-])(?:{_DATE}|({_NANP}|{_TRUNK}|{_BLOCKS})(?:[^0-9A-Za-z]|$))",
+            near=Near(about(*_PHONES), 16),
+            variant="named",
         ),
     ),
 )

@@ -40,7 +40,9 @@ _FORGES = (
     _token("crates_io_token", r"cio[A-Za-z0-9]{32}"),
     _token("nuget_key", r"oy2[a-z0-9]{43}"),
     _clear("docker_token", r"dckr_(?:pat|oat)_[\w-]{20,}"),
-    _token("artifactory_token", r"AKCp[A-Za-z0-9]{60,}|cmVmdGtu[A-Za-z0-9]{56}"),  # the latter: base64 of `reftkn`
+    _token(
+        "artifactory_token", r"AKCp[A-Za-z0-9]{60,}|cmVmdGtu(?:[A-Za-z0-9]{56}|Oj[A-Za-z0-9]{40,})"
+    ),  # the latter: base64 of `reftkn`
     _clear("circleci_token", r"CCIP(?:AT|RJ)_[A-Za-z0-9]{22}_[0-9a-f]{40}"),
     _clear("buildkite_token", r"bk(?:ua|at|pt)_[0-9a-z]{32,}"),
     _clear("sonar_token", r"sq[apu]_[0-9a-f]{40}"),
@@ -74,7 +76,7 @@ _CLOUDS = (
         PACK,
         redact("[CLOUDFLARE_TOKEN]"),
         (
-            Rule(rf"{WORD}(v1\.0-[0-9a-f]{{24}}-[0-9a-f]{{146}})"),
+            Rule(rf"{WORD}(v1\.0-[0-9a-f]{{24}}-[0-9a-f]{{146}}|cf(?:k|ut|at)_[A-Za-z0-9]{{40,}})"),
             Rule(
                 r"(?:^|[^\w-])(?:[\w-]{41}|([\w-]{40}))",
                 check={"entropy": 400, "kinds": 3, "changes": 3},
@@ -84,8 +86,8 @@ _CLOUDS = (
         ),
     ),
     _clear("databricks_token", r"d(?:api|ose)[0-9a-f]{32}(?:-[0-9])?"),
-    _clear("planetscale_token", r"pscale_(?:tkn|pw|oauth|api)_[\w.-]{32,}"),
-    _clear("supabase_token", r"sbp_(?:v0_|oauth_)?[0-9a-f]{40}|sb_secret_[\w-]{20,}"),
+    _clear("planetscale_token", r"pscale_(?:tkn|pw|oauth|api)_[\w=.-]{32,}"),
+    _clear("supabase_token", r"sbp_(?:v0_|oauth_)?[0-9a-z]{38,}|sb_secret_[\w-]{20,}"),
     Detector(
         "terraform_token",
         PACK,
@@ -93,13 +95,16 @@ _CLOUDS = (
         (Rule(rf"(?:{ESCAPE}|^|[^A-Za-z0-9])([A-Za-z0-9]{{14}}\.atlasv1\.[\w=-]{{60,}})"),),
     ),
     _token("pulumi_token", r"pul-[0-9a-f]{40}"),
-    _clear("vault_token", r"hv[bsr]\.[\w-]{24,}"),
+    _clear("vault_token", r"hv[bsr]\.[\w-]{24,}|\b[bsr]\.(?:CAESI|AAAAAQ)[\w-]{60,}"),
     _token("doppler_token", r"dp\.(?:pt|ct|sa|scim|audit|st(?:\.[a-z0-9_-]{2,35})?)\.[A-Za-z0-9]{40,}"),
-    _clear("onepassword_token", r"ops_eyJ[\w=-]{60,}"),
+    _clear(
+        "onepassword_token",
+        r"ops_eyJ[\w=-]{60,}|\bA3-[A-Z0-9]{6}-(?:[A-Z0-9]{11}|[A-Z0-9]{6}-[A-Z0-9]{5})(?:-[A-Z0-9]{5}){3}\b",
+    ),
     _clear("age_key", r"AGE-SECRET-KEY-1[0-9A-Z]{58}"),
     _clear("openshift_token", r"sha256~[\w-]{43}"),
     _clear("tailscale_key", r"tskey-[a-z]+-[A-Za-z0-9]{8,}-[A-Za-z0-9]{16,}"),
-    _token("harness_token", r"[ps]at\.[\w-]{22}\.[0-9a-f]{24}\.[A-Za-z0-9]{20}"),
+    _token("harness_token", r"[ps]at\.[\w-]{22}\.[0-9A-Za-z]{24}\.[A-Za-z0-9]{20}"),
 )
 
 _MODELS = (
@@ -118,9 +123,18 @@ _SNOWFLAKE = "(?:[MNO][DTjz][AEIMQUYcgk][w-z0-5]){5,6}(?:[MNO][DTjz][AEIMQUYcgk]
 
 _MESSAGES = (
     _clear("slack_token", r"xox[abeoprs]-[A-Za-z0-9-]{10,}|xoxe\.xox[bp]-[A-Za-z0-9-]{10,}|xapp-[A-Za-z0-9-]{10,}"),
-    _token("telegram_token", r"[0-9]{8,10}(?::|%3[Aa])AA[\w-]{33}"),
+    _token(
+        "telegram_token",
+        r"[0-9]{8,10}(?::|%3[Aa])AA[\w-]{32,}",
+        Rule(
+            r"(?:^|[^0-9A-Za-z])([0-9]{5,16}(?::|%3[Aa])[\w-]{34,36})",
+            check={"entropy": 380, "kinds": 3, "changes": 3},
+            near=Near(about("telegram", "telegram bot", "bot token", "tg bot"), 40),
+            variant="named",
+        ),
+    ),
     _token("discord_token", rf"{_SNOWFLAKE}\.[\w-]{{6}}\.[\w-]{{27,}}"),
-    _token("sendgrid_key", r"SG\.[\w-]{16,}\.[\w-]{16,}"),
+    _token("sendgrid_key", r"SG\.[\w-]{16,}\.[\w-]{16,}|SG\.[\w=.-]{60,}"),
     _token(
         "mailgun_key",
         r"[0-9a-f]{32}-[0-9a-f]{8}-[0-9a-f]{8}",
@@ -130,7 +144,7 @@ _MESSAGES = (
     _token("mailchimp_key", r"[0-9a-f]{32}-us[0-9]{1,2}"),
     _clear("brevo_key", r"x(?:keysib|smtpsib)-[0-9a-f]{64}-[A-Za-z0-9]{16}"),
     _token("twilio_key", r"SK[0-9a-f]{32}"),
-    _clear("hubspot_key", rf"pat-(?:na|eu|ap)[0-9]-{_UUID}"),
+    _clear("hubspot_key", rf"(?i:pat-(?:na|eu|ap)[0-9]-{_UUID})"),
     Detector(
         "webhook_url",
         PACK,
@@ -138,7 +152,8 @@ _MESSAGES = (
         (
             Rule(
                 r"(?:hooks\.slack(?:-gov)?\.com/(?:services|workflows|triggers)|discord(?:app)?\.com/api/webhooks"
-                r"|webhook\.office\.com/webhookb2|hooks\.zapier\.com/hooks/catch)/([A-Za-z0-9/_@-]{18,})"
+                r"|(?:webhook\.office|outlook\.office(?:365)?)\.com/webhook(?:b2)?"
+                r"|hooks\.zapier\.com/hooks/catch)/([A-Za-z0-9/_@-]{16,})"
             ),
         ),
     ),
@@ -170,8 +185,11 @@ _TOOLS = (
         rf"gl(?:sa_[A-Za-z0-9]{{32}}_[0-9a-f]{{8}}|c_(?:[A-Za-z0-9+=]|{_SLASH}|%2[BFbf]|%3[Dd]){{32,}})"
         r"|eyJrIjoi[A-Za-z0-9+/]{40,}={0,2}",
     ),
-    _token("newrelic_key", r"NRAK-[A-Z0-9]{27}|NR(?:JS|II|IQ|RA|BR|SP|MA)-[\w-]{19,}|[0-9a-z]{36}NRAL"),
-    _clear("dynatrace_token", r"dt0[a-z][0-9]{2}\.[A-Z0-9]{24}\.[A-Z0-9]{64}"),
+    _token(
+        "newrelic_key",
+        rf"NRAK-[A-Z0-9]{{27}}|NR(?:JS|II|IQ|RA|AA|BR|SP|MA)-[\w-]{{19,}}|[0-9a-z]{{29,36}}(?:FFFF)?NRAL|[0-9A-Za-z]{{40,46}}-NRMA|px-(?:dep|api)-{_UUID}",
+    ),
+    _clear("dynatrace_token", r"dt0[a-z][0-9]{2}\.[A-Za-z0-9]{24}\.[A-Za-z0-9]{64}"),
     _clear("sentry_token", rf"sntrys_eyJ(?:[A-Za-z0-9+=_-]|{_SLASH}){{40,}}|sntry[au]_[0-9a-f]{{64}}"),
     _token("posthog_key", r"phx_[A-Za-z0-9]{40,}"),
     _clear("postman_key", r"PMAK-[0-9a-f]{24}-[0-9a-f]{34}|PMAT-[A-Z0-9]{26}"),
@@ -182,14 +200,106 @@ _TOOLS = (
     _clear("contentful_token", r"CFPAT-[\w-]{40,}"),
     _token("dropbox_token", r"sl\.(?:u\.)?[\w-]{60,}"),
     _clear("figma_token", r"fig(?:d|or?|ur?)_[\w-]{40,}"),
-    _token("launchdarkly_key", rf"(?:sdk|mob)-{_UUID}"),
+    _token("launchdarkly_key", rf"(?:sdk|mob|api)-{_UUID}"),
     _clear("linear_key", r"lin_(?:api|oauth|wh)_[A-Za-z0-9]{32,}"),
-    _token("mapbox_token", r"sk\.eyJ[\w-]{40,}\.[\w-]{20,}"),
+    _token("mapbox_token", r"[st]k\.eyJ[\w-]{40,}\.[\w-]{20,}"),
     _clear("notion_token", r"ntn_[A-Za-z0-9]{40,}|secret_[A-Za-z0-9]{43}"),
     _clear("typeform_token", r"tfp_[\w.=-]{40,}"),
 )
 
-API_TOKEN = _token("api_token", r"sk-(?:or|lf)-[\w-]{16,}|sk-[A-Za-z0-9]{16,}")
-"""The form that OpenAI's first keys had, and that many who speak its protocol took over."""
+_SOCIAL = (
+    _token(
+        "facebook_token",
+        r"EAA[A-Za-z0-9]{90,}|[0-9]{15,16}(?:\||%7[Cc])[\w-]{27}",
+    ),
+    _token("twitter_token", r"A{20,}(?:[A-Za-z0-9]|%2[BFbf]|%3[Dd]){70,}"),
+    Detector(
+        "salesforce_token",
+        PACK,
+        redact("[SALESFORCE_TOKEN]"),
+        (Rule(rf"{WORD}(00D[A-Za-z0-9]{{12,15}}(?:!|%21)[\w.]{{80,}})"),),  # an organisation's id, then a session
+    ),
+    _clear("twitch_key", r"live_[0-9]{8,11}_[A-Za-z0-9]{30}"),
+    _clear("yandex_key", r"AQVN[\w-]{35,38}|\bt1\.[\w-]+=*\.[\w-]{86}=*|\bYC[\w-]{38}\b|y[0-3]_[\w-]{55,}"),
+)
 
-PROVIDERS = (*_FORGES, *_CLOUDS, *_MODELS, *_MESSAGES, *_MONEY, *_TOOLS, API_TOKEN)
+PASSWORD_HASH = Detector(
+    "password_hash",
+    PACK,
+    redact("[PASSWORD_HASH]"),
+    (
+        Rule(
+            r"\$2[abxy]\$[0-9]{2}\$[./A-Za-z0-9]{53}|\$argon2(?:id|i|d)\$[\w=,.$+/-]{40,}"
+            r"|\$(?:1|5|6|7|y|apr1|sha1|8|9|14)\$(?:rounds=[0-9]+\$|[0-9]+\*)?[./A-Za-z0-9*]{1,24}\$[./A-Za-z0-9]{22,86}"
+            r"|pbkdf2_sha(?:1|256|512)\$[0-9]+\$[\w./+-]+\$[A-Za-z0-9+/]{27,}={0,2}"
+            r"|\{SSHA(?:256|512)?\}[A-Za-z0-9+/]{28,}={0,2}|\$krb5(?:tgs|asrep|pa)\$[0-9]{2}\$[^\s\"']{40,}",
+            group=0,
+        ),
+    ),
+)
+"""Of `crypt` (bcrypt, MD5, SHA-2, yescrypt), Argon2, Django's PBKDF2, LDAP, Cisco, Kerberos."""
+
+_FORMS = (
+    # Infrastructure.
+    "alcht_[A-Za-z0-9_]{28,}",
+    "aio_[A-Za-z0-9]{28}",
+    "apify_api_[A-Za-z0-9]{34,}",
+    r"AQ\.Ab8[\w-]{45,}",
+    rf"(?:ABSK|bedrock-api-key-)(?:[A-Za-z0-9+=]|{_SLASH}|%2[BFbf]|%3[Dd]){{60,}}",
+    "dnkey-[A-Za-z0-9]{20,}-[A-Za-z0-9_-]{40,}",
+    r"dd[pw]_[A-Za-z0-9]{36}",
+    "hc[a-z]ik_[0-9a-z]{58}",
+    "ico-[A-Za-z0-9]{32}",
+    "jca_[A-Za-z0-9]{36,}",
+    "napi_[0-9a-z]{60,}",
+    "odt_[A-Za-z0-9]{32,}",
+    "p8e-[0-9a-z]{32}",
+    "rnd_[A-Za-z0-9]{28,}",
+    "rootly_[0-9a-f]{64}",
+    "sgp_[A-Za-z0-9_]{40,}|slk_[0-9a-f]{64}",
+    "sm_(?:aat|pat|sat)_[A-Za-z0-9]{16,}",
+    "spu-[0-9a-f]{32}",
+    r"tk-us-[\w-]{48}",
+    "vc[apirk]_[A-Za-z0-9]{24,}|vercel_blob_rw_[A-Za-z0-9_]{24,}",
+    f"xa(?:at|pt)-{_UUID}",
+    # Models.
+    "csk-[A-Za-z0-9]{48}",
+    "fw_[A-Za-z0-9]{22,24}",
+    "llx-[A-Za-z0-9]{48}",
+    r"nvapi-[\w-]{60,}",
+    "pcsk_[A-Za-z0-9]{5,7}_[A-Za-z0-9]{50,}",
+    "tgp_v1_[A-Za-z0-9_-]{40,}",
+    "tvly-[A-Za-z0-9-]{30,}",
+    r"VF\.DM\.[0-9a-f]{24}\.[A-Za-z0-9]{16}",
+    # Money, messages, tools.
+    r"access_token(?:\$|%24)(?:production|sandbox)(?:\$|%24)[0-9a-z]{16}(?:\$|%24)[0-9a-f]{32}",
+    r"1000\.[0-9a-f]{32}\.[0-9a-f]{32}",
+    "ATTA[0-9a-f]{64}",
+    "bb_(?:ma|pr)_[0-9a-f]{28,}",
+    "BBFF-[A-Za-z0-9]{30}",
+    "CLOJARS_[0-9a-z]{60}",
+    "dG9rO[A-Za-z0-9+/]{50,}={0,2}",
+    r"fio-u-[\w=-]{60,}",
+    "flb_(?:live|test)_[A-Za-z0-9]{20,}",
+    r"mdb_sa_sk_[\w-]{40}",
+    r"oaa[A-Za-z0-9]{14,}\.v1\.[\w-]{40,}\.[0-9a-f]{64}",
+    r"pdl_(?:live|sdbx)_apikey_[\w-]{40,}",
+    "pk_[0-9]{7,9}_[A-Z0-9]{32}",
+    "rdme_[0-9a-z]{70}",
+    "re_[A-Za-z0-9]{8}_[A-Za-z0-9]{22,24}",
+    f"(?:pub|sub|sec)-c-{_UUID}",
+    "s-s4t2(?:ud|af)-[0-9a-f]{64}",
+    "scp-live-[0-9a-f]{32}",
+    r"sk_pr_\w+_[0-9a-f]{40}",
+    "SCW[A-Z0-9]{17}",
+    r"tkn\.v1_[\w-]{60,}={0,2}",
+    "xprv[1-9A-HJ-NP-Za-km-z]{107,108}",
+)
+API_TOKEN = _token(
+    "api_token",
+    r"sk-(?:or|lf)-[\w-]{16,}|sk-[A-Za-z0-9]{16,}|sk_[0-9a-f]{32,}",
+    Rule(rf"{WORD}({'|'.join(_FORMS)})", variant="form"),
+)
+"""The form that OpenAI's first keys had, and that many who speak its protocol took over; forms of one service each."""
+
+PROVIDERS = (*_FORGES, *_CLOUDS, *_MODELS, *_MESSAGES, *_MONEY, *_TOOLS, *_SOCIAL, API_TOKEN, PASSWORD_HASH)

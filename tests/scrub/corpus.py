@@ -8,9 +8,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import lookalikes
+import lookalikes_code
 import planting
 import secrets_credentials
 import secrets_financial
+import secrets_named
 import secrets_national
 import secrets_network
 import secrets_personal
@@ -26,6 +28,7 @@ KINDS: tuple[Kind, ...] = (
     *secrets_financial.KINDS,
     *secrets_network.KINDS,
     *secrets_credentials.KINDS,
+    *secrets_named.KINDS,
     *secrets_tokens.KINDS,
     secrets_national.TAXPAYER,
 )
@@ -95,7 +98,7 @@ def _positive(kind: Kind, number: int, source: random.Random) -> Positive:
 
 def made(seed: int = SEED) -> Iterator[Negative]:
     """Yield the values that only look like something."""
-    for name, (key, draw) in {**lookalikes.LOOKALIKES, **lookalikes.DECIMAL}.items():
+    for name, (key, draw) in {**lookalikes.LOOKALIKES, **lookalikes_code.CODE, **lookalikes.DECIMAL}.items():
         source = random.Random(f"{seed} {name}")
         for number in range(lookalikes.EXAMPLES):
             position = "span" if number % 4 else source.choice(planting.POSITIONS)

@@ -120,8 +120,10 @@ made to look like secrets. Nothing has been taken out of it because scrubbing go
 - **Right** are examples in which the detector replaced the secret and left the text around it. **Wrong** are
   negatives in which it replaced anything, and examples in which it took letters or digits beside the secret.
   **Precision** is right of both. Rates are rounded down.
-- ✓ marks the detectors that check what they find (check digits, structure, ranges) or know it by a form of its own; a
-  test fails when recall or precision of one of them is below 99 %, and when this page is not what the command writes.
+- ✓ marks the detectors that check what they find (check digits, structure, ranges) or know it by a form of its own. A
+  test fails when recall or precision of any detector is below 99 %, and when this page is not what the command writes.
+
+The same over values that others make and publish: [scrubbing in material that others publish](scrubbing-public.md).
 """
 AFTER = """\
 A number of 13 to 19 digits drawn at random passes Luhn's check one time in ten, and a part of these begins as an

@@ -11,10 +11,13 @@ ISSUERS: tuple[tuple[int, int, int, int], ...] = (
     # first and last prefix, length, weight; as the networks publish them
     (4, 4, 16, 30), (4, 4, 13, 1), (51, 55, 16, 14), (2221, 2720, 16, 8), (34, 34, 15, 4), (37, 37, 15, 6),
     (6011, 6011, 16, 4), (644, 649, 16, 2), (65, 65, 16, 2), (300, 305, 14, 1), (309, 309, 14, 1), (36, 36, 14, 2),
-    (38, 39, 14, 1), (3528, 3589, 16, 5), (62, 62, 16, 4), (62, 62, 19, 2), (5018, 5018, 16, 1), (5020, 5020, 16, 1),
+    (38, 39, 14, 1), (3528, 3589, 16, 5), (1800, 1800, 15, 1), (2131, 2131, 15, 1),
+    (62, 62, 16, 4), (62, 62, 19, 2), (5018, 5018, 16, 1), (5020, 5020, 16, 1),
     (5038, 5038, 16, 1), (6304, 6304, 16, 1), (6759, 6759, 16, 1), (6761, 6763, 16, 2),
 )  # fmt: skip
 LONG_ISSUERS = ((4, 4, 19, 1), (6011, 6011, 19, 1), (65, 65, 18, 1), (6759, 6759, 18, 1), (3528, 3589, 17, 1))
+SHORT_ISSUERS = ((5018, 5018, 12, 1), (6304, 6304, 13, 1), (6759, 6759, 12, 1), (6761, 6763, 14, 1))
+"""Maestro's, of fewer digits than other cards have."""
 NATIONAL_ISSUERS = ((5019, 5019, 16, 1), (2200, 2204, 16, 1), (508, 508, 16, 1), (81, 82, 16, 1))
 """Dankort, Mir, RuPay."""
 BLOCKS = {13: (4, 3, 3, 3), 14: (4, 6, 4), 15: (4, 6, 5), 16: (4, 4, 4, 4), 19: (4, 4, 4, 4, 3)}
@@ -50,6 +53,14 @@ def printed_card(random: random.Random) -> str:
         parts.append(number[at : at + size])
         at += size
     return separator.join(parts)
+
+
+CARD_WORDS = ("card ", "card number: ", "credit card ", "cardNumber=", "debit card no. ", "cc: ", "PAN ")
+
+
+def named_card(random: random.Random) -> Found:
+    """Return the digits of a card that is shorter or longer than most, behind a word for it."""
+    return Found(card(random, (*LONG_ISSUERS, *SHORT_ISSUERS)), random.choice(CARD_WORDS))
 
 
 def iban(random: random.Random) -> str:
@@ -89,6 +100,7 @@ def named_routing(random: random.Random) -> Found:
 KINDS = (
     Kind("card, in one piece", ("payment_card",), bare(card), "any", 190),
     Kind("card, as printed", ("payment_card",), bare(printed_card), "any", 150),
+    Kind("card of 12 to 19 digits, named", ("payment_card",), named_card, "lines", 60),
     Kind("IBAN, electronic", ("iban",), bare(iban), "any", 150),
     Kind("IBAN, as printed", ("iban",), bare(printed_iban), "any", 110),
     Kind("IBAN, small letters", ("iban",), bare(lambda random: iban(random).lower()), "any", 30),

@@ -38,6 +38,14 @@ def ipv6(random: random.Random) -> str:
     return f"::ffff:{ipv4(random)}" if style == 4 else str(address)
 
 
+def unallocated(random: random.Random) -> str:
+    """Return an address as generators of test data make them: any bits that make it neither private nor multicast."""
+    while True:
+        address = ipaddress.IPv6Address(random.getrandbits(128))
+        if not (address.is_private or address.is_multicast or address.is_link_local) and int(address) >> 120:
+            return str(address)
+
+
 def bracketed(random: random.Random) -> Found:
     """Return an address as it stands in URLs and peer names."""
     return Found(ipv6(random), "[", f"]:{random.randint(1, 65535)}")
@@ -57,6 +65,7 @@ def dotted_mac(random: random.Random) -> str:
 KINDS = (
     Kind("IPv4 address", ("ipv4",), bare(ipv4), "any", 260),
     Kind("IPv6 address", ("ipv6", "ipv4"), bare(ipv6), "any", 200),
+    Kind("IPv6 address in full, of no registry", ("ipv6",), bare(unallocated), "any", 60),
     Kind("IPv6 address with port", ("ipv6", "ipv4"), bracketed, "lines", 60),
     Kind("MAC address", ("mac",), bare(mac), "any", 200),
     Kind("IPv4 address that ends in .0", ("ipv4",), bare(zero_ipv4), "any", 25, counted=False),

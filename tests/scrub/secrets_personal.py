@@ -113,6 +113,26 @@ def national_phone(random: random.Random) -> str:
     return random.choice([f"({area}) {exchange}-{line}", f"{area}-{exchange}-{line}", f"0{area} {exchange}{line}"])
 
 
+PHONE_WORDS = (
+    "phone ",
+    "Phone: ",
+    "phone=",
+    "mobile: ",
+    "Tel. ",
+    "fax: ",
+    "phone number is ",
+    "call me at ",
+    "telephone: ",
+)
+
+
+def named_phone(random: random.Random) -> Found:
+    """Return a number as people write it at home, behind a word for it."""
+    rest = random.choice(["ddd dddd", "ddd dd dd", "ddddddd", "dd dd dd dd"])
+    abroad = digits(random, f"0N{random.choice(['', 'd', 'dd'])}{random.choice([' ', '-', '/'])}{rest}")
+    return Found(random.choice([national_phone(random), abroad]), random.choice(PHONE_WORDS))
+
+
 def ssn(random: random.Random, separator: str = "-") -> str:
     """Return a number that can have been assigned: no area 000, 666, 900 and above, no group 00, no serial 0000."""
     area = random.choice([*range(1, 666), *range(667, 900)])
@@ -143,5 +163,6 @@ KINDS = (
     Kind("social security number, named", ("us_ssn",), named_ssn, "lines", 110),
     Kind("e-mail, quoted local part, domain literal or CJK letters", ("email",), bare(rare_email), "lines", 25,
          counted=False),
+    Kind("national number, named", ("phone",), named_phone, "lines", 80),
     Kind("national telephone number", ("phone",), bare(national_phone), "any", 25, counted=False),
 )  # fmt: skip

@@ -160,7 +160,64 @@ PROVIDERS: dict[str, Callable[[random.Random], Found]] = {
     "Typeform": shaped("tfp_{alnum:44}_{alnum:14}"),
     "xAI": shaped("xai-{alnum:80}"),
     "LaunchDarkly": bare(identifier("sdk-")),
+    "Facebook": either("EAA{alnum:160-200}", "{digits:15}|{b64url:27}"),
+    "Twitter": shaped("AAAAAAAAAAAAAAAAAAAAAA{alnum:80}"),
+    "Salesforce": shaped("00D{alnum:12}!{word:90}"),
+    "Twitch": shaped("live_{digits:9}_{alnum:30}"),
+    "Yandex": either("AQVN{b64url:35}", "t1.9eu{b64url:40}.{b64url:86}", "y0_{b64url:58}"),
+    "OpenRouter": shaped("sk-or-v1-{hex:64}"),
+    "ElevenLabs": shaped("sk_{hex:48}"),
+    "Alchemy": shaped("alcht_{alnum:30}"),
+    "Adafruit IO": shaped("aio_{alnum:28}"),
+    "Apify": shaped("apify_api_{alnum:36}"),
+    "AWS Bedrock": shaped("ABSK{b64:120}=="),
+    "Axiom": bare(identifier("xaat-")),
+    "Braintree": shaped("access_token$production${lowernum:16}${hex:32}"),
+    "Cerebras": shaped("csk-{lowernum:48}"),
+    "ClickUp": shaped("pk_{digits:8}_{uppernum:32}"),
+    "Clojars": shaped("CLOJARS_{hex:60}"),
+    "Defined Networking": shaped("dnkey-{uppernum:26}-{uppernum:52}"),
+    "Dependency-Track": shaped("odt_{alnum:32}"),
+    "Frame.io": shaped("fio-u-{b64url:64}"),
+    "Honeycomb": shaped("hcaik_{lowernum:58}"),
+    "Infracost": shaped("ico-{alnum:32}"),
+    "LlamaIndex": shaped("llx-{alnum:48}"),
+    "MongoDB Atlas": shaped("mdb_sa_sk_{b64url:40}"),
+    "Neon": shaped("napi_{lowernum:64}"),
+    "NVIDIA": shaped("nvapi-{b64url:64}"),
+    "Pinecone": shaped("pcsk_{alnum:6}_{alnum:63}"),
+    "PubNub": bare(identifier("sec-c-")),
+    "ReadMe": shaped("rdme_xn8s9h{lowernum:64}"),
+    "Render": shaped("rnd_{alnum:28}"),
+    "Resend": shaped("re_{alnum:8}_{alnum:24}"),
+    "Rootly": shaped("rootly_{hex:64}"),
+    "Scaleway": shaped("SCW{uppernum:17}"),
+    "Settlemint": shaped("sm_pat_{alnum:16}"),
+    "Sourcegraph": shaped("sgp_{hex:16}_{hex:40}"),
+    "Tavily": shaped("tvly-{alnum:32}"),
+    "Together": shaped("tgp_v1_{b64url:43}"),
+    "Trello": shaped("ATTA{hex:64}"),
+    "Vercel": either("vcp_{alnum:24}", "vercel_blob_rw_{alnum:16}_{alnum:30}"),
+    "Zoho": shaped("1000.{hex:32}.{hex:32}"),
+    "1Password, secret key": shaped("A3-{uppernum:6}-{uppernum:6}-{uppernum:5}-{uppernum:5}-{uppernum:5}-{uppernum:5}"),
+    "New Relic, licence": shaped("eu01xx{hex:30}NRAL"),
 }
+API_TOKENS = (
+    *("OpenRouter", "ElevenLabs", "Alchemy", "Adafruit IO", "Apify", "AWS Bedrock", "Axiom", "Braintree", "Cerebras"),
+    *(
+        "ClickUp",
+        "Clojars",
+        "Defined Networking",
+        "Dependency-Track",
+        "Frame.io",
+        "Honeycomb",
+        "Infracost",
+        "LlamaIndex",
+    ),
+    *("MongoDB Atlas", "Neon", "NVIDIA", "Pinecone", "PubNub", "ReadMe", "Render", "Resend", "Rootly", "Scaleway"),
+    *("Settlemint", "Sourcegraph", "Tavily", "Together", "Trello", "Vercel", "Zoho"),
+)
+"""Those whose forms one detector knows."""
 EXAMPLES = 20
 """Of each provider."""
 OTHERS = ("url_query_secret", "assigned_secret", "generic_secret")
@@ -185,12 +242,15 @@ OWN = {
     "Octopus Deploy": "octopus_key",
     "Alibaba Cloud": "alibaba_key",
     "Tencent Cloud": "tencent_key",
+    "1Password, secret key": "onepassword_token",
+    "New Relic, licence": "newrelic_key",
+    **dict.fromkeys(API_TOKENS, "api_token"),
 }
 """Detectors whose names are not the provider's with `_token` or `_key` behind it."""
 KEYS = frozenset({
     *("age", "anthropic", "brevo", "easypost", "flutterwave", "groq", "heroku", "hubspot", "langsmith", "launchdarkly"),
     *("linear", "mailchimp", "mailgun", "newrelic", "nuget", "openai", "perplexity", "posthog", "postman", "prefect"),
-    *("razorpay", "sendgrid", "stripe", "tailscale", "twilio", "xai"),
+    *("razorpay", "sendgrid", "stripe", "tailscale", "twilio", "xai", "twitch", "yandex"),
 })  # fmt: skip
 """Providers that call it a key."""
 WORDED = ("AWS secret access key", "Slack web hook", "Azure storage")

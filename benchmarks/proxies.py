@@ -73,7 +73,9 @@ class Proxy:
         if self.kind in ("tailgate", "reference"):
             kernel = "rust" if self.kind == "tailgate" else "reference"
             command = [sys.executable, "-m", "tailgate", "run", *self._files()]
-            environment |= {"TAILGATE_KERNEL": kernel, "TAILGATE_REQUIRE_KERNEL": kernel}
+            # An installation has bytecode: it is written by the first start, whatever this machine says of that.
+            bytecode = {"PYTHONDONTWRITEBYTECODE": ""}
+            environment |= {"TAILGATE_KERNEL": kernel, "TAILGATE_REQUIRE_KERNEL": kernel, **bytecode}
         elif self.kind == "collector":
             command = [str(collector.binary()), *self._files()]
             environment |= {"GOMAXPROCS": str(len(setting.on())), "GOMEMLIMIT": MEMORY_LIMIT}

@@ -244,10 +244,10 @@ def send(address: str) -> None:
 # With no arguments the shipped files run; here a file with free ports stands in their place.
 NO_ARGUMENTS = """
 import sys
-from tailgate import cli
+from tailgate.cli import main, run
 shipped = [sys.argv.pop()]
-cli.run.shipped_paths = lambda env: shipped
-raise SystemExit(cli.main())
+run.shipped_paths = lambda env: shipped
+raise SystemExit(main())
 """
 
 

@@ -44,35 +44,24 @@ pub fn fewer(windows: &[Window], most: usize) -> Vec<Window> {
     all.windows()
 }
 
-/// Windows of numbers that stand for symbols: what two of them are together is asked again and again.
+/// Windows of numbers that stand for symbols.
 struct Numbered {
     windows: Vec<Vec<u32>>,
     /// How often each is found.
     found: Vec<f64>,
+    alphabet: Alphabet,
+}
+
+/// Symbols by number, and the number of what two of them are together, which is asked again and again.
+#[derive(Default)]
+struct Alphabet {
     symbols: Vec<Symbols>,
     odds: Vec<Odds>,
     numbers: HashMap<Symbols, u32, RandomState>,
-    together: HashMap<(u32, u32), u32, RandomState>,
+    together: HashMap<u64, u32, RandomState>,
 }
 
-impl Numbered {
-    fn of(windows: &[Window]) -> Numbered {
-        let mut all = Numbered {
-            windows: Vec::with_capacity(windows.len()),
-            found: Vec::with_capacity(windows.len()),
-            symbols: Vec::new(),
-            odds: Vec::new(),
-            numbers: HashMap::default(),
-            together: HashMap::default(),
-        };
-        for window in windows {
-            let numbers: Vec<u32> = window.iter().map(|&symbols| all.number(symbols)).collect();
-            all.found.push(all.probability(numbers.iter().copied()));
-            all.windows.push(numbers);
-        }
-        all
-    }
-
+impl Alphabet {
     fn number(&mut self, symbols: Symbols) -> u32 {
         *self.numbers.entry(symbols).or_insert_with(|| {
             self.symbols.push(symbols);
@@ -86,7 +75,7 @@ impl Numbered {
         if one == two {
             return one;
         }
-        let pair = (one.min(two), one.max(two));
+        let pair = u64::from(one.min(two)) << 32 | u64::from(one.max(two));
         if let Some(&known) = self.together.get(&pair) {
             return known;
         }
@@ -96,27 +85,46 @@ impl Numbered {
         number
     }
 
+    /// What two equally long windows are together.
+    fn merged<'a>(&'a mut self, one: &'a [u32], two: &'a [u32]) -> impl Iterator<Item = u32> + 'a {
+        one.iter().zip(two).map(|(&one, &two)| self.either(one, two))
+    }
+
     /// How often a window is found at a place of a text, roughly.
-    fn probability(&self, window: impl Iterator<Item = u32>) -> f64 {
+    fn probability(&self, window: &[u32]) -> f64 {
         let (mut before, mut product) = (None, 1.0);
-        for number in window {
+        for &number in window {
             let Some(odds) = self.odds.get(number as usize) else { continue };
             product *= before.map_or(odds.alone(), |(last, its)| odds.behind(its, last == number).1);
             before = Some((number, odds));
         }
         product
     }
+}
+
+impl Numbered {
+    fn of(windows: &[Window]) -> Numbered {
+        let mut alphabet = Alphabet::default();
+        let windows = windows.iter().map(|window| window.iter().map(|&symbols| alphabet.number(symbols)).collect());
+        let windows: Vec<Vec<u32>> = windows.collect();
+        Numbered { found: windows.iter().map(|window| alphabet.probability(window)).collect(), windows, alphabet }
+    }
 
     /// The cheapest step that a window can take: to be taken together with one of those behind it.
     fn best(&mut self, one: usize, more: &mut Pairwise) -> Option<Step> {
-        let size = self.windows.get(one).map(Vec::len).filter(|size| *size > 0)?;
-        let (mut best, mut new): (Option<Step>, Vec<u32>) = (None, Vec::with_capacity(size));
-        for two in one + 1..self.windows.len() {
-            if self.windows.get(two).is_none_or(|its| its.len() != size) {
+        let Numbered { windows, found, alphabet } = self;
+        let (mine, now) = (windows.get(one).filter(|window| !window.is_empty())?, *found.get(one)?);
+        let (mut best, mut new): (Option<Step>, Vec<u32>) = (None, Vec::with_capacity(mine.len()));
+        for (two, (its, other)) in windows.iter().zip(found.iter()).enumerate().skip(one + 1) {
+            if its.len() != mine.len() {
                 continue;
             }
-            let more = more.get(one, two, || self.more(one, two, &mut new));
-            let step = Step { two, more, saved: size };
+            let more = more.get(one, two, || {
+                new.clear();
+                new.extend(alphabet.merged(mine, its));
+                alphabet.probability(&new) - now - other
+            });
+            let step = Step { two, more, saved: mine.len() };
             if best.is_none_or(|best| step.price() < best.price()) {
                 best = Some(step);
             }
@@ -124,39 +132,21 @@ impl Numbered {
         best
     }
 
-    /// How much more often two windows are found when they are taken together.
-    fn more(&mut self, one: usize, two: usize, new: &mut Vec<u32>) -> f64 {
-        self.put_together(one, two, new);
-        let found = |index: usize| self.found.get(index).copied().unwrap_or(0.0);
-        self.probability(new.iter().copied()) - found(one) - found(two)
-    }
-
-    /// Writes what two windows are together to `new`.
-    fn put_together(&mut self, one: usize, two: usize, new: &mut Vec<u32>) {
-        new.clear();
-        let number = |windows: &[Vec<u32>], index: usize, place: usize| windows.get(index)?.get(place).copied();
-        for place in 0..self.windows.get(one).map_or(0, Vec::len) {
-            let (mine, its) = (number(&self.windows, one, place), number(&self.windows, two, place));
-            if let Some((mine, its)) = mine.zip(its) {
-                new.push(self.either(mine, its));
-            }
-        }
-    }
-
     /// Puts the second window into the first.
     fn join(&mut self, one: usize, two: usize) {
-        let mut new = Vec::new();
-        self.put_together(one, two, &mut new);
-        let found = self.probability(new.iter().copied());
-        for (index, new, found) in [(one, new, found), (two, Vec::new(), 0.0)] {
-            if let Some((window, often)) = self.windows.get_mut(index).zip(self.found.get_mut(index)) {
-                (*window, *often) = (new, found);
+        let Numbered { windows, found, alphabet } = self;
+        let Some((mine, its)) = windows.get(one).zip(windows.get(two)) else { return };
+        let new: Vec<u32> = alphabet.merged(mine, its).collect();
+        let often = alphabet.probability(&new);
+        for (index, new, often) in [(one, new, often), (two, Vec::new(), 0.0)] {
+            if let Some((window, found)) = windows.get_mut(index).zip(found.get_mut(index)) {
+                (*window, *found) = (new, often);
             }
         }
     }
 
     fn windows(self) -> Vec<Window> {
-        let of = |number: &u32| self.symbols.get(*number as usize).copied().unwrap_or_default();
+        let of = |number: &u32| self.alphabet.symbols.get(*number as usize).copied().unwrap_or_default();
         let some = self.windows.iter().filter(|window| !window.is_empty());
         some.map(|window| window.iter().map(of).collect()).collect()
     }

@@ -86,26 +86,29 @@ class Connector:
         async with self._flushing:
             if (give := self._give) is None:
                 return
-            self._advance()
-            now, series = self._clock(), self.meter.series()
-            for flush in self._flusher.flushes(now, series, last=last):
-                wait = await self._given(give, flush.request)
-                self._flushes["accepted" if wait is None else "refused"] += 1
-                if wait is not None:
-                    self._flusher.later(now + int(wait * 1e9))
-                    return
-                self._flusher.taken(flush)
-                await asyncio.sleep(0)
-            self._flusher.settled(now)
-            if self._expiration and self.meter.forget(now - self._expiration):
-                self._flusher.see(self._clock(), self.meter.series())
+            now = self._clock()
+            try:
+                wait = await self._flush(give, now, last)
+            except Exception as error:  # such as what no pipeline can read: a defect, which must not end the flushes
+                log.error("connector_not_flushed", connector=self.id, exc_info=error)
+                wait = self._flusher.push.interval / 1e9 or 1.0
+            if wait is not None:
+                self._flushes["refused"] += 1
+                self._flusher.later(now + int(wait * 1e9))
 
-    async def _given(self, give: Give, request: bytes) -> float | None:
-        try:
-            return await give(request)
-        except Exception as error:  # such as what no pipeline can read: a defect, which must not end the flushes
-            log.error("connector_not_flushed", connector=self.id, exc_info=error)
-            return self._flusher.push.interval / 1e9 or 1.0
+    async def _flush(self, give: Give, now: int, last: bool) -> float | None:
+        """Return None when all was taken, else in how many seconds to try again."""
+        self.meter.advance(now)
+        for flush in self._flusher.flushes(now, self.meter.series(), last=last):
+            wait = await give(flush.request)
+            if wait is not None:
+                return wait
+            self._flushes["accepted"] += 1
+            self._flusher.taken(flush)
+            await asyncio.sleep(0)
+        self._flusher.settled(now)
+        self._forget(now - self._expiration)
+        return None
 
     async def ready(self) -> None:
         """Return at once: nothing has to be waited for."""
@@ -141,8 +144,12 @@ class Connector:
     def _advance(self) -> None:
         now = self._clock()
         self.meter.advance(now)
-        if self._expiration and self._give is None:  # else they go once they have been told
-            self.meter.forget(now - self._expiration)
+        if self._give is None:  # else they go once they have been told
+            self._forget(now - self._expiration)
+
+    def _forget(self, before: int) -> None:
+        if self._expiration and self.meter.forget(before):
+            self._flusher.see(self._clock(), self.meter.series())
 
 
 @dataclass(frozen=True)

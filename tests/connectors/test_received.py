@@ -232,6 +232,29 @@ def test_series_expire_once_they_have_been_told(tmp_path: Path) -> None:
     running(configuration(tmp_path, DELTA + ", metrics_expiration: 1ms"), scenario)
 
 
+def test_series_that_went_while_nobody_received(tmp_path: Path) -> None:
+    """Scenario: a pipeline stops receiving, a series expires and comes again smaller, then it receives again.
+
+    Guarantees: what has been counted since it came again is told, and nothing negative.
+    """
+    options, without = DELTA + ", metrics_expiration: 1ms", CONFIG.replace("[otlp, span_metrics]", "[otlp]")
+
+    async def scenario(service: Service) -> None:
+        send(service, "work", "work", "work")
+        await connector(service).flush()
+        send(service, "work", "work")
+        await connector(service).flush()
+        await service.reload(configuration(tmp_path, options, without))
+        await asyncio.sleep(0.005)
+        list(connector(service).families())
+        send(service, "work")
+        await service.reload(configuration(tmp_path, options))
+        await connector(service).flush()
+        assert [one.data.as_int for one in points(service)] == [3, 2, 1]
+
+    running(configuration(tmp_path, options), scenario)
+
+
 def test_a_defect_does_not_end_the_flushes(tmp_path: Path) -> None:
     """Scenario: giving fails in a way that nobody has thought of. Guarantees: it is counted, and tried again."""
 

@@ -60,7 +60,7 @@ class Digesting:
 
     def takes(self, size: int) -> bool:
         """Whether a request of so many bytes should be walked here."""
-        return self._digesters is not None and size >= LEAST_BYTES and self._bytes < MOST_BYTES * self.threads
+        return self._digesters is not None and size >= LEAST_BYTES
 
     async def digest(
         self, request: bytes, metadata: Callable[[str], str | None], pipelines: Sequence[Walking]
@@ -72,7 +72,7 @@ class Digesting:
         while True:
             alone = await self.alone()
             rows = [(one.row, [metadata(name) for name in one.context]) for one in pipelines]
-            if alone or self._digesters is None:
+            if alone or self._digesters is None or self._bytes >= MOST_BYTES * self.threads:
                 return [Entry(row, row.digest(request, context), context) for row, context in rows]
             answers = [self._submit(self._digesters, row, request, context) for row, context in rows]
             found = [_records(await answer) for answer in answers]

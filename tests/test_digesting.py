@@ -302,7 +302,7 @@ def test_when_much_waits_the_event_loop_walks_too(run: Run) -> None:
         for task in tasks:
             task.cancel()
         await settle()
-        assert stand.intake.consume(half, nothing) == 1
+        assert await stand.send(half) == 1
         stand.held.finish(0)
         stand.held.finish(1)
         await settle()

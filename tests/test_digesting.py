@@ -74,6 +74,13 @@ class KernelOf:
         return self.made
 
 
+class Eager(Digesting):
+    """Hands over what comes alone, too."""
+
+    async def alone(self) -> bool:
+        return False
+
+
 class Stand:
     """A service, and its threads in the test's hand."""
 
@@ -82,7 +89,7 @@ class Stand:
         self.service = Service(self.read(text), load_kernel())
         self.service.clock = Clock()  # type: ignore[assignment]
         self.held = HeldBack()
-        self.digesting = Digesting(KernelOf(self.held), 1)  # type: ignore[arg-type]
+        self.digesting = Eager(KernelOf(self.held), 1)  # type: ignore[arg-type]
         self.rows = list(self.service.pipelines.values())
         self.intake = Intake(self.rows, self.service.governor, Clock(), digesting=self.digesting)  # type: ignore[arg-type]
 
@@ -248,6 +255,27 @@ def test_who_gives_up_waiting_gets_nothing(run: Run) -> None:
     run(ONE, scenario)
 
 
+def test_what_comes_alone_is_walked_at_once(tmp_path: Path) -> None:
+    """Scenario: one request, then three at once. Guarantees: threads get those behind which others have come."""
+
+    async def main() -> None:
+        stand = Stand(tmp_path, ONE)
+        stand.intake.digesting = aside = Digesting(KernelOf(stand.held), 1)  # type: ignore[arg-type]
+        aside.open()
+        assert await stand.send(request((1, "alone", FILL))) == 1
+        assert stand.held.tickets == 0
+        tasks = [stand.send(request((number, f"n{number}", FILL))) for number in (2, 3, 4)]
+        await settle()
+        assert [task.done() for task in tasks] == [False, False, True]
+        stand.held.finish(0)
+        stand.held.finish(1)
+        assert [await task for task in tasks] == [1, 1, 1]
+        assert names(stand.service) == ["alone", "n4", "n2", "n3"]
+        aside.close()
+
+    asyncio.run(main())
+
+
 def test_values_of_the_request_go_with_it(run: Run) -> None:
     text = """
 processors: {attributes: {actions: [{key: tenant, action: insert, from_context: metadata.x-tenant}]}}
@@ -274,7 +302,7 @@ def test_when_much_waits_the_event_loop_walks_too(run: Run) -> None:
         for task in tasks:
             task.cancel()
         await settle()
-        assert stand.intake.consume(half, nothing) == 1
+        assert await stand.send(half) == 1
         stand.held.finish(0)
         stand.held.finish(1)
         await settle()

@@ -145,7 +145,7 @@ def test_what_is_acknowledged_comes_out_once(start_tailgate: StartTailgate, upst
     assert not any(SECRET.encode() in body for body in upstream.requests)
     assert total(metrics, "tailgate_pipeline_accepted_spans_total", pipeline="traces/all") == 3 * sent.taken
     assert total(metrics, "tailgate_worker_threads") == threads
-    assert total(metrics, "tailgate_worker_walks_total") > sent.taken
+    assert total(metrics, "tailgate_worker_walks_total") > 0
     assert total(metrics, "tailgate_worker_waiting_walks") == 0
     assert total(metrics, "tailgate_memory_budget_used_bytes", kind="in_flight") == 0
     assert tailgate.stop() == 0

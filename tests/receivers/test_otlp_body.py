@@ -7,7 +7,6 @@ import asyncio
 import pytest
 from aiohttp import StreamReader
 from aiohttp.base_protocol import BaseProtocol
-
 from tailgate.receivers.otlp.body import Body, Reservation
 from tailgate.receivers.otlp.gate import Gate
 from tailgate.receivers.otlp.status import TooLarge

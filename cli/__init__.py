@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import gc
 import os
 import sys
@@ -13,14 +12,19 @@ from types import ModuleType
 # Before gRPC is imported: its C core would write lines of its own into the JSON log.
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
-COMMANDS = ("run", "validate", "test", "explain", "plan", "diff", "scrub", "schema", "version", "demo")
+from .parser import Parser
+
+COMMANDS = ("run", "validate", "test", "explain", "plan", "diff", "scrub", "schema", "demo", "version")
 """In the order in which they are listed; the module of each has its name."""
 
 
-def build_parser(known: Sequence[str] = COMMANDS) -> argparse.ArgumentParser:
+def build_parser(known: Sequence[str] = COMMANDS) -> Parser:
     """Return the parser of the command line; `known`: the commands that it has, whose modules are imported."""
-    parser = argparse.ArgumentParser(
-        prog="tailgate", description="Enrich, scrub, tail-sample and tag OpenTelemetry traces on their way upstream."
+    parser = Parser(
+        prog="tailgate",
+        description="Enrich, scrub, tail-sample and tag OpenTelemetry data on its way upstream.",
+        epilog="Without a command it runs: `tailgate --config FILE` is `tailgate run --config FILE`. "
+        "`tailgate COMMAND --help` says more about each.",
     )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name in known:
@@ -48,6 +52,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parsed = build_parser(words[:1] if words[0] in COMMANDS else COMMANDS).parse_args(words)
     try:
         code: int = parsed.function(parsed)
+        sys.stdout.flush()
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:  # whoever read it has seen enough, as `head` has
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nor is there anything left to flush at exit
+        return 141  # as the shell says it of a process that SIGPIPE ended
     return code

@@ -30,7 +30,10 @@ SAME, DIFFERENT, TROUBLE = 0, 1, 2
 def add_parser(commands: Any) -> None:
     """Add the subcommand."""
     parser = commands.add_parser(
-        "diff", help="say which verdicts change between two sets of rules, over recorded traces"
+        "diff",
+        help="say which verdicts change between two sets of rules, over recorded traces",
+        description="Say which verdicts change between two sets of rules, and what that means a day.",
+        epilog="example: tailgate diff sampling.yaml new-sampling.yaml traces.jsonl",
     )
     parser.add_argument("old", metavar="OLD", help="a configuration or rule file; several, with commas, are merged")
     parser.add_argument("new", metavar="NEW", help="the same, as it would be")

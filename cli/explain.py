@@ -27,7 +27,12 @@ from .terminal import Paint, columns, count, milliseconds, percent
 
 def add_parser(commands: Any) -> None:
     """Add the subcommand."""
-    parser = commands.add_parser("explain", help="say what every policy answers about a trace, and why")
+    parser = commands.add_parser(
+        "explain",
+        help="say what every policy answers about a trace, and why",
+        description="Say what every policy answers about a trace, why, and what would be written on it.",
+        epilog="example: tailgate explain --config sampling.yaml trace.json",
+    )
     parser.add_argument(
         "trace", metavar="TRACE", help="a file with one or several traces, OTLP JSON or protobuf; -: stdin"
     )

@@ -26,7 +26,10 @@ _NARROWEST, _WIDEST = 60, 120
 def add_parser(commands: Any) -> None:
     """Add the subcommand."""
     parser = commands.add_parser(
-        "plan", help="say in plain sentences what a configuration does, in the order of effect"
+        "plan",
+        help="say in plain sentences what a configuration does, in the order of effect",
+        description="Say in plain sentences what a configuration does, in the order of effect.",
+        epilog="example: tailgate plan --config sampling.yaml",
     )
     add_config_option(parser, "without it the shipped configuration is described")
     parser.set_defaults(function=run)

@@ -33,7 +33,12 @@ WATCH_SECONDS = 1.0
 
 def add_parser(commands: Any) -> None:
     """Add the subcommand."""
-    parser = commands.add_parser("run", help="run the proxy")
+    parser = commands.add_parser(
+        "run",
+        help="run the proxy",
+        description="Receive OTLP, do what the configuration says, send on what is left; until SIGTERM or SIGINT.",
+        epilog="example: tailgate run --config tailgate.yaml",
+    )
     add_config_option(parser, "without it the shipped configuration runs, its upstream is TAILGATE_UPSTREAM")
     parser.add_argument(
         "--watch",

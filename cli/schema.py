@@ -13,7 +13,12 @@ from .tables import TABLES
 
 def add_parser(commands: Any) -> None:
     """Add the subcommand."""
-    parser = commands.add_parser("schema", help="print the JSON Schema of a configuration or a kind of rule file")
+    parser = commands.add_parser(
+        "schema",
+        help="print the JSON Schema of a configuration or a kind of rule file",
+        description="Print a JSON Schema; editors complete and check YAML with it.",
+        epilog="example: tailgate schema sampling > sampling.schema.json",
+    )
     text = f"{WHOLE} (a whole configuration, the default), or a kind of rule file: %(choices)s"
     parser.add_argument("kind", nargs="?", default=WHOLE, choices=KINDS, metavar="KIND", help=text)
     parser.add_argument("--write", metavar="FOLDER", type=Path, help="write all of them as KIND.schema.json there")

@@ -35,7 +35,12 @@ NOTHING = "the pipeline {!r} scrubs nothing: no scrub or redaction processor in 
 
 def add_parser(commands: Any) -> None:
     """Add the subcommand."""
-    parser = commands.add_parser("scrub", help="show what scrubbing would change in a sample, and by which rule")
+    parser = commands.add_parser(
+        "scrub",
+        help="show what scrubbing would change in a sample, and by which rule",
+        description="Show what scrubbing would change in a sample, and by which rule; the values are shown masked.",
+        epilog="example: tailgate scrub --config scrubbing.yaml traces.jsonl",
+    )
     parser.add_argument(
         "file", metavar="FILE", help="recorded traces, logs and metrics, OTLP JSON or protobuf; -: stdin"
     )

@@ -22,7 +22,12 @@ PASSED, FAILED, NOT_RUN = 0, 1, 2
 
 def add_parser(commands: Any) -> None:
     """Add the subcommand."""
-    parser = commands.add_parser("test", help="run the tests in rule files, and in files of tests beside them")
+    parser = commands.add_parser(
+        "test",
+        help="run the tests in rule files, and in files of tests beside them",
+        description="Run the tests in rule files, and in files of tests beside them.",
+        epilog="example: tailgate test sampling.yaml",
+    )
     parser.add_argument("paths", nargs="+", metavar="PATH", help="rule files, configurations, files of tests, folders")
     parser.add_argument(
         "--config", action="append", default=[], metavar="FILE", help="test this configuration, whatever the files name"

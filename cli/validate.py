@@ -22,7 +22,12 @@ from .testing.discover import Discovery
 
 def add_parser(subparsers: Any) -> None:
     """Add the subcommand."""
-    parser = subparsers.add_parser("validate", help="check a configuration without starting anything")
+    parser = subparsers.add_parser(
+        "validate",
+        help="check a configuration without starting anything",
+        description="Check a configuration as a start would; exit with 1 and every mistake, each as file:line:column.",
+        epilog="example: tailgate validate --config sampling.yaml",
+    )
     add_config_option(parser, "without it the shipped configuration is checked")
     parser.add_argument("--strict", action="store_true", help="warnings are failures too")
     parser.add_argument(

@@ -12,7 +12,11 @@ from ..kernel import KernelUnavailable, load, why_not_rust
 
 def add_parser(commands: Any) -> None:
     """Add the subcommand."""
-    parser = commands.add_parser("version", help="print the version and which kernel runs")
+    parser = commands.add_parser(
+        "version",
+        help="print the version and which kernel runs",
+        description="Print the version, which kernel runs, and why it is not the fast one.",
+    )
     parser.set_defaults(function=run)
 
 

@@ -83,7 +83,9 @@ def _merged(paths: Sequence[Path | str], sources: Sources, env: Mapping[str, str
     root = Node({}, Place(str(paths[0]) if paths else ""))
     complete = None not in trees
     if trees and all(tree is not None and tree.value is None for tree in trees):
-        sources.problems.append(root.place.problem("nothing is written here"))
+        sources.problems.append(
+            root.place.problem("nothing is written here, expected a configuration or rules, such as `policies`")
+        )
         complete = False
     for tree in trees:
         if tree is None or tree.value is None:

@@ -9,6 +9,7 @@ from typing import NamedTuple, Protocol
 
 from aiohttp import web
 
+from .listening import cannot_listen
 from .logs import RateLimited, get_logger
 
 Render = Callable[[str | None], tuple[bytes, str]]
@@ -80,12 +81,16 @@ class TelemetryServer:
         self._up_since = datetime.now(UTC).isoformat()
         try:
             if self._metrics is not None and self._metrics.enabled:
-                await self._listen("metrics", self._metrics, {"/metrics": self._serve_metrics})
+                await self._listen(
+                    "metrics", "service.telemetry.metrics", self._metrics, {"/metrics": self._serve_metrics}
+                )
             for number, (host, port) in enumerate(self._metrics.also if self._metrics is not None else (), 1):
-                await self._listen(f"metrics {number}", Site(host, port), {"/metrics": self._serve_metrics})
+                await self._listen(
+                    f"metrics {number}", "exporters.prometheus", Site(host, port), {"/metrics": self._serve_metrics}
+                )
             if self._health is not None:
                 routes = {"/ready": self._serve_ready, "/live": self._serve_live, self._health.path: self._serve_ready}
-                await self._listen("health", self._health, routes)
+                await self._listen("health", "extensions.health_check", self._health, routes)
         except OSError:
             await self.stop()
             raise
@@ -100,6 +105,7 @@ class TelemetryServer:
     async def _listen(
         self,
         name: str,
+        where: str,
         at: _MetricsSite | _HealthSite | Site,
         routes: Mapping[str, Callable[[web.Request], web.Response]],
     ) -> None:
@@ -112,7 +118,7 @@ class TelemetryServer:
         try:
             await web.TCPSite(runner, at.host, at.port).start()
         except OSError as error:
-            raise OSError(f"{name}: cannot listen on {at.host}:{at.port}: {error.strerror}") from None
+            raise cannot_listen(where, f"{at.host}:{at.port}", error) from None
         bound = runner.addresses[0]
         shown = f"[{bound[0]}]" if ":" in bound[0] else bound[0]
         self._endpoints[name] = f"{shown}:{bound[1]}"

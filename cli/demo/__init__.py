@@ -17,6 +17,7 @@ from ...config.model import Configuration
 from ...kernel import load as load_kernel
 from ...pipeline import Service
 from ...telemetry.logs import configure
+from ..options import seconds as seconds_above_0
 from ..tables import TABLES
 from ..version import kernel_line
 from .summary import Summary, summarize
@@ -39,8 +40,13 @@ service:
 
 def add_parser(commands: Any) -> None:
     """Add the subcommand."""
-    parser = commands.add_parser("demo", help="watch the main job run on synthetic traffic")
-    parser.add_argument("--seconds", type=float, default=20, help="how long the shop is open (default 20)")
+    parser = commands.add_parser(
+        "demo",
+        help="watch the main job run on synthetic traffic",
+        description="An upstream, the shipped configuration, and a small shop that sends: watch what is kept.",
+        epilog="example: tailgate demo --seconds 30",
+    )
+    parser.add_argument("--seconds", type=seconds_above_0, default=20.0, help="how long the shop is open (default: 20)")
     parser.add_argument("--json", action="store_true", help="print only the summary, as one JSON object")
     parser.set_defaults(function=run)
 

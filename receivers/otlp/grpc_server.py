@@ -8,6 +8,7 @@ from typing import Any
 
 import grpc
 
+from ...telemetry.listening import cannot_listen
 from ...telemetry.samples import Sample
 from ...telemetry.signals import FACTS, Signal
 from ..base import Consumer
@@ -61,7 +62,7 @@ class GrpcServer:
     def __init__(self, config: GrpcConfig, receiver: str, consumers: Mapping[Signal, Consumer]) -> None:
         """`receiver` is the receiver's id, for metrics and messages."""
         self._config = config
-        self._where = f"receivers::{receiver}::protocols::grpc"
+        self._where = f"receivers.{receiver}.protocols.grpc"
         self._counters = Counters(receiver, "grpc", consumers)
         load = Load(config)
         self._services = [
@@ -91,7 +92,7 @@ class GrpcServer:
                 return int(self._server.add_insecure_port(address))
             return int(self._server.add_secure_port(address, grpc_credentials(tls, self._where)))
         except RuntimeError:
-            raise OSError(f"{self._where}: cannot listen on {self._config.endpoint}: {_why_not(address)}") from None
+            raise cannot_listen(self._where, self._config.endpoint, _why_not(address)) from None
 
     async def stop(self, grace: float) -> None:
         """Take no new calls, let running ones end within `grace` seconds."""
@@ -103,7 +104,7 @@ class GrpcServer:
         return self._counters.samples()
 
 
-def _why_not(address: str) -> str:
+def _why_not(address: str) -> OSError:
     """Return why an address cannot be bound: gRPC says so in its own log only."""
     host, _, port = address.rpartition(":")
     family = socket.AF_INET6 if host.startswith("[") else socket.AF_INET
@@ -111,5 +112,5 @@ def _why_not(address: str) -> str:
         with socket.socket(family) as probe:
             probe.bind((host.strip("[]"), int(port)))
     except (OSError, ValueError) as error:
-        return str(error)
-    return "the address is in use, or is no address of this machine"
+        return error if isinstance(error, OSError) else OSError(str(error))
+    return OSError("the address is in use, or is no address of this machine")

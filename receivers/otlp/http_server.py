@@ -12,6 +12,7 @@ from typing import Any
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
+from ...telemetry.listening import cannot_listen
 from ...telemetry.samples import Sample
 from ...telemetry.signals import SIGNALS, Signal
 from ..base import Consumer, Refused
@@ -76,7 +77,7 @@ class HttpServer:
     def __init__(self, config: HttpConfig, receiver: str, consumers: Mapping[Signal, Consumer]) -> None:
         """`receiver` is the receiver's id, for metrics and messages."""
         self._config = config
-        self._where = f"receivers::{receiver}::protocols::http"
+        self._where = f"receivers.{receiver}.protocols.http"
         self._consumers = consumers
         self._signals: dict[str, Signal] = {config.path(signal): signal for signal in consumers}
         self._counters = Counters(receiver, "http", consumers)
@@ -114,7 +115,7 @@ class HttpServer:
                 ssl_handshake_timeout=_HANDSHAKE if tls else None,
             )
         except OSError as error:
-            raise OSError(f"{self._where}: cannot listen on {self._config.endpoint}: {error.strerror}") from None
+            raise cannot_listen(self._where, self._config.endpoint, error) from None
         port = self._listener.sockets[0].getsockname()[1]
         self.endpoint = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 

@@ -122,6 +122,33 @@ def test_what_is_not_understood(words: list[str], capsys: pytest.CaptureFixture[
     assert words[-1] in err
 
 
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        (["validate", "rules.yaml"], "a file is given as --config rules.yaml"),
+        (["--conifg", "rules.yaml"], "did you mean '--config'?"),
+        (["plan", "--lenint"], "did you mean '--lenient'?"),
+    ],
+)
+def test_what_may_have_been_meant(words: list[str], meant: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Guarantees: the usage is that of the subcommand, and the message says what is near."""
+    with pytest.raises(SystemExit):
+        main(words)
+    err = capsys.readouterr().err
+    assert err.startswith(f"usage: tailgate {'run' if words[0].startswith('-') else words[0]} ")
+    assert meant in err
+
+
+def test_a_reader_that_goes_away() -> None:
+    """Scenario: `tailgate plan` into a pipe that nobody reads any more. Guarantees: no traceback."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "tailgate", "plan"]
+    ended = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, timeout=60)
+    os.close(writer)
+    assert (ended.returncode, ended.stderr) == (141, b"")
+
+
 COMMANDS: list[tuple[list[str], list[str], bool]] = [
     ([], [], False),
     (["run"], [], False),

@@ -321,5 +321,8 @@ def test_on_plain_asyncio(serve: Any, consumer: Any, request_bytes: bytes) -> No
 def test_port_in_use(serve: Any) -> None:
     """Guarantees: an address that is taken is an error that names receiver and address."""
     served = serve(grpc={})
-    with pytest.raises(OSError, match=rf"receivers::otlp::protocols::grpc: cannot listen on {served.grpc}"):
+    with pytest.raises(
+        OSError,
+        match=rf"^receivers\.otlp\.protocols\.grpc: cannot listen on {served.grpc}: Address already in use; another ",
+    ):
         serve(grpc={"endpoint": served.grpc})

@@ -148,5 +148,8 @@ def test_on_plain_asyncio(serve: Any, request_bytes: bytes) -> None:
 def test_port_in_use(serve: Any) -> None:
     """Scenario: the HTTP address is taken. Guarantees: an error that names it, and gRPC does not stay behind."""
     served = serve(http={})
-    with pytest.raises(OSError, match=rf"receivers::otlp::protocols::http: cannot listen on {served.http}"):
+    with pytest.raises(
+        OSError,
+        match=rf"^receivers\.otlp\.protocols\.http: cannot listen on {served.http}: Address already in use; another ",
+    ):
         serve(grpc={}, http={"endpoint": served.http})

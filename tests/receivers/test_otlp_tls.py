@@ -140,7 +140,7 @@ def test_unusable_files(serve: Any, certificates: Any, protocol: str, change: di
         name: getattr(certificates, value.strip("{}")) if value.startswith("{") else value
         for name, value in change.items()
     }
-    with pytest.raises(OSError, match=rf"^receivers::otlp::protocols::{protocol}: ") as caught:
+    with pytest.raises(OSError, match=rf"^receivers\.otlp\.protocols\.{protocol}: ") as caught:
         serve(**{protocol: {"tls": {**server_tls(certificates), **change}}})
     assert text in str(caught.value)
     assert "PRIVATE" not in str(caught.value)

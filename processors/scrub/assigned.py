@@ -40,8 +40,12 @@ _ENCODED = Rule(
     variant="encoded",
 )
 _MARK = "(?:&quot;|&apos;|&#3[49];|''|\"\")"
-_MARKED = Rule(  # in XML, or where quotes are doubled: SQL, CSV
-    rf"{_NAME}(?:{_MARK})?{_IS}{_MARK}(?:{HOLE}|" + r"""([^\s&"'<>]+))""",
+_MARKS = r"""(?:\\*["']|&quot;)?"""
+_VALUE = rf"{_MARKS}(?:[\s,]|\\+n){{1,12}}{_MARKS}(?i:value){_MARKS}\s?[:=]\s?{_MARKS}"
+_MARKED = Rule(
+    # in XML, or where quotes are doubled: SQL, CSV; and a pair: `{"name": "DB_PASSWORD", "value": "x"}`,
+    # `- name: DB_PASSWORD` and `value: x`, `<add key="DbPassword" value="x">`
+    rf"{_NAME}(?:(?:{_MARK})?{_IS}{_MARK}|{_VALUE})(?:{HOLE}|" + r"""([^\s"'\\,}<>&]+))""",
     variant="marked",
 )
 _XML = "(?:[^\\s<>&]|&(?:amp|quot|apos|#[0-9]+);)"
@@ -50,12 +54,6 @@ _ELEMENT = Rule(  # whatever ends it, an end that was cut off too; not `the <tok
     variant="element",
 )
 _QUOTE = r"""(?:\\*["'`]{1,2}|&quot;|&apos;|&#3[49];)"""
-_GAP = r"(?:\s|\\+n)*"
-_PAIR = Rule(  # `{"name": "DB_PASSWORD", "value": "x"}`, `- name: DB_PASSWORD` and `value: x`, `<add key= value=>`
-    rf"{_NAME}{_QUOTE}?{_GAP},?{_GAP}{_QUOTE}?(?i:value){_QUOTE}?\s*[:=]\s*{_QUOTE}?"
-    rf"""(?:{HOLE}|([^\s"'\\,}}<>&]+))""",
-    variant="pair",
-)
 _FLAGS = "(?i:password|passwd|pwd|passphrase|secret|token|(?:api|access|secret|account)[-_]?key)"
 _OPTION = rf"""(?:^|[\s"'\[(,])--?[A-Za-z0-9._-]*{_FLAGS}(?: |{_QUOTE},\s*{_QUOTE}){_QUOTE}?"""
 _CURL = r"""\bcurl\b[^\n]*?\s(?:-u|-U|--user|--proxy-user)[\s=]*["']?[^\s:"']+:"""
@@ -148,7 +146,7 @@ ASSIGNED_SECRET = Detector(
     PACK,
     redact("[SECRET]"),
     (
-        *(_COMMAND, _PAIR, _QUOTED, _ESCAPED, _ENCODED, _MARKED, _ELEMENT, _PLAIN),
+        *(_COMMAND, _MARKED, _QUOTED, _ESCAPED, _ENCODED, _ELEMENT, _PLAIN),
         *(_QUOTED_GIVEN, _TOKENS_GIVEN, _KEYS_GIVEN, _MIXED_GIVEN, _API_KEYS_GIVEN),
     ),
 )

@@ -55,7 +55,10 @@ CASES: dict[str, tuple[list[str], list[str]]] = {
             "4111111111111112",  # Luhn
             "6666666666666",  # all the same
             *(card("4", length) for length in (12, 14, 15, 17, 18)),
-            *(card(prefix, 16) for prefix in ("1", "2", "7", "8", "9", "2220", "2721", "1800", "2131", "2199", "2205", "9791", "59")),
+            *(
+                card(prefix, 16)
+                for prefix in ("1", "2", "7", "8", "9", "2220", "2721", "1800", "2131", "2199", "2205", "9791", "59")
+            ),
             *(card(prefix, length) for prefix in ("51", "55", "2221", "2720") for length in (15, 17)),
             *(card(prefix, length) for prefix in ("34", "37") for length in (14, 16)),
             *(card(prefix, 13) for prefix in ("300", "36", "38", "39")),

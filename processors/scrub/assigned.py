@@ -21,18 +21,18 @@ _TYPE = r"""(?::?\s*&?(?:'static )?\*?(?i:string|str)\b)?"""
 """`key: string = ...`, `var key string = ...`."""
 _IS = r"\s*(?:=>|[:?.+|]{0,3}=|:)\s*"
 """What stands between a name and its value, in languages and formats."""
-_END = r"""(?:[\s,;:.)}\]"'<`]|$)"""
-_AFTER = r"""(?:[\s,;)}\]"'<`@\\]|[:.](?:\s|$)|$)"""
-_VERSION_RANGE = r"[\^~<>=v]{0,2}[0-9]+\.[0-9x*]+(?:\.[0-9x*]+)?"
+_END = r"""(?:[\s,;:.)}\]"'<]|`(?:[\s,;:.)]|$)|$)"""
+_AFTER = r"""(?:[\s,;)}\]"'<]|`(?:[\s,;:.)]|$)|\\[nrt"']|[:.](?:\s|$)|$)"""
+_VERSION_RANGE = r"[\^~<>=v]{0,2}[0-9]+\.[0-9x*]+\.[0-9x*]+"
 """A version: packages have names such as `auth-token`."""
-_PATH = r"(?:~?(?:/[\w.-]+)+/?(?:[\s,;)\"']|$))"
+_PATH = r"(?:(?:/[\w.-]+)+/?(?:[\s,;)\"']|$))"
 
 _QUOTED = Rule(
-    rf"""{_NAME}(?:["']|{_TYPE}){_IS}"(?:(?:{HOLE}|{_VERSION_RANGE}|(?i:{SCHEMES}))"|""" + r"""((?:[^"\\]|\\.)+))""",
+    rf"""{_NAME}(?:["']|{_TYPE}){_IS}"(?:(?:{HOLE}|{_VERSION_RANGE})"|""" + r"""((?:[^"\\]|\\.)+))""",
     variant="json",
 )
 _ESCAPED = Rule(
-    rf"""{_NAME}(?:\\+["']|["'])?{_TYPE}{_IS}(?:\\+["']|['`])(?:{HOLE}["'`\\]|[{{\[]|""" + r"""([^"'`\\]+))""",
+    rf"""{_NAME}(?:\\+["']|["'])?{_TYPE}{_IS}(?:\\+["']|')(?:{HOLE}["'\\]|""" + r"""([^"'\\]+))""",
     variant="quoted",
 )
 _ENCODED = Rule(
@@ -40,29 +40,27 @@ _ENCODED = Rule(
     variant="encoded",
 )
 _MARK = "(?:&quot;|&apos;|&#3[49];|''|\"\")"
-_MARKED = Rule(  # in XML, or where quotes are doubled: SQL, CSV
-    rf"{_NAME}(?:{_MARK})?{_IS}{_MARK}(?:{HOLE}|" + r"""([^\s&"'<>]+))""",
+_MARKS = r"""(?:\\*["']|&quot;)?"""
+_VALUE = rf"{_MARKS}(?:[\s,]|\\+n){{1,12}}{_MARKS}(?i:value){_MARKS}\s?[:=]\s?{_MARKS}"
+_MARKED = Rule(
+    # in XML, or where quotes are doubled: SQL, CSV; and a pair: `{"name": "DB_PASSWORD", "value": "x"}`,
+    # `- name: DB_PASSWORD` and `value: x`, `<add key="DbPassword" value="x">`
+    rf"{_NAME}(?:(?:{_MARK})?{_IS}{_MARK}|{_VALUE})(?:{HOLE}{_AFTER}|{HOLE}&|" + r"""([^\s"'\\,}<>&]+))""",
     variant="marked",
 )
-_XML = "(?:[^\\s<>&]|&(?:amp|quot|apos|#[0-9]+);)"
 _ELEMENT = Rule(  # whatever ends it, an end that was cut off too; not `the <token> of <user>`
-    rf"{_NAME}>(?:\s*\n\s*)?(?:{HOLE}\s*<|(?:&lt;|[:,.`])|({_XML}(?:(?:{_XML}|\s)*{_XML})?)\s*(?:<|&lt;))",
+    rf"{_NAME}>(?:\s*\n\s*)?(?:{HOLE}\s*<|[:,.`][^<]*(?:<[^/]|$)|([^\s<>](?:[^<]*?[^\s<])??)\s*(?:<|&lt;))",
     variant="element",
 )
 _QUOTE = r"""(?:\\*["'`]{1,2}|&quot;|&apos;|&#3[49];)"""
-_GAP = r"(?:\s|\\+n)*"
-_PAIR = Rule(  # `{"name": "DB_PASSWORD", "value": "x"}`, `- name: DB_PASSWORD` and `value: x`, `<add key= value=>`
-    rf"{_NAME}{_QUOTE}?{_GAP},?{_GAP}{_QUOTE}?(?i:value){_QUOTE}?\s*[:=]\s*{_QUOTE}?"
-    rf"""(?:{HOLE}|([^\s"'\\,}}<>&]+))""",
-    variant="pair",
-)
 _FLAGS = "(?i:password|passwd|pwd|passphrase|secret|token|(?:api|access|secret|account)[-_]?key)"
 _OPTION = rf"""(?:^|[\s"'\[(,])--?[A-Za-z0-9._-]*{_FLAGS}(?: |{_QUOTE},\s*{_QUOTE}){_QUOTE}?"""
 _CURL = r"""\bcurl\b[^\n]*?\s(?:-u|-U|--user|--proxy-user)[\s=]*["']?[^\s:"']+:"""
 _NETRC = r"\b(?:machine\s+\S+|default)\s+login\s+\S+\s+password\s+"
 _COMMAND = Rule(
     rf"(?:{_OPTION}|{_CURL}|{_NETRC})"
-    rf"""(?:{HOLE}|{_PATH}|\$|id=|(?i:is|was|not|for|from|to|and|or|in|of|string|flags?|option|value|file)\b|"""
+    rf"""(?:(?:{HOLE}|\$[A-Za-z_]\w*|(?i:is|was|not|for|from|to|and|or|in|of|string|flags?|option|value|file)){_AFTER}|"""
+    rf"""{_PATH}|id=[\w.-]+(?:[,\s]|$)|"""
     r"""([^\s"'\\,;<>()|&-][^\s"'\\,;<>]*))""",
     variant="command",
 )
@@ -72,18 +70,18 @@ _PLAIN = Rule(
     rf"""(?:^|[\s"'{{(,;|\\])(?i:token)\\*["']?(?:\s*:|\s+=)\s*[^\s"',;]{{1,11}}{_END}|"""  # `unexpected token: 15`
     rf"""{_NAME}\\*["']?{_TYPE}(?:"""
     rf"\s*(?::|=>)\s*[A-Za-z_.-]+{_AFTER}|"  # `password: required` is prose
-    rf"\s*(?::|=>)\s*[A-Za-z_.]+(?:\[|\([\w.,= \"'\[\]-]*\))|"  # `Password: string(conf.Password)` is code
-    rf"\s+=\s*(?:[A-Za-z_.]+(?:{_AFTER}|[\[{{])|[A-Za-z_][\w.]*\()|"  # `token = get_token()` is code
+    rf"\s*(?::|=>)\s*[A-Za-z_.]+(?:\[[A-Za-z_., |]*\]|\([\w.,= \"'\[\]-]*\)){_AFTER}|"  # `Password: string(conf.Pw)`
+    rf"\s+=\s*(?:[A-Za-z_.]+(?:{_AFTER}|[(\[{{])|[A-Za-z_][\w.]*\(\))|"  # `token = get_token()` is code
     # and so is `connect(password=settings.db, token=os.environ["TOKEN"], secret=get(name))`
     rf"=(?:[A-Za-z_.]+(?:[)\]}}]|\([\w.,= \"'-]*\)|\[[\w\"']+\])|{_IDENTIFIER},)|"
     # `password = $1`, `?`, `:name`, `@name`, `(SELECT ...)`, `==`, `${X}`; `PWD=/usr/src`; `Authorization: Basic ...`
     rf"\s*(?:=>|:=|[:=])\s*(?:(?:{HOLE}|\?|\$(?:[0-9]+|[A-Z_][A-Z0-9_]*)|[:@][A-Za-z_]+[0-9]{{0,2}}){_AFTER}|{_PATH}|"
     # What holds more than a word: `secret: {`, `key: |`, `key: # a comment`, `secrets: ["a"]`, `(!value`, `$(`
-    r"[(\[{](?:[)\]}!\s]|\\*[\"'{]|$)|(?:[|>][+-]?|#|`+)(?:\s|$)|"
+    r"[(\[{](?:[)\]}]|\s|\\*[\"']|$)|\(![A-Za-z.]+[ .)]|\$\{[^}]*\}@|(?:[|>][+-]?|#|`+)(?:\s|$)|"
     rf"\[[A-Z_]+\]|\((?i:select)\s|=|"
     rf"(?i:null|none|nil|true|false){_END}|(?i:{SCHEMES})(?:\s|%20|\+))|"
     rf"{_IS}"
-    rf"""([^\s,;&"'<>)}}\]\\:={CJK}][^\s,;&"'<>)}}\]\\{CJK}]*))"""
+    rf"""((?::{{1,2}}[^\s,;&"'<>)}}\]\\:={CJK}]|[^\s,;&"'<>)}}\]\\:={CJK}])[^\s,;&"'<>)}}\]\\{CJK}]*))"""
 )
 
 _RANDOM = {"entropy": 300, "kinds": 2, "changes": 3}
@@ -148,7 +146,7 @@ ASSIGNED_SECRET = Detector(
     PACK,
     redact("[SECRET]"),
     (
-        *(_COMMAND, _PAIR, _QUOTED, _ESCAPED, _ENCODED, _MARKED, _ELEMENT, _PLAIN),
+        *(_COMMAND, _MARKED, _QUOTED, _ESCAPED, _ENCODED, _ELEMENT, _PLAIN),
         *(_QUOTED_GIVEN, _TOKENS_GIVEN, _KEYS_GIVEN, _MIXED_GIVEN, _API_KEYS_GIVEN),
     ),
 )

@@ -74,9 +74,9 @@ SCHEMES += "|geniekey|ssws|splunk|pveapitoken"
 """What stands before credentials in a header `Authorization`."""
 
 HOLE = (
-    r"(?:\$\{\{[^{}]*\}\}|\$\{[^}\"']*\}|\$\([^)\"'\n]*\)?|\{\{[^{}]*\}\}|\{(?:[A-Za-z_][A-Za-z_. :-]*)?[0-9]{0,2}\}"
-    r"|\[[A-Z_]+\]|<[A-Za-z_ .-]+>|%[#+-]?[a-zA-Z]|%\([a-z_]+\)s|\*+|\.\.\.|\$[A-Za-z][A-Za-z-]*[.:][\w.:-]+"
-    r"|\$[A-Z][A-Z0-9_]*|\$[a-z]+(?:-[a-z]+)+)"
+    r"(?:\$\{\{[^{}]*\}\}|\$\{[^}\"']*\}|\$\([^)\"'\n]*\)|\{\{[^{}]*\}\}|\{(?:[A-Za-z_][A-Za-z_. :-]*)?[0-9]{0,2}\}"
+    r"|\[[A-Z_]+\]|<[A-Za-z_ .-]+>|%[#+-]?[a-zA-Z]|%\([a-z_]+\)s|\*+|\.\.\."
+    r"|\$[a-z][a-z-]*[.:][a-z]\w*\.[A-Za-z]\w*(?:\.\w+)*|\$[A-Z][A-Z0-9]*_[A-Z0-9_]*[A-Z]|\$[a-z]+(?:-[a-z]+)+)"
 )
 """What stands for a value that is filled in elsewhere, or was taken out: `${X}`, `{x}`, `[X]`, `<x>`, `%s`, `$a.b`."""
 

@@ -57,10 +57,9 @@ _CARD_LONG = Rule(  # UnionPay's, as printed; for others three digits behind a c
     variant="long",
 )
 _CARD_NAMED = Rule(  # Maestro from 12 digits on, and all of 19, where the text says that it is a card
-    rf"{NUMBER}(?:[0-9]{{20}}|[0-9]{{12,19}}[A-Za-z]|([0-9]{{12,19}}))",
+    r"(?i:card|\bccn?\b|\bcc_?n|\bpan\b|maestro|visa)[^0-9\n]{0,24}(?:[0-9]{20}|[0-9]{12,19}[A-Za-z]|([0-9]{12,19}))",
     check="payment_card",
     variant="named",
-    near=Near(about("card", "card number", "credit card", "debit card", "cc", "ccn", "pan", "maestro", "visa"), 40),
 )
 PAYMENT_CARD = Detector(
     "payment_card", PACK, mask(keep_last=4), (_CARD_LONG, _CARD, _CARD_APART, _CARD_NAMED), skip_keys=(IDS, TIMES)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from .actions import redact
-from .detector import ESCAPE, IDS, Detector, Near, Rule
-from .names import about
+from .detector import ESCAPE, IDS, Detector, Rule
 
 PACK = "pii"
 
@@ -68,20 +67,9 @@ US_ITIN = Detector(
     skip_keys=(IDS,),
 )
 
-_PHONES = (
-    *(
-        "phone",
-        "phone number",
-        "phone no",
-        "telephone",
-        "mobile",
-        "mobile number",
-        "mobile phone",
-        "cell",
-        "cell phone",
-    ),
-    *("contact number", "fax", "tel", "call me at", "call me on", "call us at", "answering at", "msisdn", "whats app"),
-    *("telefon", "telefono", "teléfono", "téléphone", "handy", "móvil", "celular", "portable"),
+_PHONES = r"phone|mobile|\b(?:cell|fax|tel)\b|contact number|msisdn|whatsapp|answering at"
+_PHONES += (
+    "|(?:call|reach|text) (?:me|us|him|her|them) (?:at|on)|telefon[eo]?|teléfono|téléphone|handy|móvil|celular|portable"
 )
 _AMERICAN = r"\+1(?:[ .-]|%20)?\(?[0-9]{3}\)?(?:[ .-]|%20)?[0-9]{3}(?:[ .-]|%20)?[0-9]{3}"
 _FOREIGN = r"\+[2-9][0-9]{0,2}(?:(?:[ .-]|%20|[ .-]?[()][ .-]?)?[0-9]){6,12}"
@@ -102,9 +90,8 @@ PHONE = Detector(
         Rule(
             rf"(?:{ESCAPE}|^|[^0-9A-Za-z+])(?:\+[0-9]{{16}}|{_AMERICAN}[0-9]{{2}}|({_AMERICAN}[0-9]?|{_FOREIGN}))",
         ),
-        Rule(  # national numbers, where the text says so
-            rf"(?:{ESCAPE}|^|[^0-9A-Za-z.+/-])(?:{_DATE}|({_NANP}|{_TRUNK}|{_BLOCKS})(?:[^0-9A-Za-z]|$))",
-            near=Near(about(*_PHONES), 16),
+        Rule(  # national numbers, behind a word for them
+            rf"(?i:{_PHONES})[^0-9+\n]{{0,16}}(?:{_DATE}|({_NANP}|{_TRUNK}|{_BLOCKS})(?:[^0-9A-Za-z]|$))",
             variant="named",
         ),
     ),

@@ -26,7 +26,7 @@ def settings(random: random.Random) -> str:
     return random.choice([
         "clientSecret: $oidc.okta.clientSecret", "password: {{ .Values.redis.password | quote }}", "token: ${{ secrets.DEPLOY_TOKEN }}",
         "- -password=$(REDIS_PASSWORD)", f'"@acme/auth-token": "^6.{minor}.0",', f'"auth-token": "~{minor}.1.2"', '"node_modules/@acme/auth-token": {',
-        "private_key: |", "client_secret: # from the console", "access_key: >-", '"secrets": ["db-credentials"]', '"authorization": "basic",',
+        "private_key: |", "client_secret: # from the console", "access_key: >-", '"secrets": ["db-credentials"]',
         '- curl -H "Authorization: Bearer $DEPLOY_TOKEN" $HOST/api', 'Authorization: Bearer {token}', "authorization: Bearer <token>",
         "AUTH_TOKEN=$(shopctl account token)", 'password: "{{ lookup(\'env\', \'DB_PASSWORD\') }}"', "git push https://x-access-token:${TOKEN}@github.com/a/b.git",
     ])  # fmt: skip

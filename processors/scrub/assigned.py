@@ -9,11 +9,13 @@ from .names import about, query_pattern, text_pattern
 PACK = "credentials"
 
 _SHORT = r"""[?&;#](?i:code|key)=[^&;\s#"'<>]{0,15}(?:[&;\s#"'<>]|$)"""
+_QUERY_VALUE = r"""((?:[^&;\s#"'<>\\]|\\[^"'nrtu/\\])+)"""
+"""Up to what ends it, an escape in the JSON around it too."""
 URL_QUERY_SECRET = Detector(
     "url_query_secret",
     PACK,
     redact("[SECRET]"),
-    (Rule(rf"{_SHORT}|{query_pattern()}=(?:{HOLE}(?:[&;\s#\"'<>`)]|$)|" + r"""([^&;\s#"'<>]+))"""),),
+    (Rule(rf"{_SHORT}|{query_pattern()}=(?:{HOLE}(?:[&;\s#\"'<>`)\\]|$)|{_QUERY_VALUE})"),),
 )
 
 _NAME = text_pattern()
@@ -70,10 +72,10 @@ _PLAIN = Rule(
     rf"""(?:^|[\s"'{{(,;|\\])(?i:token)\\*["']?(?:\s*:|\s+=)\s*[^\s"',;]{{1,11}}{_END}|"""  # `unexpected token: 15`
     rf"""{_NAME}\\*["']?{_TYPE}(?:"""
     rf"\s*(?::|=>)\s*[A-Za-z_.-]+{_AFTER}|"  # `password: required` is prose
-    rf"\s*(?::|=>)\s*[A-Za-z_.]+(?:\[[A-Za-z_., |]*\]|\([\w.,= \"'\[\]-]*\)){_AFTER}|"  # `Password: string(conf.Pw)`
+    rf"\s*(?::|=>)\s*[A-Za-z_.]+(?:\[[A-Za-z_., |]*\]|\([A-Za-z_.,= \"'\[\]-]*\)){_AFTER}|"  # `Password: str(c.Pw)`
     rf"\s+=\s*(?:[A-Za-z_.]+(?:{_AFTER}|[(\[{{])|[A-Za-z_][\w.]*\(\))|"  # `token = get_token()` is code
     # and so is `connect(password=settings.db, token=os.environ["TOKEN"], secret=get(name))`
-    rf"=(?:[A-Za-z_.]+(?:[)\]}}]|\([\w.,= \"'-]*\)|\[[\w\"']+\])|{_IDENTIFIER},)|"
+    rf"=(?:[A-Za-z_.]+(?:[)\]}}]|\([A-Za-z_.,= \"'-]*\)|\[(?:\"\w+\"|'\w+'|[A-Za-z_]+|[0-9]+)\])|{_IDENTIFIER},)|"
     # `password = $1`, `?`, `:name`, `@name`, `(SELECT ...)`, `==`, `${X}`; `PWD=/usr/src`; `Authorization: Basic ...`
     rf"\s*(?:=>|:=|[:=])\s*(?:(?:{HOLE}|\?|\$(?:[0-9]+|[A-Z_][A-Z0-9_]*)|[:@][A-Za-z_]+[0-9]{{0,2}}){_AFTER}|{_PATH}|"
     # What holds more than a word: `secret: {`, `key: |`, `key: # a comment`, `secrets: ["a"]`, `(!value`, `$(`

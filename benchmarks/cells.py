@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from . import special
 from .agree import agreement
 from .contest import Contest
 from .cores import cores
+from .proxies import JOBS as JOB_FILES
 from .proxies import Proxy
 from .scrubbing import cost
 from .tick import tick
@@ -206,7 +207,8 @@ def _memory(scale: Scale) -> dict[str, Any]:
 
 def _cores(scale: Scale) -> dict[str, Any]:
     rounds = scale.times(3)
-    own = cores(OWN, scale.requests(1200), rounds)
+    threads = replace(OWN, overlay=JOB_FILES / "threads.yaml")
+    own = cores(threads, scale.requests(1200), rounds)
     return {"tailgate": own, "collector": cores(COLLECTOR, scale.requests(60), rounds)}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from ..telemetry.signals import SIGNALS
 from .check import check
@@ -32,7 +33,7 @@ class ServiceConfig:
     logs: LogsConfig
     health: HealthConfig | None
     shutdown_grace: int
-    worker_threads: int | None
+    worker_threads: int | Literal["auto"]
 
 
 def check_service(root: Node, components: Components, problems: list[Problem], complete: bool) -> ServiceConfig | None:

@@ -129,8 +129,8 @@ class Configuration:
     """None when `service.extensions` does not list `health_check`."""
     shutdown_grace: int = DEFAULT_GRACE
     """Nanoseconds."""
-    worker_threads: int | None = None
-    """Beside the event loop; None: as many as the CPUs leave."""
+    worker_threads: int | Literal["auto"] = 0
+    """Beside the event loop; `auto`: as many as the CPUs leave."""
     hash: str = ""
     """SHA-256 (hex) over the resolved data: two files that say the same have the same."""
     sources: tuple[str, ...] = ()

@@ -185,8 +185,8 @@ class Service(Shape):
     telemetry: Telemetry = Telemetry()
     shutdown_grace: Duration = DEFAULT_GRACE
     """Our own key: how long a stop may take, judging and flushing included."""
-    worker_threads: int | None = Field(None, ge=0, le=64)
-    """Our own key: threads that walk requests beside the event loop; left out: one less than the CPUs, at most 8."""
+    worker_threads: Literal["auto"] | Annotated[int, Field(ge=0, le=64)] = 0
+    """Our own key: threads that walk requests beside the event loop; `auto`: one less than the CPUs, at most 8."""
 
 
 class Document(Shape):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
-from typing import Protocol
+from typing import Literal, Protocol
 
 from ..kernel.contract import Digesters, Kernel, Records
 from ..telemetry.cpus import spare_threads, usable_cpus
@@ -33,9 +33,9 @@ class Walking(Protocol):
 class Digesting:
     """The threads, and who waits for them. Without threads it takes nothing."""
 
-    def __init__(self, kernel: Kernel, threads: int | None = None) -> None:
-        """`threads`: None for those that the process's CPUs leave beside the event loop. They start in `open`."""
-        self.threads = spare_threads(usable_cpus()) if threads is None else threads
+    def __init__(self, kernel: Kernel, threads: int | Literal["auto"]) -> None:
+        """`threads`: `auto` for those that the process's CPUs leave beside the event loop. They start in `open`."""
+        self.threads = spare_threads(usable_cpus()) if threads == "auto" else threads
         self._kernel = kernel
         self._digesters: Digesters | None = None
         self._waiting: dict[int, tuple[asyncio.Future[Records | Exception], int]] = {}

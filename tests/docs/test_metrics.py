@@ -67,6 +67,7 @@ exporters:
   debug:
 connectors: {span_metrics: , service_graph: }
 service:
+  worker_threads: 1
   pipelines:
     traces/a:
       receivers: [otlp]

@@ -77,14 +77,16 @@ def _shared(messages: Iterator[bytes], turn: threading.Lock) -> Iterator[bytes]:
 
 
 def _check(connection: socket.socket) -> None:
-    """Read an answer, which is small and has no body but an empty one. Raises `Refusal`."""
-    head = b""
-    while b"\r\n\r\n" not in head:
-        if not (part := connection.recv(4096)):
+    """Read an answer, whose body is small: empty, or it says that nothing was refused. Raises `Refusal`."""
+    with connection.makefile("rb") as answer:
+        status, length = answer.readline(), 0
+        while line := answer.readline().strip():
+            name, _, value = line.lower().partition(b":")
+            length = int(value) if name == b"content-length" else length
+        if not status or len(answer.read(length)) < length:
             raise Refusal("the connection was closed")
-        head += part
-    if not head.startswith(b"HTTP/1.1 200") or b"content-length: 0\r\n" not in head.lower():
-        raise Refusal(head.splitlines()[0].decode(errors="replace"))
+    if not status.startswith(b"HTTP/1.1 200"):
+        raise Refusal(status.strip().decode(errors="replace"))
 
 
 def saturate(proxy: Proxy, process: Process, collecting: Collecting, requests: int, seed: int) -> Saturated:

@@ -19,7 +19,8 @@ PREFIXES = (
 
 
 def _filled(unit: str) -> Callable[[random.Random], str]:
-    return lambda rng: (unit * (SIZE // len(unit) + 1))[:SIZE]
+    text = unit.encode() * (SIZE // len(unit.encode()) + 1)
+    return lambda rng: text[:SIZE].decode(errors="ignore")  # in bytes: what is larger is redacted without a look
 
 
 def _drawn(alphabet: str) -> Callable[[random.Random], str]:

@@ -9,7 +9,7 @@ from google.protobuf.message import DecodeError
 from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 
 from ..contract import LabelSpec
-from .levels import Level, put
+from .levels import Level, change_values, put
 from .operands import TRACE_ID, TRACE_STATE
 from .spec import choice, listed, only, text
 from .tracestate import with_true_threshold
@@ -22,6 +22,11 @@ class _Pair(NamedTuple):
     key: bytes
     key_value: bytes
     value: bytes
+
+    def updated(self, later: _Pair) -> _Pair:
+        """Return the pair with the value of a later one with the same key."""
+        key_value = change_values(self.key_value, lambda _: later.value)
+        return self if key_value is None else _Pair(self.key, key_value, later.value)
 
 
 class Label(NamedTuple):
@@ -87,7 +92,11 @@ def _checked(spec: LabelSpec) -> Label:
 
 
 def _pairs(given: Any, where: str) -> list[_Pair]:
-    return [_pair(*one) for one in listed(given, f"label: {where}")]
+    pairs: dict[bytes, _Pair] = {}
+    for pair in (_pair(*one) for one in listed(given, f"label: {where}")):
+        first = pairs.get(pair.key)
+        pairs[pair.key] = pair if first is None else first.updated(pair)
+    return list(pairs.values())
 
 
 def _pair(key: str, key_value: bytes) -> _Pair:

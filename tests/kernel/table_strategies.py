@@ -23,20 +23,16 @@ _rows = st.dictionaries(
 )
 
 
-_upserts = st.lists(_pairs, max_size=2, unique_by=lambda pair: pair[0])
-"""No key twice: what the kernels make of that is not defined (and differs)."""
-
-
 def labels() -> st.SearchStrategy[Any]:
     """Return labels."""
     return st.fixed_dictionaries(
         {
             "keep": st.sampled_from([True, True, False]),
-            "span": _upserts,
-            "resource": _upserts,
+            "span": st.lists(_pairs, max_size=2),
+            "resource": st.lists(_pairs, max_size=2),
             "threshold": st.sampled_from(["leave", "set", "erase"]),
         },
-        optional={"scope": _upserts},
+        optional={"scope": st.lists(_pairs, max_size=2)},
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 
 import pytest
-from kernel_helpers import grouped, pair, pairs, parsed, request, span, spec
+from kernel_helpers import field, grouped, pair, pairs, parsed, request, span, spec
 
 NOTHING = {"keep": True, "span": [], "resource": [], "threshold": "leave"}
 
@@ -55,6 +55,18 @@ def test_scopes_are_grouped_after_labels(kernel):
     assert scopes(records) == [[([("s", 1), ("p", 1)], ["a", "c"]), ([("s", 1), ("p", 2)], ["b"])]]
     records, _ = kept(kernel, data, {"scope": [pair("p", 1)]})
     assert scopes(records) == [[([("s", 1), ("p", 1)], ["a", "b", "c"])]]
+
+
+def test_a_key_that_comes_again_takes_the_later_value(kernel):
+    """Once, before it is written: where the last value is empty, an attribute without a value stays as it is."""
+    twice = [pair("p", "first"), ("p", field(1, b"p") + field(2, b""))]
+    records, _ = kept(kernel, request(span(), scope={"x": 1}), {"scope": [pair("p", 1), pair("q", 2), pair("p", 3)]})
+    assert scopes(records) == [[([("x", 1), ("p", 3), ("q", 2)], ["work"])]]
+    header = field(3, field(1, b"p"))
+    data = field(1, field(2, field(1, header) + field(2, span().SerializeToString())))
+    records, _ = kept(kernel, data, {"scope": twice})
+    [(out, _)] = records.requests(0, 0)
+    assert header in out
 
 
 def test_both_slots_write_on_scopes(kernel):

@@ -6,14 +6,14 @@ from array import array
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple, NotRequired, Protocol, TypedDict
 
-from .digesters import Digesters as Digesters
+from .digesting import Columns as Columns
+from .digesting import Digesters as Digesters
+from .digesting import Program as Program
+from .digesting import Records as Records
 from .meters import Meter
 from .tallies import Early as Early
 from .tallies import TableStats as TableStats
 from .tallies import Tally as Tally
-
-_Bytes = bytes
-"""For classes in which `bytes` is a property."""
 
 
 class Malformed(ValueError):
@@ -114,7 +114,7 @@ VERDICT, RETENTION = 0, 1
 """The two label slots of a trace: the sampler's, and that of a stage after it."""
 
 
-Row = Sequence[tuple[str, _Bytes]]
+Row = Sequence[tuple[str, bytes]]
 """Attributes: keys, each with a serialized AnyValue."""
 
 
@@ -142,89 +142,6 @@ class LabelBook(Protocol):
 
     def __len__(self) -> int:
         """Return how many labels were added."""
-
-
-class Columns(Protocol):
-    """The facts of some traces, a row each."""
-
-    @property
-    def count(self) -> int:
-        """How many rows."""
-
-    @property
-    def masks(self) -> list[int]:
-        """The distinct masks."""
-
-    @property
-    def mask_index(self) -> array[int]:
-        """Typecode I: each row's index into `masks`."""
-
-    @property
-    def randomness(self) -> array[int]:
-        """Typecode Q: below 2**56."""
-
-    @property
-    def spans(self) -> array[int]:
-        """Typecode Q."""
-
-    @property
-    def bytes(self) -> array[int]:
-        """Typecode Q: of span messages."""
-
-    @property
-    def first_seen(self) -> array[int]:
-        """Typecode q: `now` of the first `file`, ns (0 for columns of records)."""
-
-    @property
-    def duration(self) -> array[int]:
-        """Typecode Q: ns."""
-
-    def keys(self, index: int) -> list[_Bytes | None]:
-        """Key `index` of the facts."""
-
-    def trace_ids(self) -> list[_Bytes]:
-        """16 bytes each."""
-
-    def fnv(self, salt: _Bytes) -> array[int]:
-        """Typecode Q: FNV-1a 64 over `salt` and the 16 bytes of the trace id."""
-
-
-class Records(Protocol):
-    """Spans (or log records, metrics) with the facts and labels of their traces. Immutable but for `label`."""
-
-    @property
-    def traces(self) -> int:
-        """How many traces; 0 of metrics."""
-
-    @property
-    def spans(self) -> int:
-        """How many spans, log records or data points."""
-
-    @property
-    def bytes(self) -> int:
-        """Of span, log record or metric messages."""
-
-    @property
-    def dropped(self) -> list[int]:
-        """What each stage dropped on this walk, in their order (`scrub`: by rules, by limits), as `spans` counts."""
-
-    def measure(self, now: int) -> None:
-        """Count in its meters what the walk has noted, stage by stage; a second call does nothing. `now` in ns."""
-
-    def request(self) -> _Bytes:
-        """Of `digest`: the whole request after the stages; the very object that came in if nothing changed."""
-
-    def columns(self) -> Columns:
-        """Facts, a row a trace in order of first appearance. ValueError for logs and metrics."""
-
-    def labels(self, slot: int) -> array[int]:
-        """Typecode I: each trace's label in that slot, rows as in `columns`."""
-
-    def label(self, slot: int, labels: array[int]) -> None:
-        """Set each trace's label in that slot (typecode I)."""
-
-    def requests(self, max_spans: int, max_bytes: int) -> list[tuple[_Bytes, int]]:
-        """Requests on the way out, counted as `spans` is; labels are applied here (0: no bound). No metric is cut."""
 
 
 class Filed(NamedTuple):
@@ -325,25 +242,6 @@ class Table(Protocol):
 
     def stats(self) -> TableStats:
         """What is held now."""
-
-
-class Program(Protocol):
-    """A compiled segment."""
-
-    def digest(self, request: bytes, context: Sequence[str | None] = ()) -> Records:
-        """Walk, edit, scrub, compute facts. Raises `Malformed` or `OverLimit`."""
-
-    def refine(self, records: Records) -> Records:
-        """The same for held spans, trace by trace; labels stay."""
-
-    def counters(self) -> list[int]:
-        """Replacements since the start by scrub rule: stage by stage, `keys` before `values`."""
-
-    def places(self) -> list[tuple[int, str, int]]:
-        """Where that was: (place in `counters`, position, count), without those that are 0."""
-
-    def lookups(self) -> list[tuple[int, int]]:
-        """Since the start, for each lookup: how often actions found a row in it, and how often not."""
 
 
 class Kernel(Protocol):

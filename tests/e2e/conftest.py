@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from counting import Counting
 from harness import StartTailgate, Tailgate, Upstream
 from listening import LISTENING, starting
 
@@ -13,6 +14,15 @@ from listening import LISTENING, starting
 @pytest.fixture
 def upstream() -> Iterator[Upstream]:
     server = Upstream()
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def counting() -> Iterator[Counting]:
+    """An upstream for every signal, over gRPC and HTTP."""
+    server = Counting()
     server.start()
     yield server
     server.stop()

@@ -6,7 +6,6 @@ import json
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -71,14 +70,6 @@ SECRETS = (
 BY_KEY = SECRETS[-1]
 HEADERS = {"x-mcp-tenant-id": "tenant-7"}
 ROUNDS = 40
-
-
-@pytest.fixture
-def upstream() -> Iterator[Counting]:
-    server = Counting()
-    server.start()
-    yield server
-    server.stop()
 
 
 class Sender:
@@ -176,10 +167,10 @@ def text(attributes: Any, key: str) -> str:
     return next((pair.value.string_value for pair in attributes if pair.key == key), "")
 
 
-def check_arrived(upstream: Counting, way: str) -> None:
+def check_arrived(counting: Counting, way: str) -> None:
     """What arrived is all that was sent, less what the filter drops, and says what is no secret."""
-    logs = upstream.records(way, "logs")
-    assert upstream.count(way, "traces") == 2 * ROUNDS
+    logs = counting.records(way, "logs")
+    assert counting.count(way, "traces") == 2 * ROUNDS
     assert len(logs) == 3 * 2 * ROUNDS
     assert {record.severity_number for record in logs} == {SeverityNumber.WARN.value}
     assert {text(record.attributes, "tenant") for record in logs} == {"tenant-7"}
@@ -190,24 +181,24 @@ def check_arrived(upstream: Counting, way: str) -> None:
     assert sorted(pair.value.int_value for entries in maps for pair in entries if pair.key == "number") == sorted(
         [*range(ROUNDS)] * 2
     )
-    metrics = upstream.records(way, "metrics")
+    metrics = counting.records(way, "metrics")
     assert {metric.name for metric in metrics} == {"requests", "latency"}
     assert all(metric.description.startswith("asked by") for metric in metrics if metric.name == "requests")
     requests = [point for metric in metrics if metric.name == "requests" for point in points(metric)]
     assert sum(point.as_int for point in requests) == 2 * ROUNDS
     exemplars = [exemplar for point in requests for exemplar in point.exemplars]
     assert {pair.key for exemplar in exemplars for pair in exemplar.filtered_attributes} == {"user", "db.password"}
-    for message in upstream.messages(way, "logs"):
+    for message in counting.messages(way, "logs"):
         assert {text(block.resource.attributes, "environment") for block in message.resource_logs} == {"production"}
 
 
-def test_three_signals_and_no_secret(start_tailgate: StartTailgate, upstream: Counting) -> None:
+def test_three_signals_and_no_secret(start_tailgate: StartTailgate, counting: Counting) -> None:
     """Scenario: the SDK sends all three signals over gRPC and HTTP, secrets in every kind of place, and bad requests.
 
     Guarantees: everything that no filter drops arrives at both exporters, enriched; no secret arrives, nor stands in an
     answer, the log or the metrics; the ledger of each signal balances at every scrape, in its own unit.
     """
-    ports = {"UPSTREAM_GRPC": str(upstream.grpc_port), "UPSTREAM_HTTP": str(upstream.http_port)}
+    ports = {"UPSTREAM_GRPC": str(counting.grpc_port), "UPSTREAM_HTTP": str(counting.http_port)}
     tailgate = start_tailgate(CONFIG, **ports, WAIT="100ms")
     scraper = Scraper(tailgate)
     scraper.start()
@@ -218,33 +209,33 @@ def test_three_signals_and_no_secret(start_tailgate: StartTailgate, upstream: Co
     metrics, page = tailgate.metrics(), tailgate.page()
     check_ledger(metrics)
     for way, exporter in (("grpc", "otlp"), ("http", "otlp_http")):
-        check_arrived(upstream, way)
+        check_arrived(counting, way)
         for signal, unit in UNITS.items():
             sent = total(metrics, f"otelcol_exporter_sent_{unit}_total", exporter=exporter)
-            assert sent == upstream.count(way, signal) > 0
+            assert sent == counting.count(way, signal) > 0
     assert total(metrics, "tailgate_pipeline_dropped_log_records_total", reason="filter") == 2 * ROUNDS
     assert total(metrics, "tailgate_pipeline_dropped_metric_points_total", reason="filter") == 2
     for unit in UNITS.values():
         received = total(metrics, f"otelcol_receiver_accepted_{unit}_total")
         assert received == total(metrics, f"tailgate_pipeline_accepted_{unit}_total") > 0
     assert tailgate.stop() == 0
-    shown = upstream.everything() + page.encode() + answers.encode() + tailgate.log.read_bytes()
+    shown = counting.everything() + page.encode() + answers.encode() + tailgate.log.read_bytes()
     for secret in SECRETS:
         assert secret.encode() not in shown, secret
         assert secret.replace(" ", "").encode() not in shown, secret
 
 
-def test_what_waits_is_sent_at_the_end(start_tailgate: StartTailgate, upstream: Counting) -> None:
+def test_what_waits_is_sent_at_the_end(start_tailgate: StartTailgate, counting: Counting) -> None:
     """Scenario: SIGTERM while everything waits for a batch. Guarantees: all of it has arrived when the process ends."""
-    ports = {"UPSTREAM_GRPC": str(upstream.grpc_port), "UPSTREAM_HTTP": str(upstream.http_port)}
+    ports = {"UPSTREAM_GRPC": str(counting.grpc_port), "UPSTREAM_HTTP": str(counting.http_port)}
     tailgate = start_tailgate(CONFIG, **ports, WAIT="60s")
     send(tailgate)
     metrics = tailgate.metrics()
     assert total(metrics, "tailgate_exporter_queued_log_records", exporter="otlp") == 3 * 2 * ROUNDS
-    assert upstream.everything() == b""
+    assert counting.everything() == b""
     assert tailgate.stop() == 0
     for way in ("grpc", "http"):
-        check_arrived(upstream, way)
+        check_arrived(counting, way)
     assert b"_lost_at_shutdown" not in tailgate.log.read_bytes()
 
 
@@ -253,12 +244,12 @@ FOLLOWING = CONFIG.replace('{name: all, when: "true"}', "{name: noted, when: wor
 )
 
 
-def test_logs_follow_their_traces(start_tailgate: StartTailgate, upstream: Counting) -> None:
+def test_logs_follow_their_traces(start_tailgate: StartTailgate, counting: Counting) -> None:
     """Scenario: half of the traces are kept; their logs come in requests of their own, over gRPC and HTTP.
 
     Guarantees: the logs of kept traces arrive and no others; the ledgers of both signals balance.
     """
-    ports = {"UPSTREAM_GRPC": str(upstream.grpc_port), "UPSTREAM_HTTP": str(upstream.http_port)}
+    ports = {"UPSTREAM_GRPC": str(counting.grpc_port), "UPSTREAM_HTTP": str(counting.http_port)}
     tailgate = start_tailgate(FOLLOWING, **ports, WAIT="100ms")
     scraper = Scraper(tailgate)
     scraper.start()
@@ -267,9 +258,9 @@ def test_logs_follow_their_traces(start_tailgate: StartTailgate, upstream: Count
     scraper.finish()
     metrics = tailgate.metrics()
     check_ledger(metrics)
-    kept = {span.trace_id for span in upstream.records("grpc", "traces")}
+    kept = {span.trace_id for span in counting.records("grpc", "traces")}
     assert len(kept) == 2 * 20
-    found = upstream.records("grpc", "logs")
+    found = counting.records("grpc", "logs")
     assert {record.trace_id for record in found} == kept
     assert len(found) == 3 * len(kept)
     dropped = total(metrics, "tailgate_pipeline_dropped_log_records_total", pipeline="logs")

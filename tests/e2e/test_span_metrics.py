@@ -1,6 +1,6 @@
 """Span metrics with real parts: an SDK sends three services' traces, a tenth is kept, the metrics know all of them.
 
-They are scraped, and sent as OTLP to the same upstream.
+They are scraped, and sent as OTLP to the same counting.
 """
 
 from __future__ import annotations
@@ -112,18 +112,10 @@ def openmetrics(tailgate: Tailgate) -> str:
         return page.read().decode()
 
 
-@pytest.fixture
-def upstream() -> Iterator[Counting]:
-    server = Counting()
-    server.start()
-    yield server
-    server.stop()
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("temporality", ["CUMULATIVE", "DELTA"])
 def test_metrics_are_of_all_spans_and_exemplars_of_kept_ones(
-    upstream: Counting, start_tailgate: StartTailgate, temporality: str
+    counting: Counting, start_tailgate: StartTailgate, temporality: str
 ) -> None:
     """Scenario: 600 traces of seven spans through a sampler that keeps a tenth of them.
 
@@ -131,7 +123,7 @@ def test_metrics_are_of_all_spans_and_exemplars_of_kept_ones(
     exemplar names a trace that arrived upstream and stands in the bucket of its value; the edges of the graph are those
     that there were; no secret is on the page. What the pipeline of metrics sends, until the end, says the same.
     """
-    tailgate = start_tailgate(CONFIG, UPSTREAM=str(upstream.grpc_port), TEMPORALITY=temporality)
+    tailgate = start_tailgate(CONFIG, UPSTREAM=str(counting.grpc_port), TEMPORALITY=temporality)
     shop, rng = Shop(tailgate.grpc_port), random.Random(6)
     for _ in range(TRACES):
         shop.trace(rng)
@@ -140,7 +132,7 @@ def test_metrics_are_of_all_spans_and_exemplars_of_kept_ones(
     metrics, page = tailgate.metrics(), openmetrics(tailgate)
     check_ledger(metrics)
 
-    kept = {span.trace_id.hex() for span in upstream.records("grpc", "traces")}
+    kept = {span.trace_id.hex() for span in counting.records("grpc", "traces")}
     assert 0.05 * TRACES < len(kept) < 0.16 * TRACES
 
     names = ("service_name", "span_name", "span_kind", "status_code", "tier")
@@ -154,8 +146,8 @@ def test_metrics_are_of_all_spans_and_exemplars_of_kept_ones(
     check_exemplars(page, kept)
     check_edges(metrics, shop)
     assert tailgate.stop() == 0
-    check_sent(upstream, shop, kept)
-    check_sent_edges(upstream, metrics)
+    check_sent(counting, shop, kept)
+    check_sent_edges(counting, metrics)
 
 
 def check_exemplars(page: str, kept: set[str]) -> None:
@@ -190,9 +182,9 @@ def check_edges(metrics: dict, shop: Shop) -> None:
     assert took == pytest.approx(paid / 1000)
 
 
-def sent(upstream: Counting) -> Iterator[tuple[str, int, dict[str, str], Any]]:
+def sent(counting: Counting) -> Iterator[tuple[str, int, dict[str, str], Any]]:
     """Name, temporality, attributes and point of what came, in the order in which it came."""
-    for metric in upstream.records("grpc", "metrics"):
+    for metric in counting.records("grpc", "metrics"):
         data = getattr(metric, metric.WhichOneof("data"))
         for point in points(metric):
             its = {one.key: _text(one.value) for one in point.attributes}
@@ -204,10 +196,10 @@ def _text(value: Any) -> str:
     return value.string_value if value.HasField("string_value") else str(value.bool_value).lower()
 
 
-def check_sent(upstream: Counting, shop: Shop, kept: set[str]) -> None:
+def check_sent(counting: Counting, shop: Shop, kept: set[str]) -> None:
     """The last of the cumulative points, or the sum of the deltas, is what was sent; no interval is missing."""
     calls, ms, ends, shown = Counter[Series](), Counter[Series](), dict[tuple[str, Series], int](), set[str]()
-    for name, temporality, its, point in sent(upstream):
+    for name, temporality, its, point in sent(counting):
         if not name.startswith("traces.span.metrics."):
             continue
         key: Any = tuple(its[one] for one in ("service.name", "span.name", "span.kind", "status.code", "tier"))
@@ -225,11 +217,11 @@ def check_sent(upstream: Counting, shop: Shop, kept: set[str]) -> None:
     assert shown <= kept
 
 
-def check_sent_edges(upstream: Counting, metrics: dict) -> None:
+def check_sent_edges(counting: Counting, metrics: dict) -> None:
     """The last points of the graph are what was scraped."""
     names = ("client", "server", "connection_type", "failed")
     last: dict[tuple[str, tuple[str, ...]], float] = {}
-    for name, _, its, point in sent(upstream):
+    for name, _, its, point in sent(counting):
         if name.startswith("traces_service_graph_request"):
             key = tuple(its[one] for one in names)
             last[name, key] = point.as_int if name.endswith("_total") else point.sum

@@ -3,32 +3,18 @@
 from __future__ import annotations
 
 import copy
-import importlib.util
-import sys
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 import yaml
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from scripts import script
 from tailgate.cli.tables import TABLES
 from tailgate.config.loader import load
 
 HERE = Path(__file__).parent
-
-
-def _script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("compare_connectors", HERE / "connectors.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-SCRIPT = _script()
+SCRIPT = script(HERE / "connectors.py")
 
 
 def test_tailgate_takes_what_is_compared(tmp_path: Path) -> None:

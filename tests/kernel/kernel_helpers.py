@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import base64
+from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, Span
-from tailgate.kernel.contract import Kernel
+from tailgate.kernel.contract import Kernel, Records
 from tailgate.kernel.stages import POSITIONS
 from tailgate.rules.values import any_value as scalar
 
+NOTHING = {"keep": True, "span": [], "resource": [], "threshold": "leave"}
+"""A label that writes nothing."""
 LIMITS = {"max_bytes": 1 << 24, "max_spans": 10_000, "max_attributes": 1_000, "max_depth": 32}
 
 
@@ -211,3 +214,25 @@ def field(number: int, payload: bytes, length: int = 0) -> bytes:
 def wrapped(raw_span: bytes, resource: bytes = b"", scope: bytes = b"") -> bytes:
     """Return a request around a raw span; `resource` and `scope` are raw fields before the children."""
     return field(1, resource + field(2, scope + field(2, raw_span)))
+
+
+def kept(
+    kernel: Any, data: bytes, trace_threshold: int = 0, retention: dict[str, Any] | None = None, **label: Any
+) -> Records:
+    """Return the records of a request whose traces are all kept with this label (and one in the second slot)."""
+    program, book = kernel.compile(spec()), kernel.labels()
+    number = book.add(NOTHING | label)
+    table = kernel.table(program, book, 10, 10)
+    table.file(program.digest(data), 1)
+    due = table.due(1, None, 100)
+    settled = table.settle(due, array("I", [number] * due.count), array("Q", [trace_threshold] * due.count))
+    if retention is not None:
+        second = book.add(NOTHING | retention)
+        settled.kept.label(1, array("I", [second] * due.count))
+    return settled.kept
+
+
+def sent(kernel: Any, data: bytes, **label: Any) -> bytes:
+    """Return the one request that comes out when all traces are kept with this label."""
+    [(out, _)] = kept(kernel, data, **label).requests(0, 0)
+    return out

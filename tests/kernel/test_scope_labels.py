@@ -5,9 +5,7 @@ from __future__ import annotations
 from array import array
 
 import pytest
-from kernel_helpers import field, grouped, pair, pairs, parsed, request, span, spec
-
-NOTHING = {"keep": True, "span": [], "resource": [], "threshold": "leave"}
+from kernel_helpers import NOTHING, field, grouped, pair, pairs, parsed, request, span, spec
 
 
 def kept(kernel, data, *labels):

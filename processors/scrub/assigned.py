@@ -75,7 +75,8 @@ _PLAIN = Rule(
     rf"\s*(?::|=>)\s*[A-Za-z_.]+(?:\[[A-Za-z_., |]*\]|\([A-Za-z_.,= \"'\[\]-]*\)){_AFTER}|"  # `Password: str(c.Pw)`
     rf"\s+=\s*(?:[A-Za-z_.]+(?:{_AFTER}|[(\[{{])|[A-Za-z_][\w.]*\(\))|"  # `token = get_token()` is code
     # and so is `connect(password=settings.db, token=os.environ["TOKEN"], secret=get(name))`
-    rf"=(?:[A-Za-z_.]+(?:[)\]}}]|\([A-Za-z_.,= \"'-]*\)|\[(?:\"\w+\"|'\w+'|[A-Za-z_]+|[0-9]+)\])|{_IDENTIFIER},)|"
+    rf"=(?:[A-Za-z_.]+(?:\([A-Za-z_.,= \"'-]*\)|\[(?:\"\w+\"|'\w+'|[A-Za-z_]+|[0-9]+)\])|{_IDENTIFIER}[,)\]}}]|"
+    r"(?:[A-Za-z]{1,3}|_\w*|args?|kwargs|params|value|config|self|this)[)\]}])|"
     # `password = $1`, `?`, `:name`, `@name`, `(SELECT ...)`, `==`, `${X}`; `PWD=/usr/src`; `Authorization: Basic ...`
     rf"\s*(?:=>|:=|[:=])\s*(?:(?:{HOLE}|\?|\$(?:[0-9]+|[A-Z_][A-Z0-9_]*)|[:@][A-Za-z_]+[0-9]{{0,2}}){_AFTER}|{_PATH}|"
     # What holds more than a word: `secret: {`, `key: |`, `key: # a comment`, `secrets: ["a"]`, `(!value`, `$(`

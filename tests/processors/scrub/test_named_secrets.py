@@ -62,6 +62,9 @@ FOUND: dict[str, list[str]] = {
         "GET /a?refresh_token=«r»&id_token=«i» HTTP/1.1",
     ],
     "assigned_secret": [
+        "db: (user=bob password=«hunter»)",
+        "Credentials[user=bob, password=«qwerty»]",
+        "auth failed {token=«abcdef»}",
         "password=«hunter2»",
         "password=«*:00Pw7» password=«?.x1y»",
         "password=«swordfish» user=x",
@@ -145,6 +148,9 @@ IGNORED: dict[str, list[str]] = {
         "?token=[SECRET]",
     ],
     "assigned_secret": [
+        "open(secret=self), open(password=pw)",
+        "open(password=DB_PASSWORD)",
+        "map[secret=value]",
         "password: required",
         "password: must be at least 8 characters",
         "invalid password",

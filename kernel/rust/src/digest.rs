@@ -207,11 +207,11 @@ impl<'a> Walk<'a> {
                 continue;
             }
             let left = self.written(range);
-            let work = &self.scratch.work;
+            let Scratch { work, asked, .. } = &mut *self.scratch;
             let id = trace_id(work.bytes(self.request, done.trace_id));
             let row = self.index.row(&mut self.out.ids, &mut self.out.rows, id);
             let env = env(place, work, self.request, &done);
-            self.program.facts.add(&mut self.out.rows, row, &env, left.end - left.start);
+            self.program.facts.add(&mut self.out.rows, row, &env, left.end - left.start, asked);
             self.push(left, pair, row);
         }
         self.without_unused(pair);

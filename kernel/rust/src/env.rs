@@ -7,7 +7,7 @@ use crate::work::{Loc, State, Work};
 
 /// A level that has attributes. A condition may look at its own level and those before it. In programs of logs and
 /// metrics `Span` stands for log records and metrics, `Event` for the data points of a metric.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Where {
     Resource,
     Scope,

@@ -2,9 +2,11 @@
 
 use serde_json::Value as Json;
 
+use crate::compare::Op;
 use crate::env::{Env, Where};
-use crate::expr::{Expr, Op};
+use crate::expr::Expr;
 use crate::keys::Keys;
+use crate::leaves::{Asked, Leaves};
 use crate::operand::Operand;
 use crate::rows::{KeyFact, Rows, Shape};
 use crate::spec::{listed, natural, need, only, shown, Outcome};
@@ -15,7 +17,7 @@ const MAX_KEY: usize = 256;
 
 /// The compiled facts of a program.
 pub struct Facts {
-    leaves: Vec<Expr>,
+    leaves: Leaves,
     numbers: Vec<(Option<Operand>, Expr)>,
     keys: Vec<Operand>,
     compare: Vec<Compare>,
@@ -42,6 +44,7 @@ impl Facts {
         let spec = only(spec, &["leaves", "numbers", "keys", "compare"], "facts")?;
         let leaves = listed(spec.get("leaves"), "leaves")?.iter();
         let leaves = leaves.map(|one| Expr::compile(Some(one), Where::Span, keys)).collect::<Outcome<_>>()?;
+        let leaves = Leaves::new(leaves);
         let numbers = listed(spec.get("numbers"), "numbers")?.iter();
         let numbers = numbers.map(|one| number(one, keys)).collect::<Outcome<Vec<_>>>()?;
         let operands = listed(spec.get("keys"), "keys")?.iter();
@@ -58,7 +61,7 @@ impl Facts {
             let nothing = |one: &Json| one.is_null() || one.as_array().is_some_and(Vec::is_empty);
             need(asked.values().all(nothing), || "facts are those of traces".to_owned())?;
         }
-        Ok(Facts { leaves: Vec::new(), numbers: Vec::new(), keys: Vec::new(), compare: Vec::new() })
+        Ok(Facts { leaves: Leaves::default(), numbers: Vec::new(), keys: Vec::new(), compare: Vec::new() })
     }
 
     /// How much room a trace's facts take.
@@ -72,16 +75,14 @@ impl Facts {
     }
 
     /// Merges the facts of a span, whose message has `size` bytes, into a row.
-    pub fn add(&self, rows: &mut Rows, row: usize, env: &Env<'_>, size: usize) {
+    pub fn add(&self, rows: &mut Rows, row: usize, env: &Env<'_>, size: usize, asked: &mut Asked) {
         let Some(span) = env.span else { return };
         let fields = span.fields;
         let root = span.is_root();
         let state = span.work.bytes(span.base, fields.trace_state);
         let randomness = if state.is_empty() { None } else { crate::tracestate::randomness(state) };
         rows.span(row, (size as u64, fields.start, fields.end, root), randomness);
-        for (index, leaf) in self.leaves.iter().enumerate() {
-            rows.leaf(row, index, leaf.holds(env));
-        }
+        self.leaves.ask(env, asked, rows, row);
         for (index, (operand, when)) in self.numbers.iter().enumerate() {
             if when.holds(env) {
                 let number = match operand {

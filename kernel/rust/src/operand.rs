@@ -10,7 +10,7 @@ use crate::spec::{listed, need, put_hex, shown, text, Outcome};
 use crate::value::Value;
 
 /// A field that is no attribute.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FieldName {
     Name,
     StatusMessage,
@@ -31,7 +31,7 @@ pub enum FieldName {
 }
 
 /// What a condition, a number or a key looks at.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Operand {
     Attribute(Where, KeyId),
     /// The span's attribute, else the resource's.

@@ -10,7 +10,7 @@ use crate::wire::{fields, Range, Reader};
 use crate::work::{key_value_parts, Loc};
 
 /// What a span has nothing like.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Other {
     Body,
     Temporality,
@@ -144,7 +144,7 @@ fn data<'a>(metric: SpanView<'a>) -> (u32, &'a [u8]) {
 }
 
 /// The key of a data point's attribute.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct PointKey {
     pub key: Box<[u8]>,
     /// Where it is taken from the resource when the data point has none.

@@ -11,6 +11,7 @@ use crate::env::Where;
 use crate::facts::Facts;
 use crate::header::Memo;
 use crate::keys::Keys;
+use crate::leaves::Asked;
 use crate::lookup::Lookup;
 use crate::meter::{Measure, Meter, Noted};
 use crate::sample::Sample;
@@ -95,6 +96,7 @@ pub struct Scratch {
     pub todo: Vec<usize>,
     /// For each stage; empty where a stage is no scrub.
     pub scrub: Vec<scrub::Cache>,
+    pub asked: Asked,
 }
 
 impl Scratch {

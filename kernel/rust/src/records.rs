@@ -206,10 +206,10 @@ impl Records {
             if scratch.gone {
                 continue;
             }
-            let work = &scratch.work;
+            let Scratch { work, asked, .. } = &mut *scratch;
             let new = written(work, base, *span, buffer, &mut changed);
             let env: Env<'_> = env(place, work, base, &fields);
-            program.facts.add(&mut rows, span.row as usize, &env, new.len as usize);
+            program.facts.add(&mut rows, span.row as usize, &env, new.len as usize, asked);
             spans.push(new);
         }
         let mut buffers = self.buffers.clone();

@@ -10,7 +10,7 @@ pub struct Shape {
 
 impl Shape {
     fn leaf_bytes(self) -> usize {
-        self.leaves.div_ceil(4)
+        2 * self.leaves.div_ceil(8)
     }
 }
 
@@ -121,7 +121,7 @@ pub struct Rows {
     rows: Vec<Row>,
     /// One more than the largest `rv`, 0 where there is none; empty until one comes, for few have any.
     randomness: Vec<u64>,
-    /// For each leaf two bits, `any` and `not all`.
+    /// For each leaf a bit that some span satisfies it, and behind these (from a whole byte on) one that some span does not.
     bits: Vec<u8>,
     numbers: Vec<Number>,
     keys: Vec<Option<OwnedKey>>,
@@ -198,19 +198,30 @@ impl Rows {
         self.randomness.get(row)?.checked_sub(1)
     }
 
-    #[inline]
-    pub fn leaf(&mut self, row: usize, leaf: usize, holds: bool) {
-        let at = row * self.shape.leaf_bytes() + leaf / 4;
-        if let Some(byte) = self.bits.get_mut(at) {
-            *byte |= (if holds { 1 } else { 2 }) << (leaf % 4 * 2);
+    /// Merges the leaves that a span satisfies, a bit each.
+    #[inline(always)]
+    pub fn set_leaves(&mut self, row: usize, satisfied: &[u64]) {
+        let size = self.shape.leaf_bytes();
+        let Some(bits) = self.bits.get_mut(row * size..(row + 1) * size) else { return };
+        if let ([some, not_all], Some(word)) = (&mut *bits, satisfied.first()) {
+            *some |= *word as u8;
+            *not_all |= !*word as u8;
+            return;
+        }
+        let (some, not_all) = bits.split_at_mut(size / 2);
+        for ((some, not_all), word) in some.chunks_mut(8).zip(not_all.chunks_mut(8)).zip(satisfied) {
+            for ((some, not_all), byte) in some.iter_mut().zip(not_all).zip(word.to_le_bytes()) {
+                *some |= byte;
+                *not_all |= !byte;
+            }
         }
     }
 
     /// Whether any span, and whether all spans satisfy a leaf.
     pub fn leaves(&self, row: usize, leaf: usize) -> (bool, bool) {
-        let at = row * self.shape.leaf_bytes() + leaf / 4;
-        let bits = self.bits.get(at).map_or(0, |byte| byte >> (leaf % 4 * 2));
-        (bits & 1 != 0, bits & 2 == 0)
+        let size = self.shape.leaf_bytes();
+        let bit = |at: usize| self.bits.get(row * size + at + leaf / 8).is_some_and(|byte| byte >> (leaf % 8) & 1 != 0);
+        (bit(0), !bit(size / 2))
     }
 
     pub fn number(&mut self, row: usize, index: usize, value: i128) {

@@ -6,6 +6,7 @@ use sha2::{Digest, Sha256};
 use super::{Compute, Computed, Failed, Site, Val};
 use crate::convert::{to_double, to_int};
 use crate::env::Env;
+use crate::operand::Operand;
 use crate::regex::Pattern;
 use crate::spec::{listed, natural, need, put_hex, shown, text, Outcome};
 use crate::value::{put_string, Value};
@@ -61,6 +62,14 @@ impl Call {
         }
         let function = Function::compile(name, rest)?;
         Ok(Call::Of(function, Compute::compile(first, site)?))
+    }
+
+    /// Of an `is_match` of an operand: these two.
+    pub fn pattern(&self) -> Option<(&Operand, &Pattern)> {
+        match self {
+            Call::Of(Function::IsMatch(pattern), Compute::Operand(operand)) => Some((operand, pattern)),
+            _ => None,
+        }
     }
 
     pub fn eval<'a>(&'a self, env: &Env<'a>) -> Computed<'a> {

@@ -11,7 +11,10 @@ use serde_json::Value as Json;
 use crate::env::{Env, Where};
 use crate::expr::{Expr, MAX_NESTING};
 use crate::keys::Keys;
+use crate::operand::Operand;
+use crate::regex::Pattern;
 use crate::spec::{listed, need, shown, Outcome};
+use crate::test::Test;
 use crate::wire::Range;
 use crate::work::State;
 pub use val::{Computed, Failed, Val};
@@ -94,6 +97,57 @@ impl Cond {
         }
     }
 
+    /// The condition that this one is answered with yes (`yes`), or that it cannot be answered: one that knows nothing of
+    /// failing, where that is the same.
+    pub fn answered(self, yes: bool) -> Expr {
+        if !yes {
+            return if self.never_fails() { Expr::Const(false) } else { Expr::Ottl(Box::new(self), false) };
+        }
+        let tried = Cond::Try(Box::new(self));
+        if tried.never_fails() {
+            tried.plain()
+        } else {
+            Expr::Ottl(Box::new(tried), true)
+        }
+    }
+
+    /// Whether it is of the conditions that `plain` makes others of, which can always be answered.
+    fn never_fails(&self) -> bool {
+        match self {
+            Cond::And(inner) | Cond::Or(inner) => inner.iter().all(Cond::never_fails),
+            Cond::Not(inner) => inner.never_fails(),
+            Cond::Try(inner) => inner.never_fails() || inner.pattern().is_some(),
+            Cond::Cmp(_, Compute::Operand(_), Compute::Constant(_)) | Cond::Leaf(_) => true,
+            _ => false,
+        }
+    }
+
+    fn plain(self) -> Expr {
+        match self {
+            Cond::And(inner) => Expr::And(inner.into_iter().map(Cond::plain).collect()),
+            Cond::Or(inner) => Expr::Or(inner.into_iter().map(Cond::plain).collect()),
+            Cond::Not(inner) => Expr::Not(Box::new(inner.plain())),
+            Cond::Try(inner) => match inner.pattern() {
+                Some((operand, pattern)) => Expr::On(operand.clone(), Test::OttlMatches(pattern.clone())),
+                None => inner.plain(),
+            },
+            Cond::Cmp(op, Compute::Operand(operand), Compute::Constant(constant)) => {
+                Expr::On(operand, Test::Ottl(op, constant))
+            }
+            Cond::Leaf(inner) => inner,
+            other => Expr::Ottl(Box::new(other), true),
+        }
+    }
+
+    /// Of a condition that is nothing but `is_match` of an operand: these two.
+    fn pattern(&self) -> Option<(&Operand, &Pattern)> {
+        match self {
+            Cond::Or(inner) | Cond::And(inner) if inner.len() == 1 => inner.first()?.pattern(),
+            Cond::Truth(Compute::Call(call)) => call.pattern(),
+            _ => None,
+        }
+    }
+
     /// Whether the condition is true, or that this cannot be answered.
     pub fn test(&self, env: &Env<'_>) -> Result<bool, Failed> {
         match self {
@@ -115,7 +169,7 @@ impl Cond {
             }
             Cond::Not(inner) => inner.test(env).map(|holds| !holds),
             Cond::Try(inner) => Ok(inner.test(env).unwrap_or(false)),
-            Cond::Cmp(op, one, other) => Ok(compare(*op, &one.eval(env)?, &other.eval(env)?)),
+            Cond::Cmp(op, one, other) => Ok(op.compare(&one.eval(env)?, &other.eval(env)?)),
             Cond::Truth(value) => match value.eval(env)? {
                 Val::Bool(holds) => Ok(holds),
                 _ => Err(Failed),
@@ -144,6 +198,22 @@ impl Op {
         })
     }
 
+    /// Whether two values compare so.
+    pub fn compare(self, one: &Val<'_>, other: &Val<'_>) -> bool {
+        let equality = matches!(self, Op::Equal | Op::Unequal);
+        self.holds(match (one, other) {
+            (Val::Nil, Val::Nil) => Some(Ordering::Equal),
+            (Val::Bool(one), Val::Bool(other)) => Some(one.cmp(other)),
+            (Val::Int(one), Val::Int(other)) => Some(one.cmp(other)),
+            (Val::Int(one), Val::Double(other)) => (*one as f64).partial_cmp(other),
+            (Val::Double(one), Val::Int(other)) => one.partial_cmp(&(*other as f64)),
+            (Val::Double(one), Val::Double(other)) => one.partial_cmp(other),
+            (Val::Str(one), Val::Str(other)) | (Val::Bytes(one), Val::Bytes(other)) => Some(one.cmp(other)),
+            (Val::Array(one), Val::Array(other)) | (Val::Map(one), Val::Map(other)) if equality => Some(one.cmp(other)),
+            _ => None,
+        })
+    }
+
     /// `None`: the two cannot be compared.
     fn holds(self, order: Option<Ordering>) -> bool {
         match (self, order) {
@@ -157,21 +227,6 @@ impl Op {
             (Op::GreaterEqual, Some(order)) => order.is_ge(),
         }
     }
-}
-
-fn compare(op: Op, one: &Val<'_>, other: &Val<'_>) -> bool {
-    let equality = matches!(op, Op::Equal | Op::Unequal);
-    op.holds(match (one, other) {
-        (Val::Nil, Val::Nil) => Some(Ordering::Equal),
-        (Val::Bool(one), Val::Bool(other)) => Some(one.cmp(other)),
-        (Val::Int(one), Val::Int(other)) => Some(one.cmp(other)),
-        (Val::Int(one), Val::Double(other)) => (*one as f64).partial_cmp(other),
-        (Val::Double(one), Val::Int(other)) => one.partial_cmp(&(*other as f64)),
-        (Val::Double(one), Val::Double(other)) => one.partial_cmp(other),
-        (Val::Str(one), Val::Str(other)) | (Val::Bytes(one), Val::Bytes(other)) => Some(one.cmp(other)),
-        (Val::Array(one), Val::Array(other)) | (Val::Map(one), Val::Map(other)) if equality => Some(one.cmp(other)),
-        _ => None,
-    })
 }
 
 fn any_event(inner: &Cond, env: &Env<'_>) -> Result<bool, Failed> {

@@ -87,27 +87,46 @@ const ISSUERS: &[(&str, &str, usize, usize)] = &[
 
 /// Without blanks, also where they are written as in URLs.
 fn in_one_piece(text: &str) -> String {
-    text.replace([' ', '+'], "").replace("%20", "")
+    let plain: String = text.chars().filter(|one| !matches!(one, ' ' | '+')).collect();
+    if plain.contains('%') {
+        plain.replace("%20", "")
+    } else {
+        plain
+    }
 }
 
 fn payment_card(text: &str) -> bool {
-    let digits = in_one_piece(text).replace('-', "").replace("%2D", "");
-    if !(12..=19).contains(&digits.len()) || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+    if text.contains('%') {
+        return card_number(in_one_piece(text).replace('-', "").replace("%2D", "").as_bytes());
+    }
+    let (mut digits, mut size) = ([0; MOST_OF_CARD], 0);
+    for byte in text.bytes().filter(|byte| !matches!(byte, b' ' | b'+' | b'-')) {
+        let Some(digit) = digits.get_mut(size) else { return false };
+        *digit = byte;
+        size += 1;
+    }
+    digits.get(..size).is_some_and(card_number)
+}
+
+/// Of the longest card number.
+const MOST_OF_CARD: usize = 19;
+
+fn card_number(digits: &[u8]) -> bool {
+    if !(12..=MOST_OF_CARD).contains(&digits.len()) || !digits.iter().all(u8::is_ascii_digit) {
         return false;
     }
-    let first = digits.bytes().next();
-    if digits.bytes().all(|byte| Some(byte) == first) || !luhn(&digits) {
+    if digits.iter().all(|byte| Some(byte) == digits.first()) || !luhn(digits) {
         return false;
     }
     ISSUERS.iter().any(|&(low, high, shortest, longest)| {
-        let start = digits.get(..low.len()).unwrap_or("");
-        (shortest..=longest).contains(&digits.len()) && low <= start && start <= high
+        let start = digits.get(..low.len()).unwrap_or(b"");
+        (shortest..=longest).contains(&digits.len()) && low.as_bytes() <= start && start <= high.as_bytes()
     })
 }
 
-fn luhn(digits: &str) -> bool {
+fn luhn(digits: &[u8]) -> bool {
     let sum: u32 = digits
-        .bytes()
+        .iter()
         .rev()
         .enumerate()
         .map(|(index, byte)| {
@@ -227,6 +246,9 @@ fn jwt(text: &str) -> bool {
     if head.contains(['+', '/']) {
         return false;
     }
+    if is_other(head) {
+        return false;
+    }
     let Some(header) = unbase64url(head).and_then(|bytes| String::from_utf8(bytes).ok()) else {
         return false;
     };
@@ -234,6 +256,16 @@ fn jwt(text: &str) -> bool {
     let header = header.replace("\\ud", "\\u1").replace("\\uD", "\\u1");
     let parsed = serde_json::from_str::<std::collections::HashMap<String, IgnoredAny>>(&header);
     parsed.is_ok_and(|fields| fields.contains_key("alg"))
+}
+
+/// Of what is looked at first.
+const GLANCE: usize = 256;
+
+/// Whether the first part of a long base64 text says that it is no JSON.
+fn is_other(head: &str) -> bool {
+    let Some(first) = head.get(..GLANCE).filter(|_| head.len() > GLANCE).and_then(unbase64url) else { return false };
+    let first = String::from_utf8_lossy(&first).replace("\\ud", "\\u1").replace("\\uD", "\\u1");
+    serde_json::from_str::<IgnoredAny>(&first).is_err_and(|error| error.is_syntax())
 }
 
 fn unbase64url(text: &str) -> Option<Vec<u8>> {

@@ -1,5 +1,7 @@
 //! Validators with parameters: check digits as the standards of identifiers define them, and how random a text looks.
 
+use std::sync::OnceLock;
+
 use serde_json::Value as Json;
 
 use crate::spec::{given, listed, natural, need, only, shown, text, Outcome};
@@ -85,21 +87,35 @@ impl Digits {
 
     /// The values of the characters; none when one has none.
     fn values(&self, found: &str) -> Option<Vec<usize>> {
-        let mut left: String =
-            found.chars().map(|one| one.to_ascii_uppercase()).filter(|one| !self.drop.contains(*one)).collect();
+        let kept = |one: &u8| !self.drop.bytes().any(|dropped| dropped == *one);
+        let kept = found.bytes().map(|one| one.to_ascii_uppercase()).filter(kept);
+        if self.replace.is_empty() {
+            return self.padded(kept.clone().count(), kept);
+        }
+        let mut left: String = kept.map(char::from).collect();
         for (old, new) in &self.replace {
             left = left.replace(old, new);
         }
-        let missing = self.pad.saturating_sub(left.len());
-        let padded = std::iter::repeat_n(b'0', missing).chain(left.bytes());
-        let size = missing + left.len();
+        self.padded(left.len(), left.bytes())
+    }
+
+    fn padded(&self, size: usize, left: impl Iterator<Item = u8>) -> Option<Vec<usize>> {
+        let missing = self.pad.saturating_sub(size);
+        let size = missing + size;
         let skip = if self.last == 0 { 0 } else { size.saturating_sub(self.last) };
-        self.front.bytes().chain(padded.skip(skip)).map(|byte| value(&self.alphabet, byte)).collect()
+        let mut values = Vec::with_capacity(self.front.len() + size);
+        for byte in self.front.bytes().chain(std::iter::repeat_n(b'0', missing).chain(left).skip(skip)) {
+            values.push(value(&self.alphabet, byte)?);
+        }
+        Some(values)
     }
 }
 
 fn value(alphabet: &str, byte: u8) -> Option<usize> {
-    alphabet.bytes().position(|one| one == byte)
+    match byte {
+        b'0'..=b'9' if alphabet.starts_with("0123456789") => Some(usize::from(byte - b'0')),
+        _ => alphabet.bytes().position(|one| one == byte),
+    }
 }
 
 fn pair(spec: &Json) -> Outcome<(String, String)> {
@@ -231,8 +247,15 @@ impl Random {
     }
 }
 
-/// A count times its logarithm of base 2, in units of 2^-16, by squaring: the same on every machine.
+/// A count times its logarithm of base 2, in units of 2^-16.
 fn times_log2(count: u64) -> u64 {
+    static KNOWN: OnceLock<Vec<u64>> = OnceLock::new();
+    let known = KNOWN.get_or_init(|| (0..=MEASURED as u64).map(by_squaring).collect());
+    known.get(count as usize).copied().unwrap_or_else(|| by_squaring(count))
+}
+
+/// The same on every machine.
+fn by_squaring(count: u64) -> u64 {
     if count == 0 {
         return 0;
     }

@@ -79,6 +79,15 @@ impl Pattern {
             let found = self.0.regex().find(input)?;
             return Some(Match { start: found.start(), end: found.end(), group: Some((found.start(), found.end())) });
         }
+        self.search(&input, group)
+    }
+
+    /// The match that is known to stand at this place.
+    pub fn find_at(&self, text: &[u8], (start, end): (usize, usize), group: usize) -> Option<Match> {
+        self.search(&Input::new(text).range(start..end).anchored(Anchored::Yes), group)
+    }
+
+    fn search(&self, input: &Input<'_>, group: usize) -> Option<Match> {
         let mut few = [None; SLOTS];
         let mut many = Vec::new();
         let slots = match few.get_mut(..2 * group + 2) {
@@ -88,7 +97,7 @@ impl Pattern {
                 &mut many
             }
         };
-        self.0.regex().search_slots(&input, slots)?;
+        self.0.regex().search_slots(input, slots)?;
         let place = |slot: usize| slots.get(slot).copied().flatten().map(NonMaxUsize::get);
         Some(Match { start: place(0)?, end: place(1)?, group: place(2 * group).zip(place(2 * group + 1)) })
     }

@@ -2,13 +2,14 @@
 //! for themselves.
 
 use std::convert::Infallible;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use regex_automata::hybrid::dfa;
 use regex_automata::nfa::thompson::{self, WhichCaptures};
 use regex_automata::Input;
 use regex_syntax::hir::Hir;
 
+use super::long::{self, Long};
 use super::rule::ValueRule;
 use super::sieve::Sieve;
 use super::sought::{Found, Sought};
@@ -20,8 +21,11 @@ const CACHE_BYTES: usize = 4 << 20;
 const NFA_BYTES: usize = 16 << 20;
 /// An automaton gives up where its states are used less often than this.
 const BYTES_A_STATE: usize = 10;
-/// In a longer text rules do not look twice.
-const LONG: usize = 2048;
+/// A longer text goes another way through the rules.
+pub const LONG: usize = 2048;
+/// So many rules search a whole long text one after the other, and it is read so often to know which.
+const FEW: usize = 6;
+const LOOKS: usize = 12;
 
 static KNOWN: Shared<Vec<Sought>, Matcher> = Shared::new();
 
@@ -33,8 +37,10 @@ pub struct Matcher {
     rest: Option<dfa::DFA>,
     rules: usize,
     shortest: usize,
-    /// What the rules look for, held for other stages with some of the same rules.
-    _known: Vec<(Sought, Arc<Found>)>,
+    /// For long texts; made for the first one.
+    long: OnceLock<Long>,
+    /// What the rules look for, shared with other stages with some of the same rules.
+    known: Vec<(Sought, Arc<Found>)>,
 }
 
 #[derive(Default)]
@@ -44,12 +50,23 @@ pub struct Cache {
     found: Vec<bool>,
     /// Whether there are any.
     some: bool,
+    told: bool,
+    long: long::Cache,
 }
 
 impl Cache {
     /// Whether the rule may find something in the text that was searched last.
     pub fn has(&self, rule: usize) -> bool {
         self.found.get(rule).is_some_and(|found| *found)
+    }
+
+    /// Whether `has` is about the long text that was searched last.
+    pub fn told(&self) -> bool {
+        self.told
+    }
+
+    pub fn long(&mut self) -> &mut long::Cache {
+        &mut self.long
     }
 }
 
@@ -71,7 +88,7 @@ impl Matcher {
         let beyond: Vec<usize> = sets().filter(|(_, set)| set.is_none()).map(|(rule, _)| rule).collect();
         let rest = automaton(beyond.iter().map(|&rule| known.get(rule)?.1.hir.clone()));
         let shortest = known.iter().map(|(_, found)| found.least).min().unwrap_or(usize::MAX);
-        Matcher { sieve, rest, beyond, rules: rules.len(), shortest, _known: known }
+        Matcher { sieve, rest, beyond, rules: rules.len(), shortest, long: OnceLock::new(), known }
     }
 
     /// No rule finds anything in a text of fewer bytes.
@@ -82,13 +99,29 @@ impl Matcher {
 
     pub fn cache(&self) -> Cache {
         let rest = self.rest.as_ref().map(dfa::DFA::create_cache);
-        Cache { rest, found: vec![false; self.rules], some: false }
+        Cache { rest, found: vec![false; self.rules], some: false, told: false, long: long::Cache::default() }
+    }
+
+    /// The way that long texts go.
+    pub fn long(&self) -> &Long {
+        self.long.get_or_init(|| Long::new(self.known.iter().map(|(rule, found)| (rule, found.windows.as_deref()))))
+    }
+
+    /// The same as `search` for a long text; `Cache::told` says whether the rules are told, which it does where they are few.
+    pub fn catches(&self, cache: &mut Cache, rules: &[ValueRule], text: &[u8]) -> bool {
+        if self.sieve.looks(text) <= LOOKS {
+            let any = self.search(cache, rules, text);
+            cache.told = cache.found.iter().filter(|found| **found).count() <= FEW;
+            return any;
+        }
+        cache.told = false;
+        true
     }
 
     /// False only when none of the rules finds anything in the text; `Cache::has` tells which may.
     #[inline]
     pub fn search(&self, cache: &mut Cache, rules: &[ValueRule], text: &[u8]) -> bool {
-        let Cache { rest, found, some } = cache;
+        let Cache { rest, found, some, .. } = cache;
         if std::mem::take(some) {
             found.fill(false);
         }
@@ -176,6 +209,6 @@ mod tests {
         let same = Matcher::of([sought("shared@a"), sought("shared@b")].into_iter());
         let other = Matcher::of([sought("shared@b"), sought("shared@c")].into_iter());
         assert!(Arc::ptr_eq(&one, &same) && !Arc::ptr_eq(&one, &other));
-        assert!(Arc::ptr_eq(&one._known[1].1, &other._known[0].1));
+        assert!(Arc::ptr_eq(&one.known[1].1, &other.known[0].1));
     }
 }

@@ -2,6 +2,7 @@
 
 mod action;
 mod alike;
+mod around;
 mod beside;
 mod buckets;
 mod cache;
@@ -9,6 +10,8 @@ mod classes;
 mod coarse;
 mod exact;
 mod form;
+mod groups;
+mod long;
 mod marks;
 mod matcher;
 mod memo;
@@ -18,12 +21,15 @@ mod pairwise;
 mod pass;
 mod positions;
 mod rule;
+mod scan;
 mod sets;
 mod sieve;
 mod signals;
 mod sought;
+mod starts;
 mod symbols;
 mod tally;
+mod walker;
 mod windows;
 
 use std::sync::Arc;

@@ -30,14 +30,24 @@ impl Near {
     }
 
     pub fn places(&self, content: &[u8]) -> Places {
+        self.places_by(content, |from| self.find(content, from))
+    }
+
+    /// The same with the matches that `find` finds, from a place on.
+    pub fn places_by(&self, content: &[u8], mut find: impl FnMut(usize) -> Option<(usize, usize)>) -> Places {
         let (mut starts, mut ends, mut position) = (Vec::new(), Vec::new(), 0);
         while position <= content.len() {
-            let Some(found) = self.pattern.find(content, position, 0) else { break };
-            starts.push(found.start);
-            ends.push(found.end);
-            position = if found.end > found.start { found.end } else { next_code_point(content, found.end) };
+            let Some((start, end)) = find(position) else { break };
+            starts.push(start);
+            ends.push(end);
+            position = if end > start { end } else { next_code_point(content, end) };
         }
         Places { starts, ends, within: self.within }
+    }
+
+    /// The first match at or after `from`.
+    pub fn find(&self, content: &[u8], from: usize) -> Option<(usize, usize)> {
+        self.pattern.find(content, from, 0).map(|found| (found.start, found.end))
     }
 }
 
@@ -52,6 +62,17 @@ impl Places {
         let before = before.and_then(|index| self.ends.get(index)).is_some_and(|place| start - place <= self.within);
         let behind = self.starts.partition_point(|&place| place < end);
         before || self.starts.get(behind).is_some_and(|place| place - end <= self.within)
+    }
+
+    /// From where on something between `start` and `end` can be near one of them, if that is not so already.
+    pub fn next(&self, start: usize, end: usize) -> Option<usize> {
+        let next = self.ends.partition_point(|place| place + self.within < start);
+        let place = self.starts.get(next).copied();
+        match place {
+            Some(place) if place <= end.saturating_add(self.within) => None,
+            Some(place) => Some(place - self.within - (end - start)),
+            None => Some(usize::MAX),
+        }
     }
 }
 

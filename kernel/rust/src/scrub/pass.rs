@@ -5,7 +5,9 @@ use std::borrow::Cow;
 use super::action::Action;
 use super::beside::has_several_keys;
 use super::cache::{Cache, Verdict};
+use super::long::Way;
 use super::marks::{self, DEPTH};
+use super::matcher::LONG;
 use super::rule::KeyRule;
 use super::tally::{ALLOWED, IGNORED, MASKED, REDACTED};
 use super::{Scrub, Types};
@@ -80,7 +82,11 @@ impl Pass<'_> {
         if content.len() > self.scrub.most {
             return false;
         }
-        let clean = !self.scrub.matcher.search(&mut self.cache.matcher, &self.scrub.values, content);
+        let Scrub { matcher, values, .. } = self.scrub;
+        let clean = match content.len() > LONG {
+            true => !matcher.catches(&mut self.cache.matcher, values, content),
+            false => !matcher.search(&mut self.cache.matcher, values, content),
+        };
         if clean {
             self.cache.remember_clean(hash, content);
         }
@@ -94,6 +100,9 @@ impl Pass<'_> {
         }
         if self.is_clean(content) {
             return Change::Same;
+        }
+        if content.len() > LONG {
+            return self.long(content, out);
         }
         let (mut now, mut left, mut tired): (Option<Vec<u8>>, bool, bool) = (None, false, false);
         for (index, rule) in self.scrub.values.iter().enumerate() {
@@ -136,6 +145,48 @@ impl Pass<'_> {
             }
             Some(_) => Change::Same,
         }
+    }
+
+    /// A long text after the `values` rules, of which some may find something.
+    #[inline(never)]
+    fn long(&mut self, content: &[u8], out: &mut Vec<u8>) -> Change {
+        let scrub = self.scrub;
+        let mut memory = std::mem::take(self.cache.matcher.long());
+        let told = self.cache.matcher.told();
+        let mut way = Way::new(scrub.matcher.long(), &mut memory, (!told).then_some(content));
+        let (mut now, mut tired, mut change): (Cow<[u8]>, _, _) = (content.into(), false, Change::Same);
+        for (index, rule) in scrub.values.iter().enumerate() {
+            let skipped = self.cache.key.as_ref().is_some_and(|key| rule.is_skipped(key));
+            let may_find = if told { self.cache.matcher.has(index) } else { way.may_find(index, &now) };
+            if skipped || !may_find {
+                continue;
+            }
+            let (mut new, mut edits) = (Vec::new(), Vec::new());
+            let applied = way.apply((index, rule), &now, &mut new, &mut edits);
+            if applied.count == 0 {
+                continue;
+            }
+            self.count(scrub.keys.len() + index, applied.count);
+            self.found(&rule.action);
+            tired |= applied.tired;
+            if applied.dropped {
+                change = Change::Drop;
+                break;
+            }
+            match told {
+                true => drop(scrub.matcher.search(&mut self.cache.matcher, &scrub.values, &new)),
+                false => way.edited(index, &new, &edits),
+            }
+            now = new.into();
+        }
+        drop(way);
+        *self.cache.matcher.long() = memory;
+        self.tire(tired);
+        if change == Change::Same && *now != *content {
+            out.extend_from_slice(&now);
+            change = Change::New;
+        }
+        change
     }
 
     /// A string that is no attribute: what is dropped becomes empty.

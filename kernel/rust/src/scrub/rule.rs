@@ -5,7 +5,7 @@ use serde_json::Value as Json;
 use super::action::Action;
 use super::near::{next_code_point, Near, Places};
 use crate::checks::Check;
-use crate::regex::Pattern;
+use crate::regex::{Match, Pattern};
 use crate::spec::{given, natural, need, only, text, Outcome};
 
 /// A rule of `keys`.
@@ -25,6 +25,7 @@ pub struct ValueRule {
 }
 
 /// What came of a rule's way through a text.
+#[derive(Default)]
 pub struct Applied {
     /// Matches that were replaced.
     pub count: u64,
@@ -58,6 +59,10 @@ impl ValueRule {
         self.group
     }
 
+    pub fn near(&self) -> Option<&Near> {
+        self.near.as_ref()
+    }
+
     /// Whether the rule leaves some top-level attributes alone by their keys, and whether it leaves this one.
     pub fn has_skip(&self) -> bool {
         self.skip.is_some()
@@ -74,19 +79,34 @@ impl ValueRule {
 
     /// Takes a text through the rule. The new text is written to `out` if any match was replaced.
     pub fn apply(&self, content: &[u8], out: &mut Vec<u8>) -> Applied {
-        let (mut copied, mut position, mut count, mut tired) = (0, 0, 0, false);
         let near = self.near.as_ref().map(|near| near.places(content));
-        if near.as_ref().is_some_and(Places::is_empty) {
+        let find = |from, _| self.pattern.find(content, from, self.group).map(Found::from);
+        self.replace(content, near.as_ref(), find, (out, |_| {}))
+    }
+
+    /// The same with the matches that `find` finds: it is told from where on, and how much patience is left.
+    /// `edited` is told what was replaced.
+    pub fn replace(
+        &self,
+        content: &[u8],
+        near: Option<&Places>,
+        mut find: impl FnMut(usize, usize) -> Option<Found>,
+        (out, mut edited): (&mut Vec<u8>, impl FnMut(Edit)),
+    ) -> Applied {
+        let (mut copied, mut position, mut count, mut tired) = (0, 0, 0, false);
+        if near.is_some_and(Places::is_empty) {
             return Applied { count: 0, dropped: false, tired };
         }
         let mut patience = content.len().saturating_mul(8).saturating_add(4096);
         while position <= content.len() {
-            let Some(found) = self.pattern.find(content, position, self.group) else {
+            let Some(found) = find(position, patience) else {
                 break;
             };
-            let group = found.group.filter(|(start, end)| start < end);
-            let far = |(start, end)| near.as_ref().is_some_and(|near| !near.has(start, end));
-            if group.is_some_and(far) {
+            let group = match found.group {
+                Group::At(start, end) if start < end => Some((start, end)),
+                _ => None,
+            };
+            if group.is_some_and(|(start, end)| near.is_some_and(|near| !near.has(start, end))) {
                 position = next_code_point(content, found.start).max(found.end);
                 continue;
             }
@@ -96,15 +116,18 @@ impl ValueRule {
             let Some((start, end, part)) = part else {
                 patience = patience.saturating_sub(found.end - found.start);
                 let after = next_code_point(content, found.start);
-                position = if patience > 0 || group.is_some() { after } else { after.max(found.end) };
+                let refused = group.is_some() || found.group == Group::Refused;
+                position = if patience > 0 || refused { after } else { after.max(found.end) };
                 continue;
             };
             count += 1;
             tired |= patience == 0 && self.check.is_some();
             out.extend_from_slice(content.get(copied..start).unwrap_or(&[]));
+            let from = out.len();
             if !self.action.replace(part, out) {
                 return Applied { count, dropped: true, tired };
             }
+            edited(Edit { start, end, from, to: out.len() });
             copied = end;
             position = found.end;
         }
@@ -113,4 +136,62 @@ impl ValueRule {
         }
         Applied { count, dropped: false, tired }
     }
+
+    /// Whether the check refuses a match, and nothing near is missing, wherever in it the group is.
+    pub fn refuses(
+        &self,
+        content: &[u8],
+        near: Option<&Places>,
+        mut places: impl Iterator<Item = (usize, usize)>,
+    ) -> bool {
+        let Some(check) = &self.check else { return false };
+        let refused = |(start, end)| {
+            near.is_none_or(|near| near.has(start, end))
+                && !content.get(start..end).is_some_and(|part| check.passes(part))
+        };
+        places.all(refused)
+    }
+
+    /// The place of the first match at or after `from`.
+    pub fn found(&self, content: &[u8], from: usize) -> Option<(usize, usize)> {
+        self.pattern.find(content, from, 0).map(|found| (found.start, found.end))
+    }
+
+    /// The match that has this place.
+    pub fn found_at(&self, content: &[u8], start: usize, end: usize) -> Option<Found> {
+        self.pattern.find_at(content, (start, end), self.group).map(Found::from)
+    }
+}
+
+/// A match, and what of it is to be replaced.
+#[derive(Debug, Clone, Copy)]
+pub struct Found {
+    pub start: usize,
+    pub end: usize,
+    pub group: Group,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Group {
+    /// It took no part.
+    None,
+    /// The check refuses whatever it may be.
+    Refused,
+    At(usize, usize),
+}
+
+impl From<Match> for Found {
+    fn from(found: Match) -> Found {
+        let group = found.group.map_or(Group::None, |(start, end)| Group::At(start, end));
+        Found { start: found.start, end: found.end, group }
+    }
+}
+
+/// What stood at `start..end` of a text stands at `from..to` of the new one.
+#[derive(Debug, Clone, Copy)]
+pub struct Edit {
+    pub start: usize,
+    pub end: usize,
+    pub from: usize,
+    pub to: usize,
 }

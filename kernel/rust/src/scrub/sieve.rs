@@ -62,6 +62,14 @@ impl Sieve {
             Sieve::Two(places) => places.catches(text, each),
         }
     }
+
+    /// How often `catches` would read the text again, to look more closely at the buckets that stand in it.
+    pub fn looks(&self, text: &[u8]) -> usize {
+        match self {
+            Sieve::One(places) => places.looks(text),
+            Sieve::Two(places) => places.looks(text),
+        }
+    }
 }
 
 impl<const N: usize> Places<N> {
@@ -101,8 +109,13 @@ impl<const N: usize> Places<N> {
         all
     }
 
+    fn looks(&self, text: &[u8]) -> usize {
+        self.hits(text).filter_map(|place| self.exact.get(place)).map(Vec::len).sum()
+    }
+
+    /// The last places of the buckets that stand in the text.
     #[inline]
-    fn catches(&self, text: &[u8], mut each: impl FnMut(usize)) -> bool {
+    fn hits(&self, text: &[u8]) -> Hits<N> {
         let (mut state, mut seen, mut before) = ([0; N], [0; N], 0);
         for &byte in text {
             let class = usize::from(self.classes[usize::from(byte)]);
@@ -113,13 +126,17 @@ impl<const N: usize> Places<N> {
             }
             before = class;
         }
+        Hits { word: 0, left: std::array::from_fn(|index| seen[index] & self.last[index]) }
+    }
+
+    #[inline]
+    fn catches(&self, text: &[u8], mut each: impl FnMut(usize)) -> bool {
         let mut any = false;
         let mut note = |rule| {
             any = true;
             each(rule);
         };
-        let mut hits = Hits::<N> { word: 0, left: std::array::from_fn(|index| seen[index] & self.last[index]) };
-        let mut exacts = std::iter::from_fn(|| hits.next()).filter_map(|place| self.exact.get(place)).flatten();
+        let mut exacts = self.hits(text).filter_map(|place| self.exact.get(place)).flatten();
         while let Some(one) = exacts.next() {
             match exacts.next() {
                 Some(two) => one.told_with(two, text, &mut note),
@@ -136,7 +153,10 @@ struct Hits<const N: usize> {
     left: [u64; N],
 }
 
-impl<const N: usize> Hits<N> {
+impl<const N: usize> Iterator for Hits<N> {
+    type Item = usize;
+
+    #[inline]
     fn next(&mut self) -> Option<usize> {
         while *self.left.get(self.word)? == 0 {
             self.word += 1;

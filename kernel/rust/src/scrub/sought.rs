@@ -20,9 +20,9 @@ static FOUND: Shared<Sought, Found> = Shared::new();
 /// The data of a rule that say which texts it must be asked about.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Sought {
-    pattern: String,
-    group: usize,
-    near: Option<String>,
+    pub pattern: String,
+    pub group: usize,
+    pub near: Option<String>,
 }
 
 /// The pattern or what must be near it, whichever is the rarer one.
@@ -75,7 +75,7 @@ impl Found {
 }
 
 /// The pattern without the alternatives in which `group` takes no part.
-fn pruned(hir: &Hir, group: usize) -> Hir {
+pub fn pruned(hir: &Hir, group: usize) -> Hir {
     if group == 0 || !holds(hir, group) {
         return hir.clone();
     }
@@ -96,7 +96,7 @@ fn pruned(hir: &Hir, group: usize) -> Hir {
     }
 }
 
-fn holds(hir: &Hir, group: usize) -> bool {
+pub fn holds(hir: &Hir, group: usize) -> bool {
     match hir.kind() {
         HirKind::Capture(capture) => capture.index as usize == group || holds(&capture.sub, group),
         HirKind::Repetition(repetition) => holds(&repetition.sub, group),

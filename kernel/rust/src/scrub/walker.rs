@@ -1,0 +1,130 @@
+//! A pattern at one place of a text: whether a match begins there, and where it ends.
+
+use std::sync::OnceLock;
+
+use regex_automata::hybrid::dfa;
+use regex_automata::nfa::thompson::{self, WhichCaptures};
+use regex_automata::{Anchored, Input};
+
+use super::groups::{marked, MARK};
+use crate::regex;
+
+/// For the lazily built automaton of one pattern, in each scratch.
+const CACHE_BYTES: usize = 1 << 20;
+const NFA_BYTES: usize = 16 << 20;
+
+/// A pattern that is asked place by place. Its automaton is there once it was asked for.
+pub struct Walker {
+    pattern: String,
+    part: Part,
+    dfa: OnceLock<Option<dfa::DFA>>,
+}
+
+/// Of a pattern.
+#[derive(Debug, Clone, Copy)]
+pub enum Part {
+    All,
+    /// With marks that tell whether a group takes part.
+    Marked(usize),
+}
+
+/// What became of a walk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Walked {
+    /// To the end of the match, if there is one.
+    To(Option<usize>),
+    /// Nobody knows: it took too much memory, or too many steps.
+    Tired,
+}
+
+impl Walker {
+    pub fn new(pattern: &str, part: Part) -> Walker {
+        Walker { pattern: pattern.to_owned(), part, dfa: OnceLock::new() }
+    }
+
+    fn dfa(&self) -> Option<&dfa::DFA> {
+        self.dfa.get_or_init(|| automaton(&self.pattern, self.part)).as_ref()
+    }
+
+    /// How many marks stand behind the match that has this place; None when nobody knows.
+    pub fn marks(&self, cache: &mut Option<dfa::Cache>, text: &[u8], (start, end): (usize, usize)) -> Option<usize> {
+        let dfa = self.dfa()?;
+        let marks = marks(dfa, cache.get_or_insert_with(|| dfa.create_cache()), text, (start, end));
+        if marks.is_none() {
+            *cache = None;
+        }
+        marks
+    }
+
+    /// Where the match ends that begins at `from`; each byte that is read is a step.
+    pub fn walk(&self, cache: &mut Option<dfa::Cache>, text: &[u8], from: usize, steps: &mut usize) -> Walked {
+        let Some(dfa) = self.dfa() else { return Walked::Tired };
+        let walked = walk(dfa, cache.get_or_insert_with(|| dfa.create_cache()), text, from, steps);
+        if walked.is_none() {
+            *cache = None;
+        }
+        walked.map_or(Walked::Tired, Walked::To)
+    }
+}
+
+fn walk(dfa: &dfa::DFA, cache: &mut dfa::Cache, text: &[u8], from: usize, steps: &mut usize) -> Option<Option<usize>> {
+    let input = Input::new(text).range(from..).anchored(Anchored::Yes);
+    let mut state = dfa.start_state_forward(cache, &input).ok()?;
+    let (most, mut end) = (from.saturating_add(*steps), None);
+    for (at, &byte) in text.iter().enumerate().skip(from) {
+        state = dfa.next_state(cache, state, byte).ok()?;
+        if state.is_tagged() {
+            if state.is_match() {
+                // What an automaton says it says one byte later.
+                end = Some(at);
+            } else if state.is_dead() {
+                *steps -= at - from;
+                return Some(end);
+            } else if state.is_quit() {
+                return None;
+            }
+        }
+        if at >= most {
+            *steps = 0;
+            return None;
+        }
+    }
+    *steps = most.saturating_sub(text.len());
+    state = dfa.next_eoi_state(cache, state).ok()?;
+    Some(if state.is_match() { Some(text.len()) } else { end })
+}
+
+fn marks(dfa: &dfa::DFA, cache: &mut dfa::Cache, text: &[u8], (start, end): (usize, usize)) -> Option<usize> {
+    let input = Input::new(text).range(start..).anchored(Anchored::Yes);
+    let mut state = dfa.start_state_forward(cache, &input).ok()?;
+    for &byte in text.get(start..end)? {
+        state = dfa.next_state(cache, state, byte).ok()?;
+        if state.is_tagged() && (state.is_dead() || state.is_quit()) {
+            return None;
+        }
+    }
+    let mut marks = None;
+    // A match is told one byte later.
+    for count in 0..2 {
+        state = dfa.next_state(cache, state, MARK).ok()?;
+        marks = if state.is_match() { Some(count) } else { marks };
+    }
+    let state = dfa.next_eoi_state(cache, state).ok()?;
+    if state.is_match() { Some(2) } else { marks }.filter(|&marks| marks > 0)
+}
+
+fn automaton(pattern: &str, part: Part) -> Option<dfa::DFA> {
+    let hir = regex::hir(pattern).ok()?;
+    let hir = match part {
+        Part::All => hir,
+        Part::Marked(group) => marked(&hir, group)?,
+    };
+    let config =
+        thompson::Config::new().utf8(false).which_captures(WhichCaptures::None).nfa_size_limit(Some(NFA_BYTES));
+    let nfa = thompson::Compiler::new().configure(config).build_from_hir(&hir).ok()?;
+    let config = dfa::Config::new()
+        .cache_capacity(CACHE_BYTES)
+        .skip_cache_capacity_check(true)
+        .minimum_cache_clear_count(Some(2));
+    dfa::Builder::new().configure(config).build_from_nfa(nfa).ok()
+}

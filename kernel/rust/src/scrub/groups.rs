@@ -6,6 +6,7 @@ use regex_syntax::hir::{Hir, HirKind, Look, Repetition};
 use super::around::Around;
 use super::rule::Group;
 use super::sought::holds;
+use super::split::{self, Split};
 use super::walker::{Part, Walker};
 use crate::regex;
 
@@ -18,6 +19,21 @@ pub struct Groups {
     /// It cannot tell of a match at the end of a text.
     inside: bool,
     around: Option<Around>,
+    split: Option<Split>,
+}
+
+/// Memory of one scratch.
+#[derive(Default)]
+pub struct Cache {
+    marked: Option<dfa::Cache>,
+    split: split::Cache,
+}
+
+impl Cache {
+    /// In bytes.
+    pub fn size(&self) -> usize {
+        self.marked.as_ref().map_or(0, dfa::Cache::memory_usage) + self.split.size()
+    }
 }
 
 impl Groups {
@@ -31,6 +47,7 @@ impl Groups {
             marked: fits.then(|| Walker::new(pattern, Part::Marked(group))),
             inside: looks.is_some_and(|looks| looks.contains(Look::End)),
             around: Around::of(pattern, group),
+            split: Split::of(pattern, group),
         }
     }
 
@@ -46,17 +63,20 @@ impl Groups {
     /// The group of a match; None when that must be looked for.
     ///
     /// The match is the best of those that begin there, so it is the best of those that end where it does, too.
-    pub fn of(&self, cache: &mut Option<dfa::Cache>, text: &[u8], (start, end): (usize, usize)) -> Option<Group> {
-        if self.inside && end == text.len() {
-            return None;
+    pub fn of(&self, cache: &mut Cache, text: &[u8], found: (usize, usize)) -> Option<Group> {
+        if self.split.as_ref().is_none_or(|split| split.optional) {
+            let known = !self.inside || found.1 < text.len();
+            let marks = self.marked.as_ref().filter(|_| known)?.marks(&mut cache.marked, text, found)?;
+            if marks == 1 {
+                return Some(Group::None);
+            }
         }
-        let marks = self.marked.as_ref()?.marks(cache, text, (start, end))?;
-        if marks == 1 {
-            return Some(Group::None);
-        }
-        let mut places = self.places(text, (start, end))?;
-        let first = places.next()?;
-        places.all(|other| other == first).then_some(Group::At(first.0, first.1))
+        let place = self.places(text, found).and_then(|mut places| {
+            let first = places.next()?;
+            places.all(|other| other == first).then_some(first)
+        });
+        let place = place.or_else(|| self.split.as_ref()?.place(&mut cache.split, text, found));
+        place.map(|(start, end)| Group::At(start, end))
     }
 }
 

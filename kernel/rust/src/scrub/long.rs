@@ -5,36 +5,32 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use regex_automata::hybrid::dfa;
 
-use super::groups::Groups;
+use super::groups::{self, Groups};
+use super::lists::{List, Moves};
+use super::matches::Matches;
 use super::near::Places;
 use super::rule::{Applied, Edit, Found, Group, ValueRule};
 use super::scan::{Kind, Scan, Wanted};
 use super::sought::Sought;
 use super::starts::{starts, together, Start, BEFORE, HEAD};
 use super::symbols::Window;
-use super::walker::{Part, Walked, Walker};
+use super::walker::{Part, Walker};
 use crate::regex;
 
 /// Matches that are longer may be of any length.
 const SHORT: usize = 256;
 /// Windows are looked for in so many groups.
-const LANES: usize = 4;
-/// So often it is looked further back for a place between two matches.
-const BACK: usize = 8;
+const LANES: usize = 64;
 /// All automata of a scratch together are not larger between texts.
 const CACHES: usize = 8 << 20;
-
-/// So many times a text is walked over at most, match by match, before the pattern searches it as a whole.
-const STEPS: usize = 2;
-const STEPS_OF_SHORT: usize = 32;
 
 /// What one pass looks for.
 struct Thing {
     walker: Walker,
     /// Where it begins is known, else only that it may be there at all.
     whole: bool,
-    /// The place of its list: what begins alike has one together.
-    list: usize,
+    /// The place of its list, if it has one: what begins alike has one together.
+    list: Option<usize>,
     /// Of a match, in bytes.
     longest: Option<usize>,
 }
@@ -60,25 +56,16 @@ pub struct Long {
 pub struct Cache {
     walkers: Vec<Option<dfa::Cache>>,
     /// By rule.
-    groups: Vec<Option<dfa::Cache>>,
+    groups: Vec<groups::Cache>,
 }
 
 /// One text on its way.
 pub struct Way<'a> {
     long: &'a Long,
     cache: &'a mut Cache,
-    /// For each thing: where it may begin, and whether it may be there.
+    /// Where things may begin, and whether they may be there.
     lists: Vec<List>,
-}
-
-#[derive(Default)]
-struct List {
-    places: Vec<u32>,
-    /// Those that were found around edits.
-    fresh: Vec<u32>,
-    any: bool,
-    /// Whether the places are known.
-    known: bool,
+    moves: Moves,
 }
 
 impl Long {
@@ -87,10 +74,14 @@ impl Long {
         let (mut things, mut starts, mut parts) = (Vec::new(), Vec::new(), Vec::new());
         let mut put = |(thing, start): (Thing, Vec<Start>), kind: Kind| {
             let new = (start, if thing.whole { kind } else { Kind::Once });
-            let list = starts.iter().position(|one| thing.whole && *one == new).unwrap_or(starts.len());
-            if list == starts.len() {
-                starts.push(new);
-            }
+            // What is wanted late and searches for itself needs none.
+            let list = (thing.whole || kind != Kind::Late).then(|| {
+                let same = starts.iter().position(|one| thing.whole && *one == new);
+                same.unwrap_or_else(|| {
+                    starts.push(new);
+                    starts.len() - 1
+                })
+            });
             things.push(Thing { list, ..thing });
             things.len() - 1
         };
@@ -110,8 +101,8 @@ impl Long {
 }
 
 impl Long {
-    fn list(&self, thing: usize) -> usize {
-        self.things.get(thing).map_or(usize::MAX, |thing| thing.list)
+    fn list(&self, thing: usize) -> Option<usize> {
+        self.things.get(thing)?.list
     }
 }
 
@@ -120,7 +111,7 @@ impl Thing {
     fn of(pattern: &str) -> Option<(Thing, Vec<Start>)> {
         let hir = regex::hir(pattern).ok()?;
         let longest = hir.properties().maximum_len().filter(|&longest| longest <= SHORT);
-        Some((Thing { walker: Walker::new(pattern, Part::All), whole: true, longest, list: 0 }, starts(&hir)?))
+        Some((Thing { walker: Walker::new(pattern, Part::Whole), whole: true, longest, list: None }, starts(&hir)?))
     }
 
     /// With what stands somewhere in a match; without windows that is anything.
@@ -133,7 +124,7 @@ impl Thing {
         heads.sort();
         let chunks = heads.chunks(heads.len().div_ceil(LANES).max(1));
         let starts = chunks.map(|heads| Start { before: vec![Vec::new()], head: together(heads) });
-        (Thing { walker: Walker::new(pattern, Part::All), whole: false, longest: None, list: 0 }, starts.collect())
+        (Thing { walker: Walker::new(pattern, Part::Whole), whole: false, longest: None, list: None }, starts.collect())
     }
 }
 
@@ -141,61 +132,51 @@ impl<'a> Way<'a> {
     /// Without a text nothing is known of where matches begin, and rules search for them.
     pub fn new(long: &'a Long, cache: &'a mut Cache, text: Option<&[u8]>) -> Way<'a> {
         cache.walkers.resize_with(long.things.len(), || None);
-        cache.groups.resize_with(long.rules.len(), || None);
+        cache.groups.resize_with(long.rules.len(), groups::Cache::default);
         let mut lists = Vec::new();
         lists.resize_with(long.whole.len(), List::default);
-        let mut way = Way { long, cache, lists };
-        let Some(text) = text else { return way };
-        let mut wanted = long.scan.wanted();
-        for parts in &long.rules {
-            way.want(long.list(parts.near.unwrap_or(parts.own)), &mut wanted);
+        let mut way = Way { long, cache, lists, moves: Moves::default() };
+        if let Some(text) = text {
+            let first = |parts: &Parts| long.list(parts.near.unwrap_or(parts.own));
+            way.search(text, long.rules.iter().filter_map(first).collect());
         }
-        way.search(text, (0, text.len()), &mut wanted, false);
         way
     }
 
-    fn want(&mut self, list: usize, wanted: &mut Wanted) {
-        self.long.scan.want(list, wanted);
-        if let Some(list) = self.lists.get_mut(list) {
-            list.known = true;
+    /// Fills lists.
+    fn search(&mut self, text: &[u8], lists: BTreeSet<usize>) {
+        let mut wanted = self.long.scan.wanted();
+        for list in lists {
+            self.long.scan.want(list, &mut wanted);
+            if let Some(list) = self.lists.get_mut(list) {
+                *list = List::new(self.moves.version());
+            }
         }
+        self.search_part(text, (0, text.len()), &mut wanted, false);
     }
 
     /// Notes what may begin in a part of the text; `fresh`: around edits.
-    fn search(&mut self, text: &[u8], (from, to): (usize, usize), wanted: &mut Wanted, fresh: bool) {
+    fn search_part(&mut self, text: &[u8], part: (usize, usize), wanted: &mut Wanted, fresh: bool) {
         let Way { long, lists, .. } = self;
-        long.scan.search(text, (from, to), wanted, |thing, at| {
-            let (Some(whole), Some(list)) = (long.whole.get(thing), lists.get_mut(thing)) else {
-                return false;
-            };
+        long.scan.search(text, part, wanted, |index, at| {
+            let (Some(whole), Some(list)) = (long.whole.get(index), lists.get_mut(index)) else { return false };
             list.any = true;
             if *whole {
-                put(if fresh { &mut list.fresh } else { &mut list.places }, at as u32);
+                list.put(at, fresh);
             }
             *whole
         });
     }
 
+    /// Whether a thing may be there, as far as is known.
+    fn may_be(&self, thing: usize) -> bool {
+        let list = self.long.list(thing).and_then(|list| self.lists.get(list));
+        list.is_none_or(|list| list.any || !list.known)
+    }
+
     /// Whether the rule may find something.
-    pub fn may_find(&mut self, rule: usize, text: &[u8]) -> bool {
-        let Some(parts) = self.long.rules.get(rule) else { return false };
-        let has = |lists: &[List], thing: usize| lists.get(self.long.list(thing)).is_some_and(|list| list.any);
-        let Some(near) = parts.near else { return has(&self.lists, parts.own) };
-        if !has(&self.lists, near) {
-            return false;
-        }
-        if !self.lists.get(self.long.list(parts.own)).is_some_and(|list| list.known) {
-            // All of them at once, for one pass is as much as the other.
-            let mut wanted = self.long.scan.wanted();
-            for parts in self.long.rules.iter().skip(rule) {
-                let open = parts.near.is_some_and(|near| has(&self.lists, near));
-                if open && !self.lists.get(self.long.list(parts.own)).is_some_and(|list| list.known) {
-                    self.want(self.long.list(parts.own), &mut wanted);
-                }
-            }
-            self.search(text, (0, text.len()), &mut wanted, false);
-        }
-        has(&self.lists, parts.own)
+    pub fn may_find(&self, rule: usize) -> bool {
+        self.long.rules.get(rule).is_some_and(|parts| self.may_be(parts.near.unwrap_or(parts.own)))
     }
 
     /// Takes the text through a rule; `edits` gets what was replaced.
@@ -210,20 +191,19 @@ impl<'a> Way<'a> {
         let near = rule.near().map(|near| match parts.near {
             None => near.places(text),
             Some(thing) => {
-                let Way { long, lists, cache } = &mut *self;
-                let mut matches = Matches::new((long, thing), (lists, &mut cache.walkers), text, None);
-                near.places_by(text, |from| {
-                    let found = matches.next(text, from);
-                    found.unwrap_or_else(|from| near.find(text, from))
-                })
+                let (mut matches, _) = self.matches(thing, text, None);
+                near.places_by(text, |from| matches.next(text, from).unwrap_or_else(|from| near.find(text, from)))
             }
         });
         if near.as_ref().is_some_and(Places::is_empty) {
             return Applied::default();
         }
-        let Way { long, lists, cache } = self;
-        let Some(marks) = cache.groups.get_mut(index) else { return Applied::default() };
-        let mut matches = Matches::new((long, parts.own), (lists, &mut cache.walkers), text, near.as_ref());
+        self.know(index, text);
+        if !self.may_be(parts.own) {
+            return Applied::default();
+        }
+        let (mut matches, marks) = self.matches(parts.own, text, near.as_ref());
+        let Some(marks) = marks.get_mut(index) else { return Applied::default() };
         let find = |from: usize, patience: usize| {
             let found = matches.next(text, from).unwrap_or_else(|from| rule.found(text, from));
             let (start, end) = found?;
@@ -240,163 +220,92 @@ impl<'a> Way<'a> {
         rule.replace(text, near.as_ref(), find, (out, |edit| edits.push(edit)))
     }
 
-    /// The text was replaced: places move, and around what is new they are looked for again.
-    pub fn edited(&mut self, rule: usize, text: &[u8], edits: &[Edit]) {
-        let mut wanted = self.long.scan.wanted();
-        let later = self.long.rules.iter().skip(rule + 1);
-        let things = later.flat_map(|parts| parts.near.into_iter().chain([parts.own]));
-        let things: BTreeSet<usize> = things.map(|thing| self.long.list(thing)).collect();
-        for thing in things {
-            if let Some(list) = self.lists.get_mut(thing).filter(|list| list.known) {
-                self.long.scan.want(thing, &mut wanted);
-                moved(&mut list.places, edits);
-                moved(&mut list.fresh, edits);
+    /// Fills the list of a rule that is only looked for where something is near: with it those of all later ones that are
+    /// wanted then, for one pass is as much as the other.
+    fn know(&mut self, rule: usize, text: &[u8]) {
+        let long = self.long;
+        let is_new = |way: &Way, list: usize| way.lists.get(list).is_some_and(|list| !list.known);
+        let own = |rule: &Parts| long.list(rule.own);
+        if !long.rules.get(rule).and_then(own).is_some_and(|list| is_new(self, list)) || !self.searches() {
+            return;
+        }
+        let later = long.rules.get(rule + 1..).unwrap_or(&[]);
+        let mut lists: BTreeSet<usize> = long.rules.get(rule).and_then(own).into_iter().collect();
+        for parts in later {
+            let list = own(parts).filter(|list| !lists.contains(list) && is_new(self, *list));
+            if let Some(list) = list.filter(|_| parts.near.is_some_and(|near| self.is_found(near, text))) {
+                lists.insert(list);
             }
         }
-        let mut last = 0;
-        for edit in edits {
-            let from = edit.from.saturating_sub(HEAD).max(last);
-            last = (edit.to + BEFORE + 1).min(text.len());
-            self.search(text, (from, last), &mut wanted, true);
+        self.search(text, lists);
+    }
+
+    /// Whether places are looked for at all.
+    fn searches(&self) -> bool {
+        self.lists.iter().any(|list| list.known)
+    }
+
+    /// Whether a thing is there.
+    fn is_found(&mut self, thing: usize, text: &[u8]) -> bool {
+        self.may_be(thing) && self.matches(thing, text, None).0.next(text, 0) != Ok(None)
+    }
+
+    /// The matches of a thing, and memory for groups.
+    fn matches<'m>(
+        &'m mut self,
+        thing: usize,
+        text: &[u8],
+        near: Option<&'m Places>,
+    ) -> (Matches<'m>, &'m mut [groups::Cache]) {
+        let Way { long, lists, cache, moves } = self;
+        let list = long.list(thing).and_then(|list| lists.get_mut(list)).filter(|list| list.known);
+        let of = long.things.get(thing).filter(|thing| thing.whole && list.is_some());
+        let places = list.map_or(&[][..], |list| list.places(moves));
+        let of = of.map(|thing| (&thing.walker, thing.longest)).zip(cache.walkers.get_mut(thing));
+        (Matches::new(of, places, text.len(), near), &mut cache.groups)
+    }
+
+    /// The text was replaced: places move, and around what is new they are looked for again.
+    pub fn edited(&mut self, rule: usize, text: &[u8], edits: &[Edit]) {
+        self.moves.add(edits);
+        let Way { long, lists, moves, .. } = &mut *self;
+        let mut wanted = long.scan.wanted();
+        let later = long.rules.iter().skip(rule + 1);
+        let later =
+            later.flat_map(|parts| parts.near.into_iter().chain([parts.own])).filter_map(|thing| long.list(thing));
+        for index in later.collect::<BTreeSet<usize>>() {
+            if let Some(list) = lists.get_mut(index).filter(|list| list.known) {
+                long.scan.want(index, &mut wanted);
+                list.step(moves);
+            }
+        }
+        for (from, to) in around(edits, text.len()) {
+            self.search_part(text, (from, to), &mut wanted, true);
         }
     }
+}
+
+/// The parts of a text in which something may begin that an edit has to do with.
+fn around(edits: &[Edit], size: usize) -> Vec<(usize, usize)> {
+    let mut all: Vec<(usize, usize)> = Vec::new();
+    for edit in edits {
+        let (from, to) = (edit.from.saturating_sub(HEAD), (edit.to + BEFORE + 1).min(size));
+        match all.last_mut().filter(|(_, last)| *last + HEAD >= from) {
+            Some((_, last)) => *last = to,
+            None => all.push((from, to)),
+        }
+    }
+    all
 }
 
 impl Drop for Way<'_> {
     fn drop(&mut self) {
         let Cache { walkers, groups } = &mut *self.cache;
-        let sizes = walkers.iter().chain(groups.iter()).flatten().map(dfa::Cache::memory_usage);
+        let sizes =
+            walkers.iter().flatten().map(dfa::Cache::memory_usage).chain(groups.iter().map(groups::Cache::size));
         if sizes.sum::<usize>() > CACHES {
             walkers.clear();
             groups.clear();
         }
-    }
-}
-
-/// Adds a place that mostly comes after the others, but for what stands before it.
-fn put(places: &mut Vec<u32>, place: u32) {
-    let before = places.iter().rev().take(BEFORE).take_while(|&&one| one > place).count();
-    let index = places.len() - before;
-    if index.checked_sub(1).and_then(|last| places.get(last)) != Some(&place) {
-        places.insert(index, place);
-    }
-}
-
-/// Sorts places, those that were added behind sorted ones.
-fn sort(places: &mut Vec<u32>) {
-    if !places.is_sorted_by(|one, two| one < two) {
-        // Two sorted parts take one pass.
-        places.sort();
-        places.dedup();
-    }
-}
-
-/// Moves places behind edits; those of what was replaced are gone.
-fn moved(places: &mut Vec<u32>, edits: &[Edit]) {
-    sort(places);
-    let (mut next, mut back, mut forth) = (0, 0, 0);
-    places.retain_mut(|place| {
-        while let Some(edit) = edits.get(next).filter(|edit| edit.end <= *place as usize) {
-            (back, forth) = (edit.end, edit.to);
-            next += 1;
-        }
-        let stays = edits.get(next).is_none_or(|edit| (*place as usize) < edit.start);
-        *place = (*place as usize - back + forth) as u32;
-        stays
-    });
-}
-
-/// The matches of a thing, one after the other.
-struct Matches<'a> {
-    of: Option<(&'a Thing, &'a mut Option<dfa::Cache>)>,
-    places: &'a [u32],
-    next: usize,
-    steps: usize,
-    near: Option<&'a Places>,
-}
-
-impl<'a> Matches<'a> {
-    fn new(
-        (long, thing): (&'a Long, usize),
-        (lists, walkers): (&'a mut [List], &'a mut [Option<dfa::Cache>]),
-        text: &[u8],
-        near: Option<&'a Places>,
-    ) -> Matches<'a> {
-        let (list, of) = (lists.get_mut(long.list(thing)), long.things.get(thing));
-        let known = list.as_ref().is_some_and(|list| list.known);
-        let places: &[u32] = list.map_or(&[], |list| {
-            list.places.append(&mut list.fresh);
-            sort(&mut list.places);
-            &list.places
-        });
-        let of = of.filter(|_| known);
-        // Short matches never take many steps each.
-        let times = of.map_or(0, |thing| if thing.longest.is_some() { STEPS_OF_SHORT } else { STEPS });
-        Matches { of: of.zip(walkers.get_mut(thing)), places, next: 0, steps: times * text.len() + 4096, near }
-    }
-
-    /// The first match at or after `from`, some of those left out that are near nothing; an error says from where on others must
-    /// look for it.
-    fn next(&mut self, text: &[u8], mut from: usize) -> Result<Option<(usize, usize)>, usize> {
-        loop {
-            while self.places.get(self.next).is_some_and(|&place| (place as usize) < from) {
-                self.next += 1;
-            }
-            if !self.of.as_ref().is_some_and(|(thing, _)| thing.whole) {
-                return Err(from);
-            }
-            let Some(&place) = self.places.get(self.next) else { return Ok(None) };
-            let place = place as usize;
-            let skipped = self.far(place).map(|to| self.between(text, from, to)).transpose()?;
-            if let Some(to) = skipped.filter(|&to| to > place) {
-                from = to;
-                self.next +=
-                    self.places.get(self.next..).map_or(0, |left| left.partition_point(|&one| (one as usize) < to));
-                continue;
-            }
-            match self.walk(text, place)? {
-                Some(end) => return Ok(Some((place, end))),
-                None => self.next += 1,
-            }
-        }
-    }
-
-    fn walk(&mut self, text: &[u8], place: usize) -> Result<Option<usize>, usize> {
-        let Some((thing, cache)) = &mut self.of else { return Err(place) };
-        match thing.walker.walk(cache, text, place, &mut self.steps) {
-            Walked::To(end) => Ok(end),
-            Walked::Tired => {
-                self.of = None;
-                Err(place)
-            }
-        }
-    }
-
-    /// To where what begins at `place` or behind it is far from everything.
-    fn far(&self, place: usize) -> Option<usize> {
-        let ((thing, _), near) = (self.of.as_ref()?, self.near?);
-        near.next(place, place + thing.longest?)
-    }
-
-    /// A place, at most at `to`, that no match which begins at or behind `from` goes beyond; `from` itself if it is hard to find.
-    fn between(&mut self, text: &[u8], from: usize, to: usize) -> Result<usize, usize> {
-        let longest = self.of.as_ref().and_then(|(thing, _)| thing.longest).unwrap_or(0);
-        let mut to = to.min(text.len() + 1);
-        for _ in 0..BACK {
-            let first = self.places.partition_point(|&place| (place as usize) < from.max(to.saturating_sub(longest)));
-            let mut straddles = None;
-            for &place in self.places.get(first..).unwrap_or(&[]).iter().take_while(|&&place| (place as usize) < to) {
-                let end = self.walk(text, place as usize).map_err(|_| from)?;
-                if end.is_some_and(|end| end > to) {
-                    straddles = Some(place as usize);
-                    break;
-                }
-            }
-            match straddles {
-                None => return Ok(to),
-                Some(place) => to = place,
-            }
-        }
-        Ok(from)
     }
 }

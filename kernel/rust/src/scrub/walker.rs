@@ -4,9 +4,11 @@ use std::sync::OnceLock;
 
 use regex_automata::hybrid::dfa;
 use regex_automata::nfa::thompson::{self, WhichCaptures};
-use regex_automata::{Anchored, Input};
+use regex_automata::{Anchored, Input, MatchKind};
+use regex_syntax::hir::Hir;
 
 use super::groups::{marked, MARK};
+use super::split::Parts;
 use crate::regex;
 
 /// For the lazily built automaton of one pattern, in each scratch.
@@ -23,9 +25,12 @@ pub struct Walker {
 /// Of a pattern.
 #[derive(Debug, Clone, Copy)]
 pub enum Part {
-    All,
+    Whole,
     /// With marks that tell whether a group takes part.
     Marked(usize),
+    /// What stands before a group, and the rest: all that they may be, not what is the best.
+    Before(usize),
+    Behind(usize),
 }
 
 /// What became of a walk.
@@ -46,24 +51,44 @@ impl Walker {
         self.dfa.get_or_init(|| automaton(&self.pattern, self.part)).as_ref()
     }
 
-    /// How many marks stand behind the match that has this place; None when nobody knows.
-    pub fn marks(&self, cache: &mut Option<dfa::Cache>, text: &[u8], (start, end): (usize, usize)) -> Option<usize> {
+    /// What the automaton says; without an answer it has taken too much memory, and begins anew.
+    fn ask<T>(
+        &self,
+        cache: &mut Option<dfa::Cache>,
+        asked: impl FnOnce(&dfa::DFA, &mut dfa::Cache) -> Option<T>,
+    ) -> Option<T> {
         let dfa = self.dfa()?;
-        let marks = marks(dfa, cache.get_or_insert_with(|| dfa.create_cache()), text, (start, end));
-        if marks.is_none() {
+        let answer = asked(dfa, cache.get_or_insert_with(|| dfa.create_cache()));
+        if answer.is_none() {
             *cache = None;
         }
-        marks
+        answer
+    }
+
+    /// How many marks stand behind the match that has this place; None when nobody knows.
+    pub fn marks(&self, cache: &mut Option<dfa::Cache>, text: &[u8], (start, end): (usize, usize)) -> Option<usize> {
+        self.ask(cache, |dfa, cache| marks(dfa, cache, text, (start, end)))?
+    }
+
+    /// Where it may end that begins at `start`, not behind `end`; None when these are more than `most`, or nobody knows.
+    pub fn ends(
+        &self,
+        cache: &mut Option<dfa::Cache>,
+        text: &[u8],
+        place: (usize, usize),
+        most: usize,
+    ) -> Option<Vec<usize>> {
+        self.ask(cache, |dfa, cache| ends(dfa, cache, text, place, most))?
+    }
+
+    /// Whether all of a part of a text may be it; None when nobody knows.
+    pub fn is_whole(&self, cache: &mut Option<dfa::Cache>, text: &[u8], place: (usize, usize)) -> Option<bool> {
+        self.ask(cache, |dfa, cache| is_whole(dfa, cache, text, place))
     }
 
     /// Where the match ends that begins at `from`; each byte that is read is a step.
     pub fn walk(&self, cache: &mut Option<dfa::Cache>, text: &[u8], from: usize, steps: &mut usize) -> Walked {
-        let Some(dfa) = self.dfa() else { return Walked::Tired };
-        let walked = walk(dfa, cache.get_or_insert_with(|| dfa.create_cache()), text, from, steps);
-        if walked.is_none() {
-            *cache = None;
-        }
-        walked.map_or(Walked::Tired, Walked::To)
+        self.ask(cache, |dfa, cache| walk(dfa, cache, text, from, steps)).map_or(Walked::Tired, Walked::To)
     }
 }
 
@@ -94,13 +119,15 @@ fn walk(dfa: &dfa::DFA, cache: &mut dfa::Cache, text: &[u8], from: usize, steps:
     Some(if state.is_match() { Some(text.len()) } else { end })
 }
 
-fn marks(dfa: &dfa::DFA, cache: &mut dfa::Cache, text: &[u8], (start, end): (usize, usize)) -> Option<usize> {
+fn marks(dfa: &dfa::DFA, cache: &mut dfa::Cache, text: &[u8], (start, end): (usize, usize)) -> Option<Option<usize>> {
     let input = Input::new(text).range(start..).anchored(Anchored::Yes);
     let mut state = dfa.start_state_forward(cache, &input).ok()?;
     for &byte in text.get(start..end)? {
         state = dfa.next_state(cache, state, byte).ok()?;
-        if state.is_tagged() && (state.is_dead() || state.is_quit()) {
+        if state.is_tagged() && state.is_quit() {
             return None;
+        } else if state.is_tagged() && state.is_dead() {
+            return Some(None);
         }
     }
     let mut marks = None;
@@ -110,20 +137,73 @@ fn marks(dfa: &dfa::DFA, cache: &mut dfa::Cache, text: &[u8], (start, end): (usi
         marks = if state.is_match() { Some(count) } else { marks };
     }
     let state = dfa.next_eoi_state(cache, state).ok()?;
-    if state.is_match() { Some(2) } else { marks }.filter(|&marks| marks > 0)
+    Some(if state.is_match() { Some(2) } else { marks }.filter(|&marks| marks > 0))
+}
+
+fn ends(
+    dfa: &dfa::DFA,
+    cache: &mut dfa::Cache,
+    text: &[u8],
+    (start, end): (usize, usize),
+    most: usize,
+) -> Option<Option<Vec<usize>>> {
+    let input = Input::new(text).range(start..).anchored(Anchored::Yes);
+    let (mut state, mut ends) = (dfa.start_state_forward(cache, &input).ok()?, Vec::with_capacity(most));
+    for (at, &byte) in text.iter().enumerate().take(end + 1).skip(start) {
+        state = dfa.next_state(cache, state, byte).ok()?;
+        if state.is_tagged() {
+            if state.is_quit() {
+                return None;
+            } else if state.is_dead() {
+                return Some(Some(ends));
+            } else if ends.len() == most {
+                return Some(None);
+            }
+            ends.push(at);
+        }
+    }
+    if end == text.len() && dfa.next_eoi_state(cache, state).ok()?.is_match() {
+        ends.push(end);
+    }
+    Some(Some(ends))
+}
+
+fn is_whole(dfa: &dfa::DFA, cache: &mut dfa::Cache, text: &[u8], (start, end): (usize, usize)) -> Option<bool> {
+    let input = Input::new(text).range(start..).anchored(Anchored::Yes);
+    let mut state = dfa.start_state_forward(cache, &input).ok()?;
+    for &byte in text.get(start..end)? {
+        state = dfa.next_state(cache, state, byte).ok()?;
+        if state.is_dead() {
+            return Some(false);
+        } else if state.is_quit() {
+            return None;
+        }
+    }
+    let last = match text.get(end) {
+        Some(&byte) => dfa.next_state(cache, state, byte),
+        None => dfa.next_eoi_state(cache, state),
+    };
+    last.ok().map(|state| state.is_match())
 }
 
 fn automaton(pattern: &str, part: Part) -> Option<dfa::DFA> {
     let hir = regex::hir(pattern).ok()?;
     let hir = match part {
-        Part::All => hir,
+        Part::Whole => hir,
         Part::Marked(group) => marked(&hir, group)?,
+        Part::Before(group) => Hir::concat(Parts::of(&hir, group)?.before),
+        Part::Behind(group) => {
+            let Parts { group, behind, .. } = Parts::of(&hir, group)?;
+            Hir::concat(std::iter::once(group).chain(behind).collect())
+        }
     };
+    let all = matches!(part, Part::Before(_) | Part::Behind(_));
     let config =
         thompson::Config::new().utf8(false).which_captures(WhichCaptures::None).nfa_size_limit(Some(NFA_BYTES));
     let nfa = thompson::Compiler::new().configure(config).build_from_hir(&hir).ok()?;
     let config = dfa::Config::new()
         .cache_capacity(CACHE_BYTES)
+        .match_kind(if all { MatchKind::All } else { MatchKind::LeftmostFirst })
         .skip_cache_capacity_check(true)
         .minimum_cache_clear_count(Some(2));
     dfa::Builder::new().configure(config).build_from_nfa(nfa).ok()

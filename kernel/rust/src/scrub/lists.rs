@@ -29,6 +29,10 @@ impl List {
     /// Notes a place; they mostly come one after the other, but for what stands before some.
     pub fn put(&mut self, place: usize, fresh: bool) {
         let (places, place) = (if fresh { &mut self.fresh } else { &mut self.places }, place as u32);
+        if places.last().is_none_or(|&last| last < place) {
+            places.push(place);
+            return;
+        }
         let before = places.iter().rev().take(BEFORE).take_while(|&&one| one > place).count();
         let index = places.len() - before;
         if index.checked_sub(1).and_then(|last| places.get(last)) != Some(&place) {

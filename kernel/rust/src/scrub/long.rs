@@ -5,12 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use regex_automata::hybrid::dfa;
 
+use super::clusters::clusters;
 use super::groups::{self, Groups};
+use super::lanes::Kind;
 use super::lists::{List, Moves};
 use super::matches::Matches;
 use super::near::Places;
 use super::rule::{Applied, Edit, Found, Group, ValueRule};
-use super::scan::{Kind, Scan, Wanted};
+use super::scan::{Scan, Wanted};
 use super::sought::Sought;
 use super::starts::{starts, together, Start, BEFORE, HEAD};
 use super::symbols::Window;
@@ -76,11 +78,8 @@ impl Long {
             let new = (start, if thing.whole { kind } else { Kind::Once });
             // What is wanted late and searches for itself needs none.
             let list = (thing.whole || kind != Kind::Late).then(|| {
-                let same = starts.iter().position(|one| thing.whole && *one == new);
-                same.unwrap_or_else(|| {
-                    starts.push(new);
-                    starts.len() - 1
-                })
+                starts.push(new);
+                starts.len() - 1
             });
             things.push(Thing { list, ..thing });
             things.len() - 1
@@ -94,6 +93,10 @@ impl Long {
             let own = put(own, if near.is_some() { Kind::Late } else { Kind::Plain });
             let groups = (rule.group > 0).then(|| Groups::new(&rule.pattern, rule.group));
             parts.push(Parts { own, near, groups });
+        }
+        let (starts, lists) = clusters(starts);
+        for thing in &mut things {
+            thing.list = thing.list.and_then(|list| lists.get(list).copied());
         }
         let scan = Scan::new(&starts);
         Long { things, rules: parts, whole: starts.iter().map(|(_, kind)| *kind != Kind::Once).collect(), scan }

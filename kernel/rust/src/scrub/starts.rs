@@ -14,7 +14,8 @@ pub const BEFORE: usize = 8;
 const MOST: usize = 64;
 /// So many ways to begin are told apart, more of them where they are found more often than rarely; and so many branches within
 /// branches are gone into for that.
-const WAYS: [usize; 3] = [4, 16, 64];
+const WAYS: [usize; 3] = [4, 16, WAYS_AT_MOST];
+pub const WAYS_AT_MOST: usize = 64;
 const RARE: f64 = 0.001;
 const DEPTH: usize = 4;
 /// What may begin more often is not worth looking at place by place.
@@ -76,7 +77,7 @@ fn joined<'a>(first: &'a [Hir], rest: &[&'a Hir]) -> Vec<&'a Hir> {
 }
 
 /// No more than there is place for: those behind the same are taken together.
-fn few(all: &[Start], most: usize) -> Vec<Start> {
+pub fn few(all: &[Start], most: usize) -> Vec<Start> {
     if all.len() <= most {
         return all.to_vec();
     }

@@ -6,7 +6,7 @@ use super::symbols::Symbols;
 
 /// Lanes in a word, and in a set.
 const WORD: usize = 64;
-const LANES: usize = 4 * WORD;
+pub const LANES: usize = 2 * WORD;
 
 /// A set of lanes: some of all.
 type Set = [u64; LANES / WORD];
@@ -74,9 +74,18 @@ impl Heads {
         Heads { parts, befores }
     }
 
-    /// Calls `each` with the wanted lanes that may begin so that their first bytes stand at `at`, and with where they begin.
-    pub fn find(&self, text: &[u8], at: usize, wanted: &Lanes, mut each: impl FnMut(usize, usize)) {
-        for (index, (part, wanted)) in self.parts.iter().zip(&wanted.0).enumerate() {
+    /// Calls `each` with the wanted lanes that may begin so that their first bytes stand at `at`, and with where they begin;
+    /// `looks` says of each `LANES` lanes whether it may be some of them.
+    #[inline(always)]
+    pub fn find(
+        &self,
+        (text, at): (&[u8], usize),
+        wanted: &Lanes,
+        looks: impl Fn(usize) -> bool,
+        mut each: impl FnMut(usize, usize),
+    ) {
+        let parts = self.parts.iter().zip(&wanted.0).enumerate();
+        for (index, (part, wanted)) in parts.filter(|(index, _)| looks(*index)) {
             part.find((text, at), wanted, &self.befores, |lane, from| each(index * LANES + lane, from));
         }
     }

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use regex_automata::hybrid::dfa;
 
 use super::clusters::clusters;
+use super::family::{families, Family};
 use super::groups::{self, Groups};
 use super::lanes::Kind;
 use super::lists::{List, Moves};
@@ -43,6 +44,8 @@ struct Parts {
     near: Option<usize>,
     /// None where it is about the whole match.
     groups: Option<Groups>,
+    /// With the place in it.
+    family: Option<(usize, usize)>,
 }
 
 pub struct Long {
@@ -51,6 +54,7 @@ pub struct Long {
     /// By list: whether it has places.
     whole: Vec<bool>,
     scan: Scan,
+    families: Vec<Family>,
 }
 
 /// Memory of one scratch.
@@ -59,6 +63,7 @@ pub struct Cache {
     walkers: Vec<Option<dfa::Cache>>,
     /// By rule.
     groups: Vec<groups::Cache>,
+    families: Vec<Option<dfa::Cache>>,
 }
 
 /// One text on its way.
@@ -68,6 +73,8 @@ pub struct Way<'a> {
     /// Where things may begin, and whether they may be there.
     lists: Vec<List>,
     moves: Moves,
+    /// By family: what was told of it last, and after how many edits.
+    told: Vec<Option<(usize, Vec<bool>)>>,
 }
 
 impl Long {
@@ -85,21 +92,41 @@ impl Long {
             things.len() - 1
         };
         let mut nears: BTreeMap<&str, Option<usize>> = BTreeMap::new();
-        for (rule, windows) in rules {
+        let rules: Vec<(&Sought, Option<&[Window]>)> = rules.collect();
+        for &(rule, windows) in &rules {
             let near = rule.near.as_deref().and_then(|near| {
                 *nears.entry(near).or_insert_with(|| Thing::of(near).map(|thing| put(thing, Kind::Plain)))
             });
             let own = Thing::of(&rule.pattern).unwrap_or_else(|| Thing::windows(&rule.pattern, windows));
             let own = put(own, if near.is_some() { Kind::Late } else { Kind::Plain });
             let groups = (rule.group > 0).then(|| Groups::new(&rule.pattern, rule.group));
-            parts.push(Parts { own, near, groups });
+            parts.push(Parts { own, near, groups, family: None });
         }
         let (starts, lists) = clusters(starts);
         for thing in &mut things {
             thing.list = thing.list.and_then(|list| lists.get(list).copied());
         }
         let scan = Scan::new(&starts);
-        Long { things, rules: parts, whole: starts.iter().map(|(_, kind)| *kind != Kind::Once).collect(), scan }
+        let open = |rule: usize| {
+            let parts = parts.get(rule).filter(|parts: &&Parts| parts.near.is_none());
+            parts.and_then(|parts| things.get(parts.own)).is_some_and(|thing| !thing.whole)
+        };
+        let families = families(rules.iter().map(|(_, windows)| *windows).enumerate().filter(|(rule, _)| open(*rule)));
+        for (index, family) in families.iter().enumerate() {
+            for (place, &rule) in family.iter().enumerate() {
+                parts.get_mut(rule).into_iter().for_each(|parts| parts.family = Some((index, place)));
+            }
+        }
+        let of =
+            |family: &Vec<usize>| Family::new(family.iter().filter_map(|&rule| rules.get(rule)).map(|(rule, _)| *rule));
+        let families = families.iter().map(of).collect();
+        Long {
+            families,
+            things,
+            rules: parts,
+            whole: starts.iter().map(|(_, kind)| *kind != Kind::Once).collect(),
+            scan,
+        }
     }
 }
 
@@ -138,7 +165,9 @@ impl<'a> Way<'a> {
         cache.groups.resize_with(long.rules.len(), groups::Cache::default);
         let mut lists = Vec::new();
         lists.resize_with(long.whole.len(), List::default);
-        let mut way = Way { long, cache, lists, moves: Moves::default() };
+        cache.families.resize_with(long.families.len(), || None);
+        let told = vec![None; long.families.len()];
+        let mut way = Way { long, cache, lists, moves: Moves::default(), told };
         if let Some(text) = text {
             let first = |parts: &Parts| long.list(parts.near.unwrap_or(parts.own));
             way.search(text, long.rules.iter().filter_map(first).collect());
@@ -178,8 +207,26 @@ impl<'a> Way<'a> {
     }
 
     /// Whether the rule may find something.
-    pub fn may_find(&self, rule: usize) -> bool {
-        self.long.rules.get(rule).is_some_and(|parts| self.may_be(parts.near.unwrap_or(parts.own)))
+    pub fn may_find(&mut self, rule: usize, text: &[u8]) -> bool {
+        let long = self.long;
+        let may = |parts: &Parts| self.may_be(parts.near.unwrap_or(parts.own));
+        let Some(parts) = long.rules.get(rule).filter(|parts| may(parts)) else { return false };
+        let Some((family, place)) = parts.family else { return true };
+        let known =
+            self.told.get(family).and_then(Option::as_ref).is_some_and(|(version, _)| *version == self.moves.version());
+        let is_member = |parts: &&Parts| parts.family.is_some_and(|(other, _)| other == family);
+        if !known && long.rules.iter().skip(rule + 1).filter(is_member).any(may) {
+            let cache = self.cache.families.get_mut(family);
+            let told = long.families.get(family).zip(cache).map(|(family, cache)| family.told(cache, text));
+            self.told
+                .get_mut(family)
+                .into_iter()
+                .for_each(|last| *last = told.clone().map(|told| (self.moves.version(), told)));
+        } else if !known {
+            return true;
+        }
+        let told = self.told.get(family).and_then(Option::as_ref).and_then(|(_, told)| told.get(place));
+        told.copied().unwrap_or(true)
     }
 
     /// Takes the text through a rule; `edits` gets what was replaced.
@@ -260,7 +307,7 @@ impl<'a> Way<'a> {
         text: &[u8],
         near: Option<&'m Places>,
     ) -> (Matches<'m>, &'m mut [groups::Cache]) {
-        let Way { long, lists, cache, moves } = self;
+        let Way { long, lists, cache, moves, .. } = self;
         let list = long.list(thing).and_then(|list| lists.get_mut(list)).filter(|list| list.known);
         let of = long.things.get(thing).filter(|thing| thing.whole && list.is_some());
         let places = list.map_or(&[][..], |list| list.places(moves));
@@ -303,12 +350,10 @@ fn around(edits: &[Edit], size: usize) -> Vec<(usize, usize)> {
 
 impl Drop for Way<'_> {
     fn drop(&mut self) {
-        let Cache { walkers, groups } = &mut *self.cache;
-        let sizes =
-            walkers.iter().flatten().map(dfa::Cache::memory_usage).chain(groups.iter().map(groups::Cache::size));
-        if sizes.sum::<usize>() > CACHES {
-            walkers.clear();
-            groups.clear();
+        let Cache { walkers, groups, families } = &mut *self.cache;
+        let sizes = walkers.iter().chain(families.iter()).flatten().map(dfa::Cache::memory_usage);
+        if sizes.chain(groups.iter().map(groups::Cache::size)).sum::<usize>() > CACHES {
+            *self.cache = Cache::default();
         }
     }
 }

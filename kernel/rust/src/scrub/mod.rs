@@ -10,6 +10,7 @@ mod classes;
 mod clusters;
 mod coarse;
 mod exact;
+mod family;
 mod form;
 mod groups;
 mod heads;

@@ -157,7 +157,7 @@ impl Pass<'_> {
         let (mut now, mut tired, mut change): (Cow<[u8]>, _, _) = (content.into(), false, Change::Same);
         for (index, rule) in scrub.values.iter().enumerate() {
             let skipped = self.cache.key.as_ref().is_some_and(|key| rule.is_skipped(key));
-            let may_find = if told { self.cache.matcher.has(index) } else { way.may_find(index) };
+            let may_find = if told { self.cache.matcher.has(index) } else { way.may_find(index, &now) };
             if skipped || !may_find {
                 continue;
             }

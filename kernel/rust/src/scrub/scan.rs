@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use super::heads::{Heads, Lanes};
+use super::heads::{Heads, Lanes, LANES};
 use super::lanes::{in_buckets, Before, Kind, Lane, END};
 use super::starts::{Start, BEFORE, HEAD};
 use super::symbols::{Symbols, Window};
@@ -30,6 +30,8 @@ pub struct Scan {
     /// By thing: the lanes.
     things: Vec<Vec<usize>>,
     heads: Heads,
+    /// By the part of `heads`: the buckets with lanes in it.
+    parts: Vec<Halves>,
 }
 
 /// What there is to know of a byte.
@@ -90,6 +92,7 @@ impl Scan {
             end: Row::default(),
             longer: Longer::default(),
             heads: Heads::new(&lanes),
+            parts: parts(&buckets, lanes.len()),
             lanes,
             buckets,
             things: of_things,
@@ -163,13 +166,13 @@ impl Scan {
         }
         for (at, &byte) in text.iter().enumerate().take(to).skip(from) {
             if self.step(&mut state, &self.rows[usize::from(byte)], halves(wanted.buckets)) {
-                self.tell(text, at + 1 - HEAD, wanted, &mut each);
+                self.tell((text, at + 1 - HEAD), state.places[HEAD - 1], wanted, &mut each);
             }
         }
         for at in to.max(from)..to + HEAD - 1 {
             let row = text.get(at).map_or(&self.end, |&byte| &self.rows[usize::from(byte)]);
             if self.step(&mut state, row, [0; 2]) {
-                self.tell(text, at + 1 - HEAD, wanted, &mut each);
+                self.tell((text, at + 1 - HEAD), state.places[HEAD - 1], wanted, &mut each);
             }
         }
     }
@@ -193,12 +196,19 @@ impl Scan {
         state.places[HEAD - 1] != [0; 2]
     }
 
-    /// Calls `each` with what begins at a place.
+    /// Calls `each` with what begins at a place, as far as these buckets know.
     #[inline(never)]
-    fn tell(&self, text: &[u8], at: usize, wanted: &mut Wanted, each: &mut impl FnMut(usize, usize) -> bool) {
+    fn tell(
+        &self,
+        (text, at): (&[u8], usize),
+        ended: Halves,
+        wanted: &mut Wanted,
+        each: &mut impl FnMut(usize, usize) -> bool,
+    ) {
         let mut less = false;
         let Wanted { lanes, enough, .. } = wanted;
-        self.heads.find(text, at, lanes, |lane, from| {
+        let looks = |part: usize| self.parts.get(part).is_some_and(|buckets| and(*buckets, ended) != [0; 2]);
+        self.heads.find((text, at), lanes, looks, |lane, from| {
             if let Some(lane) = self.lanes.get(lane).filter(|lane| !each(lane.thing, from)) {
                 enough.push(lane.thing);
                 less = true;
@@ -208,6 +218,13 @@ impl Scan {
             wanted.leave(self);
         }
     }
+}
+
+/// By the part: the buckets with lanes in it.
+fn parts(buckets: &[Range<usize>], lanes: usize) -> Vec<Halves> {
+    let within = |part: usize, lanes: &Range<usize>| lanes.start / LANES <= part && part * LANES < lanes.end;
+    let of = |part: usize| buckets.iter().enumerate().filter(move |(_, lanes)| within(part, lanes));
+    (0..lanes.div_ceil(LANES)).map(|part| halves(of(part).fold(0, |all, (bucket, _)| all | 1 << bucket))).collect()
 }
 
 fn halves(buckets: Buckets) -> Halves {

@@ -208,6 +208,13 @@ fn characters(class: &Class) -> Vec<Window> {
     let ranges = class.ranges().iter().filter(|range| range.start().is_ascii());
     let ascii = ranges.fold(Symbols::default(), |all, one| all.range(one.start() as u8, one.end().min('\x7f') as u8));
     let mut all: Vec<Window> = (!ascii.is_empty()).then(|| vec![ascii]).into_iter().collect();
+    let foreign = class.ranges().iter().filter(|range| !range.end().is_ascii());
+    let foreign = foreign.flat_map(|range| range.start().max('\u{80}')..=range.end());
+    let few: Vec<char> = foreign.take(FEW + 1).collect();
+    if few.len() <= FEW {
+        all.extend(few.iter().map(|one| one.encode_utf8(&mut [0; 4]).bytes().map(Symbols::of).collect::<Window>()));
+        return all;
+    }
     for (low, high, lead, size) in FOREIGN {
         if class.ranges().iter().any(|range| range.start() <= high && range.end() >= low) {
             let (lead, more) = (Symbols::default().range(lead.0, lead.1), Symbols::default().range(0x80, 0xbf));
@@ -217,6 +224,8 @@ fn characters(class: &Class) -> Vec<Window> {
     all
 }
 
+/// So many characters beyond ASCII are told apart.
+const FEW: usize = 4;
 /// Characters beyond ASCII, their first bytes, and how many follow.
 const FOREIGN: [(char, char, (u8, u8), usize); 3] = [
     ('\u{80}', '\u{7ff}', (0xc2, 0xdf), 1),

@@ -246,7 +246,7 @@ fn jwt(text: &str) -> bool {
     if head.contains(['+', '/']) {
         return false;
     }
-    if is_other(head) {
+    if is_cut(head) || is_other(head) {
         return false;
     }
     let Some(header) = unbase64url(head).and_then(|bytes| String::from_utf8(bytes).ok()) else {
@@ -256,6 +256,14 @@ fn jwt(text: &str) -> bool {
     let header = header.replace("\\ud", "\\u1").replace("\\uD", "\\u1");
     let parsed = serde_json::from_str::<std::collections::HashMap<String, IgnoredAny>>(&header);
     parsed.is_ok_and(|fields| fields.contains_key("alg"))
+}
+
+/// Whether the end of a base64 text says that no JSON object ends there.
+fn is_cut(head: &str) -> bool {
+    let start = head.len().saturating_sub(1) / 4 * 4;
+    let Some(last) = head.get(start..).filter(|last| !last.contains('=')) else { return false };
+    let last = unbase64url(last).and_then(|bytes| bytes.last().copied());
+    last.is_some_and(|byte| !matches!(byte, b'}' | b' ' | b'\t' | b'\n' | b'\r'))
 }
 
 /// Of what is looked at first.
@@ -269,6 +277,9 @@ fn is_other(head: &str) -> bool {
 }
 
 fn unbase64url(text: &str) -> Option<Vec<u8>> {
+    if !text.contains(['-', '_']) {
+        return base64(text.as_bytes(), false);
+    }
     base64(text.replace('-', "+").replace('_', "/").as_bytes(), false)
 }
 

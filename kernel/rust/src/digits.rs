@@ -10,6 +10,12 @@ const ALPHABET: &str = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 /// Of the text whose randomness is measured, in characters.
 const MEASURED: usize = 256;
 
+/// So many characters are looked at without asking for memory.
+const FEW: usize = 32;
+/// In a table of values: no value, and a character that does not count. Alphabets are shorter.
+const NONE: usize = 254;
+const DROPPED: u8 = 255;
+
 /// The check digits of an identifier.
 #[derive(Debug)]
 pub struct Digits {
@@ -21,6 +27,7 @@ pub struct Digits {
     last: usize,
     front: String,
     sums: Vec<Sum>,
+    table: Box<[u8; 256]>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -70,19 +77,48 @@ impl Digits {
             pad,
             last,
             front: ascii("front", "")?,
+            table: table(&ascii("alphabet", ALPHABET)?, &ascii("drop", "")?),
             sums: list("sums")?.iter().map(Sum::compile).collect::<Outcome<_>>()?,
         })
     }
 
     pub fn passes(&self, found: &str) -> bool {
-        let Some(values) = self.values(found) else { return false };
+        let mut memory = [0; FEW];
+        match self.few(found, &mut memory) {
+            Some(values) => values.iter().all(|&value| value < NONE) && self.holds(values),
+            None => self.values(found).is_some_and(|values| self.holds(&values)),
+        }
+    }
+
+    fn holds(&self, values: &[usize]) -> bool {
         let holds = match self.algorithm {
             Algorithm::Sums => !values.is_empty(),
-            Algorithm::Luhn => decimal(&values) && luhn(&values),
-            Algorithm::Verhoeff => decimal(&values) && verhoeff(&values),
-            Algorithm::Mod1110 => decimal(&values) && mod_11_10(&values),
+            Algorithm::Luhn => decimal(values) && luhn(values),
+            Algorithm::Verhoeff => decimal(values) && verhoeff(values),
+            Algorithm::Mod1110 => decimal(values) && mod_11_10(values),
         };
-        holds && self.sums.iter().all(|sum| sum.holds(&values, &self.alphabet))
+        holds && self.sums.iter().all(|sum| sum.holds(values, &self.alphabet))
+    }
+
+    /// The values of the characters, `NONE` for those without, where they are few and nothing is to be put between or before
+    /// them.
+    fn few<'a>(&self, found: &str, memory: &'a mut [usize; FEW]) -> Option<&'a [usize]> {
+        if !self.replace.is_empty() || !self.front.is_empty() {
+            return None;
+        }
+        let mut size = 0;
+        for value in found.bytes().filter_map(|byte| self.table.get(usize::from(byte))) {
+            if *value != DROPPED {
+                *memory.get_mut(size)? = usize::from(*value);
+                size += 1;
+            }
+        }
+        let skip = if self.last == 0 { 0 } else { size.saturating_sub(self.last) };
+        if size < self.pad {
+            None
+        } else {
+            memory.get(skip..size)
+        }
     }
 
     /// The values of the characters; none when one has none.
@@ -109,6 +145,17 @@ impl Digits {
         }
         Some(values)
     }
+}
+
+/// By byte: its value, or that it has none or does not count.
+fn table(alphabet: &str, drop: &str) -> Box<[u8; 256]> {
+    let mut table = Box::new([NONE as u8; 256]);
+    for (byte, known) in (0..=u8::MAX).zip(table.iter_mut()) {
+        let byte = byte.to_ascii_uppercase();
+        let value = value(alphabet, byte).and_then(|value| u8::try_from(value).ok()).unwrap_or(NONE as u8);
+        *known = if drop.bytes().any(|dropped| dropped == byte) { DROPPED } else { value };
+    }
+    table
 }
 
 fn value(alphabet: &str, byte: u8) -> Option<usize> {

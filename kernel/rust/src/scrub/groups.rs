@@ -1,7 +1,7 @@
 //! Patterns and one of their groups: what tells its part in a match without following groups.
 
 use regex_automata::hybrid::dfa;
-use regex_syntax::hir::{Hir, HirKind, Look, Repetition};
+use regex_syntax::hir::{Capture, Hir, HirKind, Look, Repetition};
 
 use super::around::Around;
 use super::rule::Group;
@@ -12,12 +12,16 @@ use crate::regex;
 
 /// Stands behind a match without the group; twice behind one with it. No character has this byte.
 pub const MARK: u8 = 0xff;
+/// Stands before these, where the text ends there. No character has this byte either.
+const LAST: u8 = 0xfe;
 
 /// What tells of a match which part a group takes in it.
 pub struct Groups {
     marked: Option<Walker>,
     /// It cannot tell of a match at the end of a text.
     inside: bool,
+    /// What tells of those.
+    last: Option<Walker>,
     around: Option<Around>,
     split: Option<Split>,
 }
@@ -26,13 +30,15 @@ pub struct Groups {
 #[derive(Default)]
 pub struct Cache {
     marked: Option<dfa::Cache>,
+    last: Option<dfa::Cache>,
     split: split::Cache,
 }
 
 impl Cache {
     /// In bytes.
     pub fn size(&self) -> usize {
-        self.marked.as_ref().map_or(0, dfa::Cache::memory_usage) + self.split.size()
+        let sizes = self.marked.iter().chain(&self.last).map(dfa::Cache::memory_usage);
+        sizes.sum::<usize>() + self.split.size()
     }
 }
 
@@ -46,6 +52,8 @@ impl Groups {
         Groups {
             marked: fits.then(|| Walker::new(pattern, Part::Marked(group))),
             inside: looks.is_some_and(|looks| looks.contains(Look::End)),
+            last: (fits && hir.as_ref().is_some_and(|hir| ends(hir) < 2))
+                .then(|| Walker::new(pattern, Part::Last(group))),
             around: Around::of(pattern, group),
             split: Split::of(pattern, group),
         }
@@ -65,9 +73,11 @@ impl Groups {
     /// The match is the best of those that begin there, so it is the best of those that end where it does, too.
     pub fn of(&self, cache: &mut Cache, text: &[u8], found: (usize, usize)) -> Option<Group> {
         if self.split.as_ref().is_none_or(|split| split.optional) {
-            let known = !self.inside || found.1 < text.len();
-            let marks = self.marked.as_ref().filter(|_| known)?.marks(&mut cache.marked, text, found)?;
-            if marks == 1 {
+            let marks = match self.inside && found.1 == text.len() {
+                true => self.last.as_ref()?.marks(&mut cache.last, text, found, &[LAST]),
+                false => self.marked.as_ref()?.marks(&mut cache.marked, text, found, &[]),
+            };
+            if marks? == 1 {
                 return Some(Group::None);
             }
         }
@@ -77,6 +87,40 @@ impl Groups {
         });
         let place = place.or_else(|| self.split.as_ref()?.place(&mut cache.split, text, found));
         place.map(|(start, end)| Group::At(start, end))
+    }
+}
+
+/// The same for matches that go to the end of a text, of which `LAST` stands for the end.
+pub fn marked_last(hir: &Hir, group: usize) -> Option<Hir> {
+    let last = Hir::literal([LAST]);
+    let end = Hir::repetition(Repetition { min: 0, max: Some(1), greedy: true, sub: Box::new(last.clone()) });
+    marked(&Hir::concat(vec![with_last(hir, &last), end]), group)
+}
+
+/// How often at most the end of the text must be there in one match; 2 stands for more.
+fn ends(hir: &Hir) -> usize {
+    match hir.kind() {
+        HirKind::Look(Look::End) => 1,
+        HirKind::Capture(capture) => ends(&capture.sub),
+        HirKind::Repetition(round) if round.max == Some(1) => ends(&round.sub),
+        HirKind::Repetition(round) => (2 * ends(&round.sub)).min(2),
+        HirKind::Concat(parts) => parts.iter().map(ends).sum::<usize>().min(2),
+        HirKind::Alternation(parts) => parts.iter().map(ends).max().unwrap_or(0),
+        _ => 0,
+    }
+}
+
+/// The pattern with something else for the end of the text.
+fn with_last(hir: &Hir, last: &Hir) -> Hir {
+    let one = |part: &Hir| Box::new(with_last(part, last));
+    let all = |parts: &[Hir]| parts.iter().map(|part| with_last(part, last)).collect();
+    match hir.kind() {
+        HirKind::Look(Look::End) => last.clone(),
+        HirKind::Capture(capture) => Hir::capture(Capture { sub: one(&capture.sub), ..capture.clone() }),
+        HirKind::Repetition(round) => Hir::repetition(Repetition { sub: one(&round.sub), ..round.clone() }),
+        HirKind::Concat(parts) => Hir::concat(all(parts)),
+        HirKind::Alternation(parts) => Hir::alternation(all(parts)),
+        _ => hir.clone(),
     }
 }
 

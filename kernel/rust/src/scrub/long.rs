@@ -270,34 +270,21 @@ impl<'a> Way<'a> {
         rule.replace(text, near.as_ref(), find, (out, |edit| edits.push(edit)))
     }
 
-    /// Fills the list of a rule that is only looked for where something is near: with it those of all later ones that are
-    /// wanted then, for one pass is as much as the other.
+    /// Fills the list of a rule that is only looked for where something is near: with it those of all later ones, for one pass is
+    /// as much as the other, and what replaces others may be near them.
     fn know(&mut self, rule: usize, text: &[u8]) {
         let long = self.long;
-        let is_new = |way: &Way, list: usize| way.lists.get(list).is_some_and(|list| !list.known);
-        let own = |rule: &Parts| long.list(rule.own);
-        if !long.rules.get(rule).and_then(own).is_some_and(|list| is_new(self, list)) || !self.searches() {
-            return;
+        let is_new = |list: &usize| self.lists.get(*list).is_some_and(|list| !list.known);
+        let mut lists = long.rules.iter().skip(rule).map(|parts| long.list(parts.own).filter(is_new));
+        if lists.next().flatten().is_some() && self.searches() {
+            let lists = long.rules.iter().skip(rule).filter_map(|parts| long.list(parts.own).filter(is_new));
+            self.search(text, lists.collect());
         }
-        let later = long.rules.get(rule + 1..).unwrap_or(&[]);
-        let mut lists: BTreeSet<usize> = long.rules.get(rule).and_then(own).into_iter().collect();
-        for parts in later {
-            let list = own(parts).filter(|list| !lists.contains(list) && is_new(self, *list));
-            if let Some(list) = list.filter(|_| parts.near.is_some_and(|near| self.is_found(near, text))) {
-                lists.insert(list);
-            }
-        }
-        self.search(text, lists);
     }
 
     /// Whether places are looked for at all.
     fn searches(&self) -> bool {
         self.lists.iter().any(|list| list.known)
-    }
-
-    /// Whether a thing is there.
-    fn is_found(&mut self, thing: usize, text: &[u8]) -> bool {
-        self.may_be(thing) && self.matches(thing, text, None).0.next(text, 0) != Ok(None)
     }
 
     /// The matches of a thing, and memory for groups.

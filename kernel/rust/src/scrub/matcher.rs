@@ -24,7 +24,7 @@ const BYTES_A_STATE: usize = 10;
 /// A longer text goes another way through the rules.
 pub const LONG: usize = 2048;
 /// So many rules search a whole long text one after the other, and it is read so often to know which.
-const FEW: usize = 6;
+const FEW: usize = 4;
 const LOOKS: usize = 12;
 
 static KNOWN: Shared<Vec<Sought>, Matcher> = Shared::new();

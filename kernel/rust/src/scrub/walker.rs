@@ -7,7 +7,7 @@ use regex_automata::nfa::thompson::{self, WhichCaptures};
 use regex_automata::{Anchored, Input, MatchKind};
 use regex_syntax::hir::Hir;
 
-use super::groups::{marked, MARK};
+use super::groups::{marked, marked_last, MARK};
 use super::split::Parts;
 use crate::regex;
 
@@ -28,6 +28,8 @@ pub enum Part {
     Whole,
     /// With marks that tell whether a group takes part.
     Marked(usize),
+    /// The same for matches at the end of a text.
+    Last(usize),
     /// What stands before a group, and the rest: all that they may be, not what is the best.
     Before(usize),
     Behind(usize),
@@ -65,9 +67,15 @@ impl Walker {
         answer
     }
 
-    /// How many marks stand behind the match that has this place; None when nobody knows.
-    pub fn marks(&self, cache: &mut Option<dfa::Cache>, text: &[u8], (start, end): (usize, usize)) -> Option<usize> {
-        self.ask(cache, |dfa, cache| marks(dfa, cache, text, (start, end)))?
+    /// How many marks stand behind the match that has this place, and behind something more; None when nobody knows.
+    pub fn marks(
+        &self,
+        cache: &mut Option<dfa::Cache>,
+        text: &[u8],
+        place: (usize, usize),
+        more: &[u8],
+    ) -> Option<usize> {
+        self.ask(cache, |dfa, cache| marks(dfa, cache, (text, place), more))?
     }
 
     /// Where it may end that begins at `start`, not behind `end`; None when these are more than `most`, or nobody knows.
@@ -119,10 +127,15 @@ fn walk(dfa: &dfa::DFA, cache: &mut dfa::Cache, text: &[u8], from: usize, steps:
     Some(if state.is_match() { Some(text.len()) } else { end })
 }
 
-fn marks(dfa: &dfa::DFA, cache: &mut dfa::Cache, text: &[u8], (start, end): (usize, usize)) -> Option<Option<usize>> {
+fn marks(
+    dfa: &dfa::DFA,
+    cache: &mut dfa::Cache,
+    (text, (start, end)): (&[u8], (usize, usize)),
+    more: &[u8],
+) -> Option<Option<usize>> {
     let input = Input::new(text).range(start..).anchored(Anchored::Yes);
     let mut state = dfa.start_state_forward(cache, &input).ok()?;
-    for &byte in text.get(start..end)? {
+    for &byte in text.get(start..end)?.iter().chain(more) {
         state = dfa.next_state(cache, state, byte).ok()?;
         if state.is_tagged() && state.is_quit() {
             return None;
@@ -191,6 +204,7 @@ fn automaton(pattern: &str, part: Part) -> Option<dfa::DFA> {
     let hir = match part {
         Part::Whole => hir,
         Part::Marked(group) => marked(&hir, group)?,
+        Part::Last(group) => marked_last(&hir, group)?,
         Part::Before(group) => Hir::concat(Parts::of(&hir, group)?.before),
         Part::Behind(group) => {
             let Parts { group, behind, .. } = Parts::of(&hir, group)?;

@@ -17,8 +17,9 @@ const NFA_BYTES: usize = 16 << 20;
 /// It gives up where its states take more memory than this, and than a part of the bytes that were read.
 const GROWTH: usize = 1 << 18;
 const PART: usize = 2;
-/// No further it is counted how often something is repeated.
+/// No further it is counted how often something is repeated at most, and at least.
 const COUNTED: u32 = 8;
+const LEAST: u32 = 24;
 /// So many bytes are read before that is looked at again.
 const CHUNK: usize = 1024;
 
@@ -86,7 +87,7 @@ fn loose(hir: &Hir) -> Hir {
     let all = |parts: &[Hir]| parts.iter().map(loose).collect();
     match hir.kind() {
         HirKind::Repetition(one) => {
-            let (min, max) = (one.min.min(COUNTED), one.max.filter(|max| *max <= COUNTED));
+            let (min, max) = (one.min.min(LEAST), one.max.filter(|max| *max <= COUNTED));
             Hir::repetition(Repetition { min, max, sub: Box::new(loose(&one.sub)), ..one.clone() })
         }
         HirKind::Capture(capture) => loose(&capture.sub),
@@ -111,10 +112,10 @@ fn automaton(patterns: &[(String, usize)]) -> Option<dfa::DFA> {
 }
 
 /// Rules that share a window with another one, by their numbers.
-pub fn families<'a>(rules: impl Iterator<Item = (usize, Option<&'a [Window]>)>) -> Vec<Vec<usize>> {
+pub fn families(rules: &[(usize, &[Window])]) -> Vec<Vec<usize>> {
     let mut all: Vec<(Vec<usize>, Vec<&Window>)> = Vec::new();
     for (rule, windows) in rules {
-        let (mut members, mut seen) = (vec![rule], windows.unwrap_or(&[]).iter().collect::<Vec<_>>());
+        let (mut members, mut seen): (Vec<usize>, Vec<&Window>) = (vec![*rule], windows.iter().collect());
         let (alike, others): (Vec<_>, Vec<_>) =
             all.into_iter().partition(|(_, its)| its.iter().any(|window| seen.contains(window)));
         all = others;

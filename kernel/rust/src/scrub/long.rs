@@ -107,11 +107,11 @@ impl Long {
             thing.list = thing.list.and_then(|list| lists.get(list).copied());
         }
         let scan = Scan::new(&starts);
-        let open = |rule: usize| {
-            let parts = parts.get(rule).filter(|parts: &&Parts| parts.near.is_none());
-            parts.and_then(|parts| things.get(parts.own)).is_some_and(|thing| !thing.whole)
+        let known = |(rule, (_, windows)): (usize, &(&Sought, Option<&'a [Window]>))| {
+            let own = parts.get(rule).filter(|parts: &&Parts| parts.near.is_none())?.own;
+            (!things.get(own)?.whole).then_some((rule, windows.unwrap_or(&[])))
         };
-        let families = families(rules.iter().map(|(_, windows)| *windows).enumerate().filter(|(rule, _)| open(*rule)));
+        let families = families(&rules.iter().enumerate().filter_map(known).collect::<Vec<_>>());
         for (index, family) in families.iter().enumerate() {
             for (place, &rule) in family.iter().enumerate() {
                 parts.get_mut(rule).into_iter().for_each(|parts| parts.family = Some((index, place)));

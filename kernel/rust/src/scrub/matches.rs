@@ -20,6 +20,8 @@ pub struct Matches<'a> {
     next: usize,
     steps: usize,
     near: Option<&'a Places>,
+    /// So many of those are passed by.
+    passed: usize,
 }
 
 /// A pattern and the length of its longest match, with memory of one scratch.
@@ -31,7 +33,7 @@ impl<'a> Matches<'a> {
     pub fn new(of: Option<Known<'a>>, places: &'a [u32], size: usize, near: Option<&'a Places>) -> Matches<'a> {
         let (of, longest) = of.map_or((None, None), |((walker, longest), cache)| (Some((walker, cache)), longest));
         let times = if longest.is_some() { STEPS_OF_SHORT } else { STEPS };
-        Matches { of, longest, places, next: 0, steps: times * size + 4096, near }
+        Matches { of, longest, places, next: 0, steps: times * size + 4096, near, passed: 0 }
     }
 
     /// The first match at or after `from`, some of those left out that are near nothing; an error says from where on others must
@@ -49,8 +51,6 @@ impl<'a> Matches<'a> {
             let skipped = self.far(place).map(|to| self.between(text, from, to)).transpose()?;
             if let Some(to) = skipped.filter(|&to| to > place) {
                 from = to;
-                self.next +=
-                    self.places.get(self.next..).map_or(0, |left| left.partition_point(|&one| (one as usize) < to));
                 continue;
             }
             match self.walk(text, place)? {
@@ -72,8 +72,24 @@ impl<'a> Matches<'a> {
     }
 
     /// To where what begins at `place` or behind it is far from everything.
-    fn far(&self, place: usize) -> Option<usize> {
-        self.near?.next(place, place + self.longest?)
+    fn far(&mut self, place: usize) -> Option<usize> {
+        self.near?.next(place, place + self.longest?, &mut self.passed)
+    }
+
+    /// The first of the places at or behind `at`: mostly it is not far from the next one.
+    fn first(&self, at: usize) -> usize {
+        let (mut low, mut step) = (self.next, 1);
+        if self.places.get(low).is_some_and(|&place| (place as usize) < at) {
+            while self.places.get(low + step).is_some_and(|&place| (place as usize) < at) {
+                low += step;
+                step *= 2;
+            }
+        } else {
+            step = low;
+            low = 0;
+        }
+        let part = self.places.get(low..(low + step + 1).min(self.places.len())).unwrap_or(&[]);
+        low + part.partition_point(|&place| (place as usize) < at)
     }
 
     /// A place, at most at `to`, that no match which begins at or behind `from` goes beyond; `from` itself if it is hard to find.
@@ -81,7 +97,7 @@ impl<'a> Matches<'a> {
         let longest = self.longest.unwrap_or(0);
         let mut to = to.min(text.len() + 1);
         for _ in 0..BACK {
-            let first = self.places.partition_point(|&place| (place as usize) < from.max(to.saturating_sub(longest)));
+            let first = self.first(from.max(to.saturating_sub(longest)));
             let mut straddles = None;
             for &place in self.places.get(first..).unwrap_or(&[]).iter().take_while(|&&place| (place as usize) < to) {
                 let end = self.walk(text, place as usize).map_err(|_| from)?;

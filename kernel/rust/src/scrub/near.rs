@@ -64,10 +64,13 @@ impl Places {
         before || self.starts.get(behind).is_some_and(|place| place - end <= self.within)
     }
 
-    /// From where on something between `start` and `end` can be near one of them, if that is not so already.
-    pub fn next(&self, start: usize, end: usize) -> Option<usize> {
-        let next = self.ends.partition_point(|place| place + self.within < start);
-        let place = self.starts.get(next).copied();
+    /// From where on something between `start` and `end` can be near one of them, if that is not so already; `passed` counts those
+    /// that end too far before `start`, which never goes back.
+    pub fn next(&self, start: usize, end: usize, passed: &mut usize) -> Option<usize> {
+        while self.ends.get(*passed).is_some_and(|place| place + self.within < start) {
+            *passed += 1;
+        }
+        let place = self.starts.get(*passed).copied();
         match place {
             Some(place) if place <= end.saturating_add(self.within) => None,
             Some(place) => Some(place - self.within - (end - start)),

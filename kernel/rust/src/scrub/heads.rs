@@ -48,6 +48,10 @@ impl Lanes {
         }
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.0.iter().all(|set| *set == Set::default())
+    }
+
     pub fn has(&self, lane: usize) -> bool {
         let word = self.0.get(lane / LANES).and_then(|set| set.get(lane % LANES / WORD));
         word.is_some_and(|word| word >> (lane % WORD) & 1 == 1)

@@ -32,13 +32,13 @@ pub struct Before {
 }
 
 impl Lane {
-    /// All of them, thing by thing.
-    pub fn all(things: &[(Vec<Start>, Kind)]) -> Vec<Lane> {
+    /// All of them, thing by thing: of those that are wanted late, or of the others.
+    pub fn all(things: &[(Vec<Start>, Kind)], late: bool) -> Vec<Lane> {
         let lane = |thing: usize, start: &Start| {
             let before = start.before.iter().map(Before::new).collect();
             Lane { thing, head: start.head.clone(), before }
         };
-        let things = things.iter().enumerate();
+        let things = things.iter().enumerate().filter(|(_, (_, kind))| (*kind == Kind::Late) == late);
         things.flat_map(|(thing, (starts, _))| starts.iter().map(move |start| lane(thing, start))).collect()
     }
 }

@@ -53,7 +53,8 @@ pub struct Long {
     rules: Vec<Parts>,
     /// By list: whether it has places.
     whole: Vec<bool>,
-    scan: Scan,
+    /// Of what is wanted from the beginning, and of what is wanted where something is near.
+    scans: [Scan; 2],
     families: Vec<Family>,
 }
 
@@ -106,7 +107,7 @@ impl Long {
         for thing in &mut things {
             thing.list = thing.list.and_then(|list| lists.get(list).copied());
         }
-        let scan = Scan::new(&starts);
+        let scans = [false, true].map(|late| Scan::new(&starts, late));
         let known = |(rule, (_, windows)): (usize, &(&Sought, Option<&'a [Window]>))| {
             let own = parts.get(rule).filter(|parts: &&Parts| parts.near.is_none())?.own;
             (!things.get(own)?.whole).then_some((rule, windows.unwrap_or(&[])))
@@ -125,7 +126,7 @@ impl Long {
             things,
             rules: parts,
             whole: starts.iter().map(|(_, kind)| *kind != Kind::Once).collect(),
-            scan,
+            scans,
         }
     }
 }
@@ -133,6 +134,10 @@ impl Long {
 impl Long {
     fn list(&self, thing: usize) -> Option<usize> {
         self.things.get(thing)?.list
+    }
+
+    fn want(&self, list: usize, wanted: &mut [Wanted; 2]) {
+        self.scans.iter().zip(wanted).for_each(|(scan, wanted)| scan.want(list, wanted));
     }
 }
 
@@ -177,27 +182,30 @@ impl<'a> Way<'a> {
 
     /// Fills lists.
     fn search(&mut self, text: &[u8], lists: BTreeSet<usize>) {
-        let mut wanted = self.long.scan.wanted();
+        let mut wanted = <[Wanted; 2]>::default();
         for list in lists {
-            self.long.scan.want(list, &mut wanted);
+            self.long.want(list, &mut wanted);
             if let Some(list) = self.lists.get_mut(list) {
                 *list = List::new(self.moves.version());
             }
         }
-        self.search_part(text, (0, text.len()), &mut wanted, false);
+        self.search_parts(text, &[(0, text.len())], wanted, false);
     }
 
-    /// Notes what may begin in a part of the text; `fresh`: around edits.
-    fn search_part(&mut self, text: &[u8], part: (usize, usize), wanted: &mut Wanted, fresh: bool) {
+    /// Notes what may begin in some parts of the text; `fresh`: around edits.
+    fn search_parts(&mut self, text: &[u8], parts: &[(usize, usize)], wanted: [Wanted; 2], fresh: bool) {
         let Way { long, lists, .. } = self;
-        long.scan.search(text, part, wanted, |index, at| {
+        let mut note = |index: usize, at: usize| {
             let (Some(whole), Some(list)) = (long.whole.get(index), lists.get_mut(index)) else { return false };
             list.any = true;
             if *whole {
                 list.put(at, fresh);
             }
             *whole
-        });
+        };
+        for (scan, mut wanted) in long.scans.iter().zip(wanted).filter(|(_, wanted)| !wanted.is_nothing()) {
+            parts.iter().for_each(|part| scan.search(text, *part, &mut wanted, &mut note));
+        }
     }
 
     /// Whether a thing may be there, as far as is known.
@@ -306,19 +314,17 @@ impl<'a> Way<'a> {
     pub fn edited(&mut self, rule: usize, text: &[u8], edits: &[Edit]) {
         self.moves.add(edits);
         let Way { long, lists, moves, .. } = &mut *self;
-        let mut wanted = long.scan.wanted();
+        let mut wanted = <[Wanted; 2]>::default();
         let later = long.rules.iter().skip(rule + 1);
         let later =
             later.flat_map(|parts| parts.near.into_iter().chain([parts.own])).filter_map(|thing| long.list(thing));
         for index in later.collect::<BTreeSet<usize>>() {
             if let Some(list) = lists.get_mut(index).filter(|list| list.known) {
-                long.scan.want(index, &mut wanted);
+                long.want(index, &mut wanted);
                 list.step(moves);
             }
         }
-        for (from, to) in around(edits, text.len()) {
-            self.search_part(text, (from, to), &mut wanted, true);
-        }
+        self.search_parts(text, &around(edits, text.len()), wanted, true);
     }
 }
 

@@ -8,14 +8,14 @@ use super::lanes::{in_buckets, Before, Kind, Lane, END};
 use super::starts::{Start, BEFORE, HEAD};
 use super::symbols::{Symbols, Window};
 
-const BUCKETS: usize = 128;
+const BUCKETS: usize = 64;
 /// For what stands before first bytes and has several of its own.
 const WORDS: usize = 2;
 
 /// A set of buckets.
 type Buckets = u128;
 /// The same for reading, which goes faster so.
-type Halves = [u64; 2];
+type Halves = [u64; 1];
 
 pub struct Scan {
     /// By byte.
@@ -62,7 +62,8 @@ struct Longer {
     of: Vec<Buckets>,
 }
 
-/// What is looked for.
+/// What is looked for; nothing by default.
+#[derive(Default)]
 pub struct Wanted {
     lanes: Lanes,
     buckets: Buckets,
@@ -73,9 +74,9 @@ pub struct Wanted {
 }
 
 impl Scan {
-    /// For things, each with how it may begin, and what it is.
-    pub fn new(things: &[(Vec<Start>, Kind)]) -> Scan {
-        let all = Lane::all(things);
+    /// For things, each with how it may begin, and what it is: those that are wanted late, or the others.
+    pub fn new(things: &[(Vec<Start>, Kind)], late: bool) -> Scan {
+        let all = Lane::all(things, late);
         let order = in_buckets(&all, BUCKETS, |lane| things.get(lane.thing).map_or(Kind::Once, |(_, kind)| *kind));
         let (mut all, mut lanes, mut buckets) = (all.into_iter().map(Some).collect::<Vec<_>>(), Vec::new(), Vec::new());
         for bucket in order {
@@ -134,12 +135,7 @@ impl Scan {
         }
     }
 
-    /// Nothing.
-    pub fn wanted(&self) -> Wanted {
-        Wanted { lanes: Lanes::default(), buckets: 0, stale: true, enough: Vec::new() }
-    }
-
-    /// Wants a thing.
+    /// Wants a thing, if it is one of these.
     pub fn want(&self, thing: usize, wanted: &mut Wanted) {
         wanted.stale = true;
         for &lane in self.things.get(thing).into_iter().flatten() {
@@ -160,9 +156,9 @@ impl Scan {
             wanted.count(&self.buckets);
         }
         let (first, to) = (from.saturating_sub(BEFORE), to.min(text.len()));
-        let mut state = State { before: if first == 0 { self.end.before } else { [0; 2] }, ..State::default() };
+        let mut state = State { before: if first == 0 { self.end.before } else { [0; 1] }, ..State::default() };
         for &byte in text.get(first..from).unwrap_or(&[]) {
-            self.step(&mut state, &self.rows[usize::from(byte)], [0; 2]);
+            self.step(&mut state, &self.rows[usize::from(byte)], [0; 1]);
         }
         for (at, &byte) in text.iter().enumerate().take(to).skip(from) {
             if self.step(&mut state, &self.rows[usize::from(byte)], halves(wanted.buckets)) {
@@ -171,7 +167,7 @@ impl Scan {
         }
         for at in to.max(from)..to + HEAD - 1 {
             let row = text.get(at).map_or(&self.end, |&byte| &self.rows[usize::from(byte)]);
-            if self.step(&mut state, row, [0; 2]) {
+            if self.step(&mut state, row, [0; 1]) {
                 self.tell((text, at + 1 - HEAD), state.places[HEAD - 1], wanted, &mut each);
             }
         }
@@ -193,7 +189,7 @@ impl Scan {
         if ended != 0 {
             state.before = or(state.before, halves(self.longer.ended(state.longer)));
         }
-        state.places[HEAD - 1] != [0; 2]
+        state.places[HEAD - 1] != [0; 1]
     }
 
     /// Calls `each` with what begins at a place, as far as these buckets know.
@@ -207,7 +203,7 @@ impl Scan {
     ) {
         let mut less = false;
         let Wanted { lanes, enough, .. } = wanted;
-        let looks = |part: usize| self.parts.get(part).is_some_and(|buckets| and(*buckets, ended) != [0; 2]);
+        let looks = |part: usize| self.parts.get(part).is_some_and(|buckets| and(*buckets, ended) != [0; 1]);
         self.heads.find((text, at), lanes, looks, |lane, from| {
             if let Some(lane) = self.lanes.get(lane).filter(|lane| !each(lane.thing, from)) {
                 enough.push(lane.thing);
@@ -228,17 +224,17 @@ fn parts(buckets: &[Range<usize>], lanes: usize) -> Vec<Halves> {
 }
 
 fn halves(buckets: Buckets) -> Halves {
-    [buckets as u64, (buckets >> 64) as u64]
+    [buckets as u64]
 }
 
 #[inline(always)]
-fn and([one, two]: Halves, [three, four]: Halves) -> Halves {
-    [one & three, two & four]
+fn and([one]: Halves, [three]: Halves) -> Halves {
+    [one & three]
 }
 
 #[inline(always)]
-fn or([one, two]: Halves, [three, four]: Halves) -> Halves {
-    [one | three, two | four]
+fn or([one]: Halves, [three]: Halves) -> Halves {
+    [one | three]
 }
 
 impl Longer {
@@ -275,6 +271,10 @@ impl Longer {
 }
 
 impl Wanted {
+    pub fn is_nothing(&self) -> bool {
+        self.lanes.is_empty()
+    }
+
     /// Leaves out the things of which there is enough.
     fn leave(&mut self, scan: &Scan) {
         for thing in std::mem::take(&mut self.enough) {

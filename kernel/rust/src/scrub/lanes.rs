@@ -83,14 +83,13 @@ impl Before {
 pub fn in_buckets(lanes: &[Lane], most: usize, kind: impl Fn(&Lane) -> Kind) -> Vec<Vec<usize>> {
     let open =
         |lane: &Lane| lane.before.iter().any(|before| before.bytes.is_empty() && !before.start && !before.border);
-    let mut order: Vec<((Kind, Option<usize>), bool, &Lane, usize)> = Vec::new();
+    let mut order: Vec<(Key, &Lane, usize)> = Vec::new();
     for (index, lane) in lanes.iter().enumerate() {
         let of = (kind(lane) == Kind::Once).then_some(lane.thing);
-        order.push(((kind(lane), of), open(lane), lane, index));
+        order.push(((kind(lane), of, open(lane)), lane, index));
     }
-    order.sort_by(|one, two| (one.0, one.1, &one.2.head).cmp(&(two.0, two.1, &two.2.head)));
-    let mut buckets: Vec<Bucket> =
-        order.iter().map(|&(of, open, lane, index)| Bucket::new((of, open), lane, index)).collect();
+    order.sort_by(|one, two| (one.0, &one.1.head).cmp(&(two.0, &two.1.head)));
+    let mut buckets: Vec<Bucket> = order.iter().map(|&(key, lane, index)| Bucket::new(key, lane, index)).collect();
     let price = |buckets: &[Bucket], one: usize| match (buckets.get(one), buckets.get(one + 1)) {
         (Some(one), Some(two)) => one.price(two),
         _ => f64::INFINITY,
@@ -109,9 +108,12 @@ pub fn in_buckets(lanes: &[Lane], most: usize, kind: impl Fn(&Lane) -> Kind) -> 
     buckets.into_iter().map(|bucket| bucket.lanes).collect()
 }
 
+/// Lanes with equal keys are put together first.
+type Key = (Kind, Option<usize>, bool);
+
 /// Lanes that stand together while it is found out which do.
 struct Bucket {
-    key: ((Kind, Option<usize>), bool),
+    key: Key,
     head: Window,
     often: f64,
     lanes: Vec<usize>,
@@ -121,7 +123,7 @@ struct Bucket {
 const APART: f64 = 1.0;
 
 impl Bucket {
-    fn new(key: ((Kind, Option<usize>), bool), lane: &Lane, index: usize) -> Bucket {
+    fn new(key: Key, lane: &Lane, index: usize) -> Bucket {
         Bucket { key, head: lane.head.clone(), often: probability(&lane.head), lanes: vec![index] }
     }
 

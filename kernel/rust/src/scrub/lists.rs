@@ -191,7 +191,7 @@ mod tests {
             early.places(&mut moves);
         }
         assert_eq!(late.places(&mut moves), early.places(&mut moves));
-        assert_eq!(late.places.last(), Some(&22));
+        assert_eq!(late.places.last(), Some(&20));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use regex_automata::hybrid::dfa;
 
 use super::near::Places;
+use super::rule::patience;
 use super::walker::{Walked, Walker};
 
 /// So many times a text is walked over at most, match by match, before the pattern searches it as a whole; more often where
@@ -32,6 +33,9 @@ impl<'a> Matches<'a> {
     /// matches are not longer than so many bytes some are left out that are not near those places.
     pub fn new(of: Option<Known<'a>>, places: &'a [u32], size: usize, near: Option<&'a Places>) -> Matches<'a> {
         let (of, longest) = of.map_or((None, None), |((walker, longest), cache)| (Some((walker, cache)), longest));
+        // Those that are left out spend no patience, so there must be enough for all.
+        let near =
+            near.filter(|_| longest.is_some_and(|longest| places.len().saturating_mul(longest) < patience(size)));
         let times = if longest.is_some() { STEPS_OF_SHORT } else { STEPS };
         Matches { of, longest, places, next: 0, steps: times * size + 4096, near, passed: 0 }
     }

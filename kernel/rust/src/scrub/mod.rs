@@ -15,6 +15,8 @@ mod form;
 mod groups;
 mod heads;
 mod lanes;
+#[cfg(test)]
+mod laws;
 mod lists;
 mod long;
 mod marks;

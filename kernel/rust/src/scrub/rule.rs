@@ -97,7 +97,7 @@ impl ValueRule {
         if near.is_some_and(Places::is_empty) {
             return Applied { count: 0, dropped: false, tired };
         }
-        let mut patience = content.len().saturating_mul(8).saturating_add(4096);
+        let mut patience = patience(content.len());
         while position <= content.len() {
             let Some(found) = find(position, patience) else {
                 break;
@@ -161,6 +161,11 @@ impl ValueRule {
     pub fn found_at(&self, content: &[u8], start: usize, end: usize) -> Option<Found> {
         self.pattern.find_at(content, (start, end), self.group).map(Found::from)
     }
+}
+
+/// So many bytes of matches may come to nothing in a text of this size.
+pub fn patience(size: usize) -> usize {
+    size.saturating_mul(8).saturating_add(4096)
 }
 
 /// A match, and what of it is to be replaced.

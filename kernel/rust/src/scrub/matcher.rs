@@ -23,9 +23,12 @@ const NFA_BYTES: usize = 16 << 20;
 const BYTES_A_STATE: usize = 10;
 /// A longer text goes another way through the rules.
 pub const LONG: usize = 2048;
-/// So many rules search a whole long text one after the other, and it is read so often to know which.
+/// So many rules search a whole long text one after the other, and it is read so often to know which: less often where it is
+/// large.
 const FEW: usize = 4;
 const LOOKS: usize = 12;
+const LOOKS_AT_LARGE: usize = 4;
+const LARGE: usize = 1 << 16;
 
 static KNOWN: Shared<Vec<Sought>, Matcher> = Shared::new();
 
@@ -109,7 +112,8 @@ impl Matcher {
 
     /// The same as `search` for a long text; `Cache::told` says whether the rules are told, which it does where they are few.
     pub fn catches(&self, cache: &mut Cache, rules: &[ValueRule], text: &[u8]) -> bool {
-        if self.sieve.looks(text) <= LOOKS {
+        let most = if text.len() > LARGE { LOOKS_AT_LARGE } else { LOOKS };
+        if self.sieve.looks(text) <= most {
             let any = self.search(cache, rules, text);
             cache.told = cache.found.iter().filter(|found| **found).count() <= FEW;
             return any;

@@ -165,7 +165,7 @@ impl Part {
                 return;
             }
         }
-        for (before, lanes) in self.ends.get(before).into_iter().flatten() {
+        for (before, lanes) in self.ends.get(before).map_or(&[][..], Vec::as_slice) {
             let found = both(&found, lanes);
             if found != Set::default() {
                 let from = befores.get(*before).and_then(|before| before.stands(text, at));

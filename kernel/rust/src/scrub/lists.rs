@@ -53,16 +53,34 @@ impl List {
             moved(&mut self.places, moves.since(self.version));
             self.version = moves.steps.len();
         }
+        sort(&mut self.places);
         if !self.fresh.is_empty() {
-            self.places.append(&mut self.fresh);
-        }
-        if !self.places.is_sorted_by(|one, two| one < two) {
-            // Sorted parts one behind the other take one pass.
-            self.places.sort();
-            self.places.dedup();
+            sort(&mut self.fresh);
+            self.places = merged(&self.places, &self.fresh);
+            self.fresh.clear();
         }
         &self.places
     }
+}
+
+fn sort(places: &mut Vec<u32>) {
+    if !places.is_sorted_by(|one, two| one < two) {
+        places.sort_unstable();
+        places.dedup();
+    }
+}
+
+/// Both in one, where the second ones are few.
+fn merged(all: &[u32], few: &[u32]) -> Vec<u32> {
+    let (mut both, mut left) = (Vec::with_capacity(all.len() + few.len()), all);
+    for &one in few {
+        let (before, behind) = left.split_at(left.partition_point(|&place| place < one));
+        both.extend_from_slice(before);
+        both.push(one);
+        left = if behind.first() == Some(&one) { behind.get(1..).unwrap_or(&[]) } else { behind };
+    }
+    both.extend_from_slice(left);
+    both
 }
 
 /// All edits of a text.
@@ -134,9 +152,7 @@ fn then(one: &[Kept], two: &[Kept]) -> Vec<Kept> {
 
 /// Moves places with what is kept; those of what was replaced are gone.
 fn moved(places: &mut Vec<u32>, kept: &[Kept]) {
-    if !places.is_sorted() {
-        places.sort();
-    }
+    sort(places);
     let mut next = 0;
     places.retain_mut(|place| {
         let at = *place as usize;

@@ -111,6 +111,8 @@ impl Matcher {
     }
 
     /// The same as `search` for a long text; `Cache::told` says whether the rules are told, which it does where they are few.
+    #[cold]
+    #[inline(never)]
     pub fn catches(&self, cache: &mut Cache, rules: &[ValueRule], text: &[u8]) -> bool {
         let most = if text.len() > LARGE { LOOKS_AT_LARGE } else { LOOKS };
         if self.sieve.looks(text) <= most {

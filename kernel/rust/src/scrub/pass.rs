@@ -154,15 +154,18 @@ impl Pass<'_> {
         let mut memory = std::mem::take(self.cache.matcher.long());
         let told = self.cache.matcher.told();
         let mut way = Way::new(scrub.matcher.long(), &mut memory, (!told).then_some(content));
-        let (mut now, mut tired, mut change): (Cow<[u8]>, _, _) = (content.into(), false, Change::Same);
+        let (mut now, mut new, mut edits) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut edited, mut tired, mut change) = (false, false, Change::Same);
         for (index, rule) in scrub.values.iter().enumerate() {
             let skipped = self.cache.key.as_ref().is_some_and(|key| rule.is_skipped(key));
-            let may_find = if told { self.cache.matcher.has(index) } else { way.may_find(index, &now) };
+            let text = if edited { &now } else { content };
+            let may_find = if told { self.cache.matcher.has(index) } else { way.may_find(index, text) };
             if skipped || !may_find {
                 continue;
             }
-            let (mut new, mut edits) = (Vec::new(), Vec::new());
-            let applied = way.apply((index, rule), &now, &mut new, &mut edits);
+            new.clear();
+            edits.clear();
+            let applied = way.apply((index, rule), text, &mut new, &mut edits);
             if applied.count == 0 {
                 continue;
             }
@@ -177,12 +180,13 @@ impl Pass<'_> {
                 true => drop(scrub.matcher.search(&mut self.cache.matcher, &scrub.values, &new)),
                 false => way.edited(index, &new, &edits),
             }
-            now = new.into();
+            std::mem::swap(&mut now, &mut new);
+            edited = true;
         }
         drop(way);
         *self.cache.matcher.long() = memory;
         self.tire(tired);
-        if change == Change::Same && *now != *content {
+        if change == Change::Same && edited && now != content {
             out.extend_from_slice(&now);
             change = Change::New;
         }

@@ -120,6 +120,9 @@ impl ValueRule {
                 position = if patience > 0 || refused { after } else { after.max(found.end) };
                 continue;
             };
+            if count == 0 {
+                out.reserve(content.len());
+            }
             count += 1;
             tired |= patience == 0 && self.check.is_some();
             out.extend_from_slice(content.get(copied..start).unwrap_or(&[]));

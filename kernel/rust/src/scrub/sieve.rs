@@ -114,7 +114,7 @@ impl<const N: usize> Places<N> {
     }
 
     /// The last places of the buckets that stand in the text.
-    #[inline]
+    #[inline(always)]
     fn hits(&self, text: &[u8]) -> Hits<N> {
         let (mut state, mut seen, mut before) = ([0; N], [0; N], 0);
         for &byte in text {

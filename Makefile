@@ -7,7 +7,7 @@ RUST := $(shell find kernel/rust -name '*.rs' -o -name 'Cargo.*' | grep -v /targ
 .DEFAULT_GOAL := help
 
 .PHONY: help install demo docs test lint types unit clippy bench bench-peers bench-scrub flamegraph peers e2e-collector e2e-connectors e2e-prometheus \
-  scrub-evidence scrub-public scrub-recording fuzz clean image-lint e2e-image e2e-kubernetes soak-reload manifest chart
+  scrub-adversarial scrub-evidence scrub-public scrub-recording fuzz clean image-lint e2e-image e2e-kubernetes soak-reload manifest chart
 
 help: ## show this
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -86,6 +86,9 @@ e2e-prometheus: $(STAMP) ## a real Prometheus: promtool, every panel, every aler
 
 scrub-evidence: $(STAMP) ## precision and recall of scrubbing on the labelled corpus: docs/scrubbing-evidence.md
 	@$(BIN)/python tests/scrub/evidence.py
+
+scrub-adversarial: $(STAMP) ## what values of 1 MiB that are made to tire the scrubber cost (ONLY='tokens:': a part)
+	@$(BIN)/python tests/scrub/adversarial.py $(foreach part,$(ONLY),'$(part)')
 
 scrub-public: $(STAMP) ## recall of scrubbing on values that PyPI's faker and phonenumbers make: docs/scrubbing-public.md
 	@$(BIN)/python -m pip install -q faker==40.54.0 phonenumbers==9.0.43

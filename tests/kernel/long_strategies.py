@@ -138,6 +138,8 @@ def rule(rng: random.Random, texts: list[str], words: list[Part], found: Part) -
     one: dict[str, Any] = {"pattern": found.pattern, "action": action(rng, texts), "check": rng.choice(CHECKS)}
     if "(" in found.pattern.replace("(?", ""):
         one["group"] = rng.choice([0, 1, 1, 1])
+    if rng.randrange(12) == 0:
+        one["skip"] = "^text$"
     if rng.randrange(3) == 0:
         one["near"] = {"pattern": rng.choice(words).pattern, "within": rng.choice([0, 1, 7, 30, 200])}
     return one
@@ -145,7 +147,7 @@ def rule(rng: random.Random, texts: list[str], words: list[Part], found: Part) -
 
 def stage_and_texts(rng: random.Random) -> tuple[Any, list[str]]:
     """Return a scrub stage, and texts in which its rules may find something."""
-    found = [rng.choice((bordered, grouped))(rng) for _ in range(rng.randint(1, 6))]
+    found = [rng.choice((bordered, grouped))(rng) for _ in range(rng.choice([1, 2, 3, 4, 5, 6, 8, 8, 8, 40]))]
     words = [bordered(rng) for _ in range(rng.randint(1, 2))]
     texts = [text for one in (*found, *words) for text in one.texts if text] or ["x"]
     rules = [rule(rng, texts, words, one) for one in found]

@@ -64,7 +64,7 @@ def scrubbers(reference: Kernel, rust: Kernel) -> dict[str, list[Scrubber]]:
     }
 
 
-@examples(40)
+@examples(30)
 @given(seed=seeds)
 def test_kernels_agree(scrubbers: dict[str, list[Scrubber]], seed: int) -> None:
     """Scenario: two long values, in spans and log records. Guarantees: the same bytes and counts in both kernels."""
@@ -86,7 +86,7 @@ def scrubbed(scrubber: Scrubber, values: Sequence[str]) -> tuple[list[str], Coun
     return [span.attributes[0].value.string_value for span in spans], fired
 
 
-@examples(200)
+@examples(150)
 @given(seed=seeds)
 def test_long_values_are_scrubbed_as_short_ones(scrubbers: dict[str, list[Scrubber]], seed: int) -> None:
     """Scenario: fragments, each by itself, then all in one value, far from each other. Guarantees: the same is found.

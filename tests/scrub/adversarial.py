@@ -16,11 +16,9 @@ from tailgate.kernel import load
 LIMIT = 0.05
 """Seconds of CPU for a text of 1 MiB."""
 TRIES = 10
-NOMINAL = 0.003
-"""Seconds that `calibrate` takes on the machine for which `LIMIT` is meant; a quiet server core takes 0.0024."""
-CALIBRATIONS = 4
-BUFFER = bytes(range(256)) * (1 << 14)
-TABLE = bytes(reversed(range(256)))
+NOMINAL = 0.04
+"""Seconds that `fixed_work` takes on the machine for which `LIMIT` is meant; a quiet server core takes less."""
+TABLE, BUFFER, TIMES = bytes(reversed(range(256))), bytes(range(256)) * (1 << 14), 16
 
 
 def seconds(work: Callable[[], object]) -> float:
@@ -30,9 +28,10 @@ def seconds(work: Callable[[], object]) -> float:
     return time.thread_time() - start
 
 
-def calibrate() -> float:
-    """Return the least that a fixed piece of work takes: a look into a table for each of 4 MiB, as a kernel looks."""
-    return min(seconds(lambda: BUFFER.translate(TABLE)) for _ in range(CALIBRATIONS))
+def fixed_work() -> None:
+    """Look into a table for each of 64 MiB, as a kernel does: about as long as a text may take."""
+    for _ in range(TIMES):
+        BUFFER.translate(TABLE)
 
 
 @dataclass
@@ -43,8 +42,8 @@ class Cost:
     """Seconds of the first try, which is the one that builds what is not there yet."""
     best: float = float("inf")
     machine: float = float("inf")
-    """The best of all calibrations, made between the tries: what disturbs some of them loosens no limit, only a machine
-    that is slow all the time is taken for a slow one."""
+    """The best time of the fixed work, done between the tries: as it is the best one, and asked for only when all tries
+    are made, what disturbs some of them loosens no limit; only a machine that is slow all the time is taken for slow."""
 
     @property
     def limit(self) -> float:
@@ -53,11 +52,11 @@ class Cost:
 
 
 def tries(name: str, scrubber: Scrubber) -> Iterator[Cost]:
-    """Yield what is known of a text's cost after each try; a calibration comes before each."""
+    """Yield what is known of a text's cost after each try; the fixed work comes before each."""
     body = planting.planted("span", text_of(name)).SerializeToString()
     cost = Cost()
     for number in range(TRIES):
-        cost.machine = min(cost.machine, calibrate())
+        cost.machine = min(cost.machine, seconds(fixed_work))
         taken = seconds(partial(scrubber.run, body))
         cost.best, cost.first = min(cost.best, taken), cost.first if number else taken
         yield cost

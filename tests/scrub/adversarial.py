@@ -43,7 +43,7 @@ class Cost:
     best: float = float("inf")
     machine: float = float("inf")
     """The best time of the fixed work, done between the tries: as it is the best one, and asked for only when all tries
-    are made, what disturbs some of them loosens no limit; only a machine that is slow all the time is taken for slow."""
+    are made, what disturbs some of them loosens no limit: only a machine that is slow all the time counts as slow."""
 
     @property
     def limit(self) -> float:

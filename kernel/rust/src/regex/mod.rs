@@ -82,6 +82,12 @@ impl Pattern {
         self.search(&input, group)
     }
 
+    /// Where the first match in a part of the text stands; what is around it is seen.
+    pub fn find_in(&self, text: &[u8], (start, end): (usize, usize)) -> Option<(usize, usize)> {
+        let input = (start <= end).then(|| Input::new(text).range(start..end))?;
+        self.0.regex().find(input).map(|found| (found.start(), found.end()))
+    }
+
     /// The match that is known to stand at this place.
     pub fn find_at(&self, text: &[u8], (start, end): (usize, usize), group: usize) -> Option<Match> {
         self.search(&Input::new(text).range(start..end).anchored(Anchored::Yes), group)

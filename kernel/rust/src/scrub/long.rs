@@ -42,6 +42,8 @@ struct Thing {
 struct Parts {
     own: usize,
     near: Option<usize>,
+    /// Of a match, in bytes.
+    longest: Option<usize>,
     /// None where it is about the whole match.
     groups: Option<Groups>,
     /// With the place in it.
@@ -101,7 +103,8 @@ impl Long {
             let own = Thing::of(&rule.pattern).unwrap_or_else(|| Thing::windows(&rule.pattern, windows));
             let own = put(own, if near.is_some() { Kind::Late } else { Kind::Plain });
             let groups = (rule.group > 0).then(|| Groups::new(&rule.pattern, rule.group));
-            parts.push(Parts { own, near, groups, family: None });
+            let longest = regex::hir(&rule.pattern).ok().and_then(|hir| hir.properties().maximum_len());
+            parts.push(Parts { own, near, longest, groups, family: None });
         }
         let (starts, lists) = clusters(starts);
         for thing in &mut things {
@@ -262,9 +265,12 @@ impl<'a> Way<'a> {
         }
         let (mut matches, marks) = self.matches(parts.own, text, near.as_ref());
         let Some(marks) = marks.get_mut(index) else { return Applied::default() };
+        // What begins behind this is near nothing, and no match that begins before it goes beyond the other.
+        let reach = near.as_ref().map_or(text.len(), Places::reach);
+        let last = parts.longest.map_or(text.len(), |longest| reach.saturating_add(longest).min(text.len()));
         let find = |from: usize, patience: usize| {
-            let found = matches.next(text, from).unwrap_or_else(|from| rule.found(text, from));
-            let (start, end) = found?;
+            let found = matches.next(text, from).unwrap_or_else(|from| rule.found(text, (from, last)));
+            let (start, end) = found.filter(|&(start, _)| start <= reach)?;
             let Some(groups) = &parts.groups else { return Some(Found { start, end, group: Group::At(start, end) }) };
             let places = groups.places(text, (start, end)).filter(|_| patience > end - start);
             if places.is_some_and(|places| rule.refuses(text, near.as_ref(), places)) {

@@ -58,7 +58,11 @@ impl<'a> Matches<'a> {
                 continue;
             }
             match self.walk(text, place)? {
-                Some(end) => return Ok(Some((place, end))),
+                Some(end) => {
+                    // Those that come to nothing spend patience, and over the others nobody walks again.
+                    self.steps += end - place;
+                    return Ok(Some((place, end)));
+                }
                 None => self.next += 1,
             }
         }

@@ -56,6 +56,11 @@ impl Places {
         self.starts.is_empty()
     }
 
+    /// Nothing that begins behind this is near one of them.
+    pub fn reach(&self) -> usize {
+        self.ends.last().map_or(0, |last| last.saturating_add(self.within))
+    }
+
     /// Whether one of them ends before `start`, or begins behind `end`, at most so far away.
     pub fn has(&self, start: usize, end: usize) -> bool {
         let before = self.ends.partition_point(|&place| place <= start).checked_sub(1);

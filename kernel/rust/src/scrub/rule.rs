@@ -155,9 +155,9 @@ impl ValueRule {
         places.all(refused)
     }
 
-    /// The place of the first match at or after `from`.
-    pub fn found(&self, content: &[u8], from: usize) -> Option<(usize, usize)> {
-        self.pattern.find(content, from, 0).map(|found| (found.start, found.end))
+    /// The place of the first match in a part of the text, if that is not behind its end.
+    pub fn found(&self, content: &[u8], part: (usize, usize)) -> Option<(usize, usize)> {
+        self.pattern.find_in(content, part)
     }
 
     /// The match that has this place.

@@ -104,7 +104,8 @@ fn walk(dfa: &dfa::DFA, cache: &mut dfa::Cache, text: &[u8], from: usize, steps:
     let input = Input::new(text).range(from..).anchored(Anchored::Yes);
     let mut state = dfa.start_state_forward(cache, &input).ok()?;
     let (most, mut end) = (from.saturating_add(*steps), None);
-    for (at, &byte) in text.iter().enumerate().skip(from) {
+    let (bytes, tires) = text.get(from..=most).map_or((text.get(from..)?, false), |bytes| (bytes, true));
+    for (at, &byte) in (from..).zip(bytes) {
         state = dfa.next_state(cache, state, byte).ok()?;
         if state.is_tagged() {
             if state.is_match() {
@@ -117,10 +118,10 @@ fn walk(dfa: &dfa::DFA, cache: &mut dfa::Cache, text: &[u8], from: usize, steps:
                 return None;
             }
         }
-        if at >= most {
-            *steps = 0;
-            return None;
-        }
+    }
+    if tires {
+        *steps = 0;
+        return None;
     }
     *steps = most.saturating_sub(text.len());
     state = dfa.next_eoi_state(cache, state).ok()?;

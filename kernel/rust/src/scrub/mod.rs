@@ -2,26 +2,16 @@
 
 mod action;
 mod alike;
-mod around;
 mod beside;
 mod buckets;
 mod cache;
 mod classes;
-mod clusters;
 mod coarse;
 mod exact;
-mod family;
 mod form;
-mod groups;
-mod heads;
-mod lanes;
-#[cfg(test)]
-mod laws;
-mod lists;
 mod long;
 mod marks;
 mod matcher;
-mod matches;
 mod memo;
 mod merging;
 mod near;
@@ -29,16 +19,12 @@ mod pairwise;
 mod pass;
 mod positions;
 mod rule;
-mod scan;
 mod sets;
 mod sieve;
 mod signals;
 mod sought;
-mod split;
-mod starts;
 mod symbols;
 mod tally;
-mod walker;
 mod windows;
 
 use std::sync::Arc;

@@ -4,11 +4,11 @@ use regex_automata::hybrid::dfa;
 use regex_syntax::hir::{Capture, Hir, HirKind, Look, Repetition};
 
 use super::around::Around;
-use super::rule::Group;
-use super::sought::holds;
 use super::split::{self, Split};
 use super::walker::{Part, Walker};
 use crate::regex;
+use crate::scrub::rule::Group;
+use crate::scrub::sought::holds;
 
 /// Stands behind a match without the group; twice behind one with it. No character has this byte.
 pub const MARK: u8 = 0xff;

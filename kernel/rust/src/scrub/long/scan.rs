@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::heads::{Heads, Lanes, LANES};
 use super::lanes::{in_buckets, Before, Kind, Lane, END};
 use super::starts::{Start, BEFORE, HEAD};
-use super::symbols::{Symbols, Window};
+use crate::scrub::symbols::{Symbols, Window};
 
 const BUCKETS: usize = 64;
 /// For what stands before first bytes and has several of its own.

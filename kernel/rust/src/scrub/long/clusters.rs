@@ -2,7 +2,7 @@
 
 use super::lanes::Kind;
 use super::starts::{few, together, Start, WAYS_AT_MOST};
-use super::symbols::{probability, Symbols, Window};
+use crate::scrub::symbols::{probability, Symbols, Window};
 
 /// So large a part of the places of either must be those of both.
 const ALIKE: f64 = 0.25;

@@ -6,14 +6,14 @@ use serde_json::{json, Value as Json};
 use super::family::Family;
 use super::groups::{self, Groups};
 use super::lanes::Kind;
-use super::long::{Cache, Way};
-use super::matcher::Matcher;
-use super::rule::{Found, Group, ValueRule};
 use super::scan::{Scan, Wanted};
-use super::sought::Sought;
 use super::starts::starts;
 use super::walker::{Part, Walked, Walker};
+use super::{Cache, Way};
 use crate::regex::{hir, Pattern};
+use crate::scrub::matcher::Matcher;
+use crate::scrub::rule::{Found, Group, ValueRule};
+use crate::scrub::sought::Sought;
 
 /// Numbers that look random, the same every time.
 struct Dice(u64);

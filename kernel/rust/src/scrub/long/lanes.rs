@@ -1,7 +1,7 @@
 //! Ways to begin, and which of them are looked for together.
 
 use super::starts::{together, Start};
-use super::symbols::{probability, Symbols, Window};
+use crate::scrub::symbols::{probability, Symbols, Window};
 
 /// What stands before and behind the text.
 pub const END: usize = 256;

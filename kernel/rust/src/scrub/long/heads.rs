@@ -2,7 +2,7 @@
 
 use super::lanes::{Before, Lane, END};
 use super::starts::HEAD;
-use super::symbols::Symbols;
+use crate::scrub::symbols::Symbols;
 
 /// Lanes in a word, and in a set.
 const WORD: usize = 64;

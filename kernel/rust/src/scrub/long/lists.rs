@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::rule::Edit;
 use super::starts::BEFORE;
+use crate::scrub::rule::Edit;
 
 /// The places of what begins alike.
 #[derive(Default)]

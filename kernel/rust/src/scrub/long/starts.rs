@@ -4,7 +4,7 @@
 
 use regex_syntax::hir::{Class, Hir, HirKind, Look, Repetition};
 
-use super::symbols::{probability, Symbols, Window};
+use crate::scrub::symbols::{probability, Symbols, Window};
 
 /// So many bytes of a match are told.
 pub const HEAD: usize = 8;

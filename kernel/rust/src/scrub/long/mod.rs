@@ -1,24 +1,39 @@
 //! A long text on its way through the rules of `values`: one pass says where the matches of each may begin, and they are looked
 //! for there alone. What comes of it is what comes of rules that search the whole text, whatever stands in it.
 
+mod around;
+mod clusters;
+mod family;
+mod groups;
+mod heads;
+mod lanes;
+#[cfg(test)]
+mod laws;
+mod lists;
+mod matches;
+mod scan;
+mod split;
+mod starts;
+mod walker;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use regex_automata::hybrid::dfa;
 
-use super::clusters::clusters;
-use super::family::{families, Family};
-use super::groups::{self, Groups};
-use super::lanes::Kind;
-use super::lists::{List, Moves};
-use super::matches::Matches;
-use super::near::Places;
-use super::rule::{Applied, Edit, Found, Group, ValueRule};
-use super::scan::{Scan, Wanted};
-use super::sought::Sought;
-use super::starts::{starts, together, Start, BEFORE, HEAD};
-use super::symbols::Window;
-use super::walker::{Part, Walker};
 use crate::regex;
+use crate::scrub::near::Places;
+use crate::scrub::rule::{Applied, Edit, Found, Group, ValueRule};
+use crate::scrub::sought::Sought;
+use crate::scrub::symbols::Window;
+use clusters::clusters;
+use family::{families, Family};
+use groups::Groups;
+use lanes::Kind;
+use lists::{List, Moves};
+use matches::Matches;
+use scan::{Scan, Wanted};
+use starts::{starts, together, Start, BEFORE, HEAD};
+use walker::{Part, Walker};
 
 /// Matches that are longer may be of any length.
 const SHORT: usize = 256;

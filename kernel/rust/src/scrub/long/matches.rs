@@ -2,9 +2,9 @@
 
 use regex_automata::hybrid::dfa;
 
-use super::near::Places;
-use super::rule::patience;
 use super::walker::{Walked, Walker};
+use crate::scrub::near::Places;
+use crate::scrub::rule::patience;
 
 /// So many times a text is walked over at most, match by match, before the pattern searches it as a whole; more often where
 /// matches are short, for those never take many steps each.

@@ -3,9 +3,9 @@
 use regex_automata::hybrid::dfa;
 use regex_syntax::hir::{Hir, HirKind};
 
-use super::sought::holds;
 use super::walker::{Part, Walker};
 use crate::regex;
+use crate::scrub::sought::holds;
 
 /// So many places are tried.
 const MOST: usize = 8;

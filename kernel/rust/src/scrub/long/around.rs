@@ -2,10 +2,10 @@
 
 use regex_syntax::hir::{Class, Hir, HirKind};
 
-use super::sought::holds;
 use super::starts::sequences;
-use super::symbols::Window;
 use crate::regex;
+use crate::scrub::sought::holds;
+use crate::scrub::symbols::Window;
 
 /// No more lengths than this are told apart.
 const MOST: usize = 8;

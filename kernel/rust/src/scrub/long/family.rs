@@ -7,9 +7,9 @@ use regex_automata::nfa::thompson::{self, WhichCaptures};
 use regex_automata::{Input, MatchKind};
 use regex_syntax::hir::{Hir, HirKind, Repetition};
 
-use super::sought::{pruned, Sought};
-use super::symbols::Window;
 use crate::regex;
+use crate::scrub::sought::{pruned, Sought};
+use crate::scrub::symbols::Window;
 
 /// For the lazily built automaton of one family, in each scratch.
 const CACHE_BYTES: usize = 4 << 20;

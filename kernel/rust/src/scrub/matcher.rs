@@ -21,7 +21,7 @@ const CACHE_BYTES: usize = 4 << 20;
 const NFA_BYTES: usize = 16 << 20;
 /// An automaton gives up where its states are used less often than this.
 const BYTES_A_STATE: usize = 10;
-/// A longer text goes another way through the rules.
+/// A longer text goes another way through the rules, where many of them may find something.
 pub const LONG: usize = 2048;
 /// So many rules search a whole long text one after the other, and it is read so often to know which: less often where it is
 /// large.
@@ -40,7 +40,7 @@ pub struct Matcher {
     rest: Option<dfa::DFA>,
     rules: usize,
     shortest: usize,
-    /// For long texts; made for the first one.
+    /// For long texts of which many rules may find something; made for the first one.
     long: OnceLock<Long>,
     /// What the rules look for, shared with other stages with some of the same rules.
     known: Vec<(Sought, Arc<Found>)>,
@@ -63,7 +63,7 @@ impl Cache {
         self.found.get(rule).is_some_and(|found| *found)
     }
 
-    /// Whether `has` is about the long text that was searched last.
+    /// Whether `has` tells of the long text that was searched last: then few rules may find something.
     pub fn told(&self) -> bool {
         self.told
     }

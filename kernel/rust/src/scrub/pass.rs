@@ -101,7 +101,7 @@ impl Pass<'_> {
         if self.is_clean(content) {
             return Change::Same;
         }
-        if content.len() > LONG {
+        if content.len() > LONG && !self.cache.matcher.told() {
             return self.long(content, out);
         }
         let (mut now, mut left, mut tired): (Option<Vec<u8>>, bool, bool) = (None, false, false);
@@ -147,20 +147,18 @@ impl Pass<'_> {
         }
     }
 
-    /// A long text after the `values` rules, of which some may find something.
+    /// A long text after the `values` rules, of which many may find something.
     #[inline(never)]
     fn long(&mut self, content: &[u8], out: &mut Vec<u8>) -> Change {
         let scrub = self.scrub;
         let mut memory = std::mem::take(self.cache.matcher.long());
-        let told = self.cache.matcher.told();
-        let mut way = Way::new(scrub.matcher.long(), &mut memory, (!told).then_some(content));
+        let mut way = Way::new(scrub.matcher.long(), &mut memory, content);
         let (mut now, mut new, mut edits) = (Vec::new(), Vec::new(), Vec::new());
         let (mut edited, mut tired, mut change) = (false, false, Change::Same);
         for (index, rule) in scrub.values.iter().enumerate() {
             let skipped = self.cache.key.as_ref().is_some_and(|key| rule.is_skipped(key));
             let text = if edited { &now } else { content };
-            let may_find = if told { self.cache.matcher.has(index) } else { way.may_find(index, text) };
-            if skipped || !may_find {
+            if skipped || !way.may_find(index, text) {
                 continue;
             }
             new.clear();
@@ -176,10 +174,7 @@ impl Pass<'_> {
                 change = Change::Drop;
                 break;
             }
-            match told {
-                true => drop(scrub.matcher.search(&mut self.cache.matcher, &scrub.values, &new)),
-                false => way.edited(index, &new, &edits),
-            }
+            way.edited(index, &new, &edits);
             std::mem::swap(&mut now, &mut new);
             edited = true;
         }

@@ -119,14 +119,14 @@ fn one_by_one(rules: &[ValueRule], text: &str) -> Outcome {
     (String::from_utf8_lossy(&now).into_owned(), told)
 }
 
-fn on_its_way(specs: &[Json], rules: &[ValueRule], text: &str, searched: bool, cache: &mut Cache) -> Outcome {
+fn on_its_way(specs: &[Json], rules: &[ValueRule], text: &str, asked: bool, cache: &mut Cache) -> Outcome {
     let matcher = Matcher::of(specs.iter().zip(rules).filter_map(Sought::of));
     let mut now = text.as_bytes().to_vec();
-    let mut way = Way::new(matcher.long(), cache, searched.then_some(text.as_bytes()));
+    let mut way = Way::new(matcher.long(), cache, text.as_bytes());
     let mut told = Vec::new();
     for (index, rule) in rules.iter().enumerate() {
         let (mut new, mut edits) = (Vec::new(), Vec::new());
-        if searched && !way.may_find(index, &now) {
+        if asked && !way.may_find(index, &now) {
             told.push((0, false));
             continue;
         }
@@ -150,9 +150,9 @@ fn a_long_text_becomes_what_rules_make_of_it_one_by_one() {
         for _ in 0..8 {
             let text = dice.text(120);
             let expected = one_by_one(&rules, &text);
-            for searched in [true, false] {
-                let found = on_its_way(&specs, &rules, &text, searched, &mut cache);
-                assert_eq!(found, expected, "{text:?} {searched} {specs:#?}");
+            for asked in [true, false] {
+                let found = on_its_way(&specs, &rules, &text, asked, &mut cache);
+                assert_eq!(found, expected, "{text:?} {asked} {specs:#?}");
             }
         }
     }

@@ -182,8 +182,7 @@ impl Thing {
 }
 
 impl<'a> Way<'a> {
-    /// Without a text nothing is known of where matches begin, and rules search for them.
-    pub fn new(long: &'a Long, cache: &'a mut Cache, text: Option<&[u8]>) -> Way<'a> {
+    pub fn new(long: &'a Long, cache: &'a mut Cache, text: &[u8]) -> Way<'a> {
         cache.walkers.resize_with(long.things.len(), || None);
         cache.groups.resize_with(long.rules.len(), groups::Cache::default);
         let mut lists = Vec::new();
@@ -191,10 +190,8 @@ impl<'a> Way<'a> {
         cache.families.resize_with(long.families.len(), || None);
         let told = vec![None; long.families.len()];
         let mut way = Way { long, cache, lists, moves: Moves::default(), told };
-        if let Some(text) = text {
-            let first = |parts: &Parts| long.list(parts.near.unwrap_or(parts.own));
-            way.search(text, long.rules.iter().filter_map(first).collect());
-        }
+        let first = |parts: &Parts| long.list(parts.near.unwrap_or(parts.own));
+        way.search(text, long.rules.iter().filter_map(first).collect());
         way
     }
 
@@ -305,15 +302,10 @@ impl<'a> Way<'a> {
         let long = self.long;
         let is_new = |list: &usize| self.lists.get(*list).is_some_and(|list| !list.known);
         let mut lists = long.rules.iter().skip(rule).map(|parts| long.list(parts.own).filter(is_new));
-        if lists.next().flatten().is_some() && self.searches() {
+        if lists.next().flatten().is_some() {
             let lists = long.rules.iter().skip(rule).filter_map(|parts| long.list(parts.own).filter(is_new));
             self.search(text, lists.collect());
         }
-    }
-
-    /// Whether places are looked for at all.
-    fn searches(&self) -> bool {
-        self.lists.iter().any(|list| list.known)
     }
 
     /// The matches of a thing, and memory for groups.

@@ -1,5 +1,7 @@
 //! What a rule wants to find near a match: a word that says what the digits are.
 
+use std::cell::Cell;
+
 use serde_json::Value as Json;
 
 use crate::regex::Pattern;
@@ -13,9 +15,17 @@ pub struct Near {
 
 /// Where the pattern is found in a text.
 pub struct Places {
-    starts: Vec<usize>,
-    ends: Vec<usize>,
+    starts: Sorted,
+    ends: Sorted,
     within: usize,
+}
+
+/// Numbers from the smallest to the largest, which are asked for one after the other.
+#[derive(Default)]
+struct Sorted {
+    all: Vec<usize>,
+    /// What was said last.
+    count: Cell<usize>,
 }
 
 impl Near {
@@ -35,11 +45,11 @@ impl Near {
 
     /// The same with the matches that `find` finds, from a place on.
     pub fn places_by(&self, content: &[u8], mut find: impl FnMut(usize) -> Option<(usize, usize)>) -> Places {
-        let (mut starts, mut ends, mut position) = (Vec::new(), Vec::new(), 0);
+        let (mut starts, mut ends, mut position) = (Sorted::default(), Sorted::default(), 0);
         while position <= content.len() {
             let Some((start, end)) = find(position) else { break };
-            starts.push(start);
-            ends.push(end);
+            starts.all.push(start);
+            ends.all.push(end);
             position = if end > start { end } else { next_code_point(content, end) };
         }
         Places { starts, ends, within: self.within }
@@ -53,34 +63,53 @@ impl Near {
 
 impl Places {
     pub fn is_empty(&self) -> bool {
-        self.starts.is_empty()
+        self.starts.all.is_empty()
     }
 
     /// Nothing that begins behind this is near one of them.
     pub fn reach(&self) -> usize {
-        self.ends.last().map_or(0, |last| last.saturating_add(self.within))
+        self.ends.all.last().map_or(0, |last| last.saturating_add(self.within))
     }
 
     /// Whether one of them ends before `start`, or begins behind `end`, at most so far away.
     pub fn has(&self, start: usize, end: usize) -> bool {
-        let before = self.ends.partition_point(|&place| place <= start).checked_sub(1);
-        let before = before.and_then(|index| self.ends.get(index)).is_some_and(|place| start - place <= self.within);
-        let behind = self.starts.partition_point(|&place| place < end);
-        before || self.starts.get(behind).is_some_and(|place| place - end <= self.within)
+        let before = self.ends.below(start + 1).checked_sub(1);
+        let before =
+            before.and_then(|index| self.ends.all.get(index)).is_some_and(|place| start - place <= self.within);
+        before || self.starts.all.get(self.starts.below(end)).is_some_and(|place| place - end <= self.within)
     }
 
     /// From where on something between `start` and `end` can be near one of them, if that is not so already; `passed` counts those
     /// that end too far before `start`, which never goes back.
     pub fn next(&self, start: usize, end: usize, passed: &mut usize) -> Option<usize> {
-        while self.ends.get(*passed).is_some_and(|place| place + self.within < start) {
+        while self.ends.all.get(*passed).is_some_and(|place| place + self.within < start) {
             *passed += 1;
         }
-        let place = self.starts.get(*passed).copied();
+        let place = self.starts.all.get(*passed).copied();
         match place {
             Some(place) if place <= end.saturating_add(self.within) => None,
             Some(place) => Some(place - self.within - (end - start)),
             None => Some(usize::MAX),
         }
+    }
+}
+
+/// So many are looked at one by one.
+const FEW: usize = 8;
+
+impl Sorted {
+    /// How many of them are below a limit: mostly as many as last time, or a few more.
+    fn below(&self, limit: usize) -> usize {
+        let last = self.count.get();
+        let (known, rest) = self.all.split_at(last.min(self.all.len()));
+        let count = if known.last().is_some_and(|&one| one >= limit) {
+            known.partition_point(|&one| one < limit)
+        } else {
+            let more = rest.iter().take(FEW).take_while(|&&one| one < limit).count();
+            last + if more == FEW { rest.partition_point(|&one| one < limit) } else { more }
+        };
+        self.count.set(count);
+        count
     }
 }
 

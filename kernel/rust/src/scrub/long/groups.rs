@@ -59,6 +59,15 @@ impl Groups {
         }
     }
 
+    /// What tells by marks whether the group takes part; None where it always does, or nothing tells.
+    pub fn marked(&self) -> Option<&Walker> {
+        self.marked.as_ref().filter(|_| self.may_be_missing())
+    }
+
+    fn may_be_missing(&self) -> bool {
+        self.split.as_ref().is_none_or(|split| split.optional)
+    }
+
     /// The places that the group may have in a match, if it takes part; None when they are many.
     pub fn places<'a>(
         &'a self,
@@ -72,7 +81,7 @@ impl Groups {
     ///
     /// The match is the best of those that begin there, so it is the best of those that end where it does, too.
     pub fn of(&self, cache: &mut Cache, text: &[u8], found: (usize, usize)) -> Option<Group> {
-        if self.split.as_ref().is_none_or(|split| split.optional) {
+        if self.may_be_missing() {
             let marks = match self.inside && found.1 == text.len() {
                 true => self.last.as_ref()?.marks(&mut cache.last, text, found, &[LAST]),
                 false => self.marked.as_ref()?.marks(&mut cache.marked, text, found, &[]),

@@ -2,6 +2,7 @@
 
 use regex_automata::hybrid::dfa;
 
+use super::shapes::Shapes;
 use super::walker::{Walked, Walker};
 use crate::scrub::near::Places;
 use crate::scrub::rule::patience;
@@ -23,6 +24,7 @@ pub struct Matches<'a> {
     near: Option<&'a Places>,
     /// So many of those are passed by.
     passed: usize,
+    shapes: Option<&'a Shapes>,
 }
 
 /// A pattern and the length of its longest match, with memory of one scratch.
@@ -30,14 +32,20 @@ type Known<'a> = ((&'a Walker, Option<usize>), &'a mut Option<dfa::Cache>);
 
 impl<'a> Matches<'a> {
     /// Those that begin at some of these places, in a text of so many bytes; without a pattern nothing is known of them. Where
-    /// matches are not longer than so many bytes some are left out that are not near those places.
-    pub fn new(of: Option<Known<'a>>, places: &'a [u32], size: usize, near: Option<&'a Places>) -> Matches<'a> {
+    /// matches are not longer than so many bytes some are left out that come to nothing: they are not near what they should be,
+    /// or the group takes no part.
+    pub fn new(
+        of: Option<Known<'a>>,
+        places: &'a [u32],
+        size: usize,
+        (near, shapes): (Option<&'a Places>, Option<&'a Shapes>),
+    ) -> Matches<'a> {
         let (of, longest) = of.map_or((None, None), |((walker, longest), cache)| (Some((walker, cache)), longest));
         // Those that are left out spend no patience, so there must be enough for all.
-        let near =
-            near.filter(|_| longest.is_some_and(|longest| places.len().saturating_mul(longest) < patience(size)));
+        let enough = longest.is_some_and(|longest| places.len().saturating_mul(longest) < patience(size));
+        let (near, shapes) = (near.filter(|_| enough), shapes.filter(|shapes| enough || !shapes.leaves_out));
         let times = if longest.is_some() { STEPS_OF_SHORT } else { STEPS };
-        Matches { of, longest, places, next: 0, steps: times * size + 4096, near, passed: 0 }
+        Matches { of, longest, places, next: 0, steps: times * size + 4096, near, passed: 0, shapes }
     }
 
     /// The first match at or after `from`, some of those left out that are near nothing; an error says from where on others must
@@ -57,7 +65,7 @@ impl<'a> Matches<'a> {
                 from = to;
                 continue;
             }
-            match self.walk(text, place)? {
+            match self.end(text, place)? {
                 Some(end) => {
                     // Those that come to nothing spend patience, and over the others nobody walks again.
                     self.steps += end - place;
@@ -65,6 +73,15 @@ impl<'a> Matches<'a> {
                 }
                 None => self.next += 1,
             }
+        }
+    }
+
+    /// Where a match ends that begins at a place.
+    #[inline(always)]
+    fn end(&mut self, text: &[u8], place: usize) -> Result<Option<usize>, usize> {
+        match self.shapes.is_none_or(|shapes| shapes.fits(text, place)) {
+            true => self.walk(text, place),
+            false => Ok(None),
         }
     }
 
@@ -108,7 +125,7 @@ impl<'a> Matches<'a> {
             let first = self.first(from.max(to.saturating_sub(longest)));
             let mut straddles = None;
             for &place in self.places.get(first..).unwrap_or(&[]).iter().take_while(|&&place| (place as usize) < to) {
-                let end = self.walk(text, place as usize).map_err(|_| from)?;
+                let end = self.end(text, place as usize).map_err(|_| from)?;
                 if end.is_some_and(|end| end > to) {
                     straddles = Some(place as usize);
                     break;

@@ -12,11 +12,13 @@ mod laws;
 mod lists;
 mod matches;
 mod scan;
+mod shapes;
 mod split;
 mod starts;
 mod walker;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::OnceLock;
 
 use regex_automata::hybrid::dfa;
 
@@ -32,6 +34,7 @@ use lanes::Kind;
 use lists::{List, Moves};
 use matches::Matches;
 use scan::{Scan, Wanted};
+use shapes::Shapes;
 use starts::{starts, together, Start, BEFORE, HEAD};
 use walker::{Part, Walker};
 
@@ -39,6 +42,8 @@ use walker::{Part, Walker};
 const SHORT: usize = 256;
 /// Windows are looked for in so many groups.
 const LANES: usize = 64;
+/// Of so many places each is looked at before a walk begins there.
+const MANY: usize = if cfg!(test) { 1 } else { 8192 };
 /// All automata of a scratch together are not larger between texts.
 const CACHES: usize = 8 << 20;
 
@@ -61,6 +66,8 @@ struct Parts {
     longest: Option<usize>,
     /// None where it is about the whole match.
     groups: Option<Groups>,
+    /// Made for the first text with many places.
+    shapes: OnceLock<Option<Shapes>>,
     /// With the place in it.
     family: Option<(usize, usize)>,
 }
@@ -119,7 +126,7 @@ impl Long {
             let own = put(own, if near.is_some() { Kind::Late } else { Kind::Plain });
             let groups = (rule.group > 0).then(|| Groups::new(&rule.pattern, rule.group));
             let longest = regex::hir(&rule.pattern).ok().and_then(|hir| hir.properties().maximum_len());
-            parts.push(Parts { own, near, longest, groups, family: None });
+            parts.push(Parts { own, near, longest, groups, shapes: OnceLock::new(), family: None });
         }
         let (starts, lists) = clusters(starts);
         for thing in &mut things {
@@ -156,6 +163,12 @@ impl Long {
 
     fn want(&self, list: usize, wanted: &mut [Wanted; 2]) {
         self.scans.iter().zip(wanted).for_each(|(scan, wanted)| scan.want(list, wanted));
+    }
+}
+
+impl Parts {
+    fn shapes(&self, thing: &Thing) -> Option<&Shapes> {
+        self.shapes.get_or_init(|| Shapes::of(&thing.walker, self.groups.as_ref())).as_ref()
     }
 }
 
@@ -264,7 +277,7 @@ impl<'a> Way<'a> {
         let near = rule.near().map(|near| match parts.near {
             None => near.places(text),
             Some(thing) => {
-                let (mut matches, _) = self.matches(thing, text, None);
+                let (mut matches, _) = self.matches((thing, None), text, None);
                 near.places_by(text, |from| matches.next(text, from).unwrap_or_else(|from| near.find(text, from)))
             }
         });
@@ -275,7 +288,7 @@ impl<'a> Way<'a> {
         if !self.may_be(parts.own) {
             return Applied::default();
         }
-        let (mut matches, marks) = self.matches(parts.own, text, near.as_ref());
+        let (mut matches, marks) = self.matches((parts.own, Some(parts)), text, near.as_ref());
         let Some(marks) = marks.get_mut(index) else { return Applied::default() };
         // What begins behind this is near nothing, and no match that begins before it goes beyond the other.
         let reach = near.as_ref().map_or(text.len(), Places::reach);
@@ -308,10 +321,10 @@ impl<'a> Way<'a> {
         }
     }
 
-    /// The matches of a thing, and memory for groups.
+    /// The matches of a thing, which is what a rule looks for or what it wants near, and memory for groups.
     fn matches<'m>(
         &'m mut self,
-        thing: usize,
+        (thing, parts): (usize, Option<&'m Parts>),
         text: &[u8],
         near: Option<&'m Places>,
     ) -> (Matches<'m>, &'m mut [groups::Cache]) {
@@ -319,8 +332,9 @@ impl<'a> Way<'a> {
         let list = long.list(thing).and_then(|list| lists.get_mut(list)).filter(|list| list.known);
         let of = long.things.get(thing).filter(|thing| thing.whole && list.is_some());
         let places = list.map_or(&[][..], |list| list.places(moves));
+        let shapes = parts.filter(|_| places.len() >= MANY).zip(of).and_then(|(parts, thing)| parts.shapes(thing));
         let of = of.map(|thing| (&thing.walker, thing.longest)).zip(cache.walkers.get_mut(thing));
-        (Matches::new(of, places, text.len(), near), &mut cache.groups)
+        (Matches::new(of, places, text.len(), (near, shapes)), &mut cache.groups)
     }
 
     /// The text was replaced: places move, and around what is new they are looked for again.

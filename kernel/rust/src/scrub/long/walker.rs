@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use regex_automata::hybrid::dfa;
+use regex_automata::hybrid::{dfa, LazyStateID};
 use regex_automata::nfa::thompson::{self, WhichCaptures};
 use regex_automata::{Anchored, Input, MatchKind};
 use regex_syntax::hir::Hir;
@@ -49,7 +49,7 @@ impl Walker {
         Walker { pattern: pattern.to_owned(), part, dfa: OnceLock::new() }
     }
 
-    fn dfa(&self) -> Option<&dfa::DFA> {
+    pub fn dfa(&self) -> Option<&dfa::DFA> {
         self.dfa.get_or_init(|| automaton(&self.pattern, self.part)).as_ref()
     }
 
@@ -144,6 +144,11 @@ fn marks(
             return Some(None);
         }
     }
+    marks_behind(dfa, cache, state)
+}
+
+/// How many marks stand behind a match that ends where the automaton is.
+pub fn marks_behind(dfa: &dfa::DFA, cache: &mut dfa::Cache, mut state: LazyStateID) -> Option<Option<usize>> {
     let mut marks = None;
     // A match is told one byte later.
     for count in 0..2 {

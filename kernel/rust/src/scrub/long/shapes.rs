@@ -1,0 +1,218 @@
+//! What may stand where a match begins, told at a glance: a byte, a run of digits behind it, and the byte behind those. Most
+//! numbers have another length than the one that is looked for, and need no walk to tell.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use regex_automata::hybrid::{dfa, LazyStateID};
+use regex_automata::util::start;
+use regex_automata::Anchored;
+
+use super::groups::Groups;
+use super::walker::{marks_behind, Walker};
+
+/// Longer runs of digits are not told apart.
+const RUN: usize = 24;
+/// So many ways through the automata are followed at once.
+const PATHS: usize = 64;
+/// Runs are read in words of so many bytes.
+const WORD: usize = 8;
+
+/// A set of bytes.
+type Bytes = [u64; 4];
+
+/// Of one pattern, and one group of it.
+pub struct Shapes {
+    /// By the first byte, which is ASCII: the row.
+    rows: Vec<usize>,
+    /// By the length of the run: what may stand behind it.
+    table: Vec<Vec<Bytes>>,
+    /// Whether matches in which the group takes no part are left out.
+    pub leaves_out: bool,
+}
+
+impl Shapes {
+    /// None when there are too many ways to match, or the group is not to be told.
+    pub fn of(walker: &Walker, groups: Option<&Groups>) -> Option<Shapes> {
+        let marked = groups.and_then(Groups::marked);
+        let mut paths = Paths::new(walker.dfa()?, marked.and_then(Walker::dfa));
+        let starts = paths.starts()?;
+        let (mut rows, mut known) = (Vec::new(), BTreeMap::new());
+        let mut table = Vec::new();
+        for byte in 0..=0x7f {
+            let level = paths.behind(&starts, byte)?;
+            if !known.contains_key(&level) {
+                table.push(paths.row(level.clone())?);
+                known.insert(level.clone(), table.len() - 1);
+            }
+            rows.push(*known.get(&level)?);
+        }
+        (!paths.has_forgotten()).then_some(Shapes { rows, table, leaves_out: marked.is_some() })
+    }
+
+    /// Whether a match may begin at a place.
+    #[inline(always)]
+    pub fn fits(&self, text: &[u8], place: usize) -> bool {
+        let row = text.get(place).and_then(|&first| self.table.get(*self.rows.get(usize::from(first))?));
+        let Some(row) = row else { return true };
+        let rest = text.get(place + 1..).unwrap_or(&[]);
+        let run = digits(rest);
+        let behind = row.get(run).zip(rest.get(run));
+        behind.is_none_or(|(bytes, &byte)| bytes[usize::from(byte) / 64] >> (byte % 64) & 1 == 1)
+    }
+}
+
+/// How many digits a text begins with, if they are not more than `RUN`.
+#[inline(always)]
+fn digits(text: &[u8]) -> usize {
+    const ONES: u64 = u64::MAX / 0xff;
+    let mut run = 0;
+    while run <= RUN {
+        let Some(word) = text.get(run..run + WORD).and_then(|word| word.try_into().ok()) else {
+            return run + text.get(run..).unwrap_or(&[]).iter().take_while(|byte| byte.is_ascii_digit()).count();
+        };
+        let values = u64::from_le_bytes(word) ^ (ONES * 0x30);
+        // The highest bit of each byte that is more than nine.
+        let others = (((values & (ONES * 0x7f)) + ONES * 0x76) | values) & (ONES * 0x80);
+        if others != 0 {
+            return run + others.trailing_zeros() as usize / WORD;
+        }
+        run += WORD;
+    }
+    run
+}
+
+/// What is known of a match on some way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Told {
+    Nothing,
+    /// There is one, and the group takes no part.
+    Without,
+    /// There is one of which that is not known.
+    Any,
+}
+
+/// Where two automata are behind the same bytes: that of the pattern, and the one with marks for the group if it has anything
+/// to tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Path {
+    whole: LazyStateID,
+    marked: Option<LazyStateID>,
+    told: Told,
+}
+
+type Level = BTreeSet<Path>;
+
+struct Paths<'a> {
+    whole: &'a dfa::DFA,
+    cache: dfa::Cache,
+    marked: Option<(&'a dfa::DFA, dfa::Cache)>,
+    /// Digits, and other bytes, each with all that are like it.
+    digits: Vec<(u8, Bytes)>,
+    others: Vec<(u8, Bytes)>,
+}
+
+impl<'a> Paths<'a> {
+    fn new(whole: &'a dfa::DFA, marked: Option<&'a dfa::DFA>) -> Paths<'a> {
+        let of = |all: &mut dyn Iterator<Item = u8>| {
+            let mut alike: BTreeMap<(u8, Option<u8>), (u8, Bytes)> = BTreeMap::new();
+            for byte in all {
+                let class = (whole.byte_classes().get(byte), marked.map(|marked| marked.byte_classes().get(byte)));
+                let (_, bytes) = alike.entry(class).or_insert((byte, Bytes::default()));
+                bytes[usize::from(byte) / 64] |= 1 << (byte % 64);
+            }
+            alike.into_values().collect()
+        };
+        Paths {
+            whole,
+            cache: whole.create_cache(),
+            marked: marked.map(|marked| (marked, marked.create_cache())),
+            digits: of(&mut (b'0'..=b'9')),
+            others: of(&mut (0..=u8::MAX).filter(|byte| !byte.is_ascii_digit())),
+        }
+    }
+
+    /// Whether an automaton was built anew, so that its states mean nothing any more.
+    fn has_forgotten(&self) -> bool {
+        let caches = self.marked.iter().map(|(_, cache)| cache).chain([&self.cache]);
+        caches.map(dfa::Cache::clear_count).sum::<usize>() > 0
+    }
+
+    /// Whatever stands before the match.
+    fn starts(&mut self) -> Option<Level> {
+        let mut all = Level::new();
+        for before in std::iter::once(None).chain((0..=u8::MAX).map(Some)) {
+            let config = start::Config::new().anchored(Anchored::Yes).look_behind(before);
+            let whole = self.whole.start_state(&mut self.cache, &config).ok()?;
+            let marked = self.marked.as_mut().and_then(|(dfa, cache)| dfa.start_state(cache, &config).ok());
+            all.insert(Path { whole, marked, told: Told::Nothing });
+        }
+        Some(all)
+    }
+
+    /// By the number of digits that come next: what may stand behind them.
+    fn row(&mut self, mut level: Level) -> Option<Vec<Bytes>> {
+        let mut row = Vec::with_capacity(RUN + 1);
+        while row.len() <= RUN {
+            let bytes = self.last(&level)?;
+            row.push(bytes);
+            let mut next = Level::new();
+            for (digit, _) in self.digits.clone() {
+                next.extend(self.behind(&level, digit)?);
+            }
+            if next == level {
+                row.resize(RUN + 1, bytes);
+            } else if next.len() > PATHS {
+                return None;
+            }
+            level = next;
+        }
+        Some(row)
+    }
+
+    /// The bytes behind which there may be a match in which the group takes part.
+    fn last(&mut self, level: &Level) -> Option<Bytes> {
+        let mut all = Bytes::default();
+        for (byte, alike) in self.others.clone() {
+            let behind = self.behind(level, byte)?;
+            if behind.iter().any(|path| path.told == Told::Any || !self.is_over(path.whole)) {
+                all.iter_mut().zip(alike).for_each(|(all, alike)| *all |= alike);
+            }
+        }
+        Some(all)
+    }
+
+    /// Whether nothing is told any more, whatever comes.
+    fn is_over(&mut self, state: LazyStateID) -> bool {
+        let Paths { whole, cache, digits, others, .. } = self;
+        let mut is_dead = |byte: u8| whole.next_state(cache, state, byte).is_ok_and(|state| state.is_dead());
+        let over = state.is_dead() || digits.iter().chain(&*others).all(|(byte, _)| is_dead(*byte));
+        over && whole.next_eoi_state(cache, state).is_ok_and(|state| !state.is_match())
+    }
+
+    fn behind(&mut self, level: &Level, byte: u8) -> Option<Level> {
+        level.iter().map(|path| self.next(*path, byte)).collect()
+    }
+
+    /// None when the automaton knows no more.
+    fn next(&mut self, path: Path, byte: u8) -> Option<Path> {
+        if path.whole.is_dead() {
+            return Some(path);
+        }
+        let whole = self.whole.next_state(&mut self.cache, path.whole, byte).ok().filter(|whole| !whole.is_quit())?;
+        // What an automaton says it says one byte later.
+        let told = if whole.is_match() { self.told(path.marked) } else { path.told };
+        let marked = path.marked.filter(|_| !whole.is_dead()).zip(self.marked.as_mut());
+        let marked = marked.and_then(|(state, (dfa, cache))| dfa.next_state(cache, state, byte).ok());
+        Some(Path { whole, marked: marked.filter(|state| !state.is_dead() && !state.is_quit()), told })
+    }
+
+    /// Of a match that ends where the other automaton is.
+    fn told(&mut self, state: Option<LazyStateID>) -> Told {
+        let marks =
+            state.zip(self.marked.as_mut()).and_then(|(state, (dfa, cache))| marks_behind(dfa, cache, state)).flatten();
+        match marks {
+            Some(1) => Told::Without,
+            _ => Told::Any,
+        }
+    }
+}

@@ -8,13 +8,13 @@ from collections import Counter
 from typing import Any
 
 import pytest
+from effort import examples
 from hypothesis import given
 from hypothesis import strategies as st
 from kernel_helpers import request, rule, run, scrub, span, span_attributes
 from stdnum import luhn, verhoeff
 from stdnum.iso7064 import mod_11_10
 from tailgate.kernel.contract import BadProgram
-from wire_strategies import examples
 
 
 def passing(kernel: Any, check: Any, texts: list[str]) -> list[str]:

@@ -11,7 +11,7 @@ use foldhash::fast::RandomState;
 use crate::env::Env;
 use crate::expr::Expr;
 use crate::operand::Operand;
-use crate::test::Points;
+use crate::predicate::Points;
 use crate::value::Value;
 
 /// More conditions than this are several switches: what is computed grows with the square of their number.
@@ -129,7 +129,7 @@ pub fn set(words: &mut [u64], bit: usize) {
 
 fn points(condition: &Expr) -> Points {
     let mut points = Points::default();
-    condition.tests(&mut |test| test.points(&mut points));
+    condition.predicates(&mut |one| one.points(&mut points));
     points
 }
 

@@ -11,12 +11,13 @@ from array import array
 from typing import Any
 
 import pytest
+from effort import examples
 from hypothesis import given
 from hypothesis import strategies as st
 from program_strategies import meters, programs
 from table_strategies import early_conditions, labels, tables
 from tailgate.kernel import BadProgram, Malformed, OverLimit
-from wire_strategies import examples, mutated, requests_on_the_wire
+from wire_strategies import mutated, requests_on_the_wire
 
 
 @pytest.fixture(scope="module")

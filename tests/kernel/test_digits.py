@@ -8,6 +8,9 @@ from collections import Counter
 from typing import Any
 
 import pytest
+from effort import examples
+from hypothesis import given
+from hypothesis import strategies as st
 from kernel_helpers import request, rule, run, scrub, span, span_attributes
 from stdnum import luhn, verhoeff
 from stdnum.iso7064 import mod_11_10
@@ -61,6 +64,34 @@ def test_only_digits_have_a_last_digit(kernel: Any, name: str) -> None:
 def test_sums(kernel: Any, check: Any, good: list[str], bad: list[str]) -> None:
     """Guarantees: each parameter does what docs/kernel.md says."""
     assert passing(kernel, {"digits": "sums", **check}, [*good, *bad]) == good
+
+
+CHARACTERS = "0123789ABab -_"
+some = st.text(CHARACTERS, max_size=4)
+sums = st.fixed_dictionaries(
+    {"weights": st.lists(st.integers(0, 9), max_size=5), "mod": st.just(4)},
+    optional={"map": st.text(CHARACTERS, min_size=4, max_size=4), "at": st.integers(0, 5)},
+)
+checks = st.fixed_dictionaries(
+    {"digits": st.sampled_from(["sums", "sums", "luhn", "verhoeff", "mod_11_10"])},
+    optional={
+        "drop": some,
+        "replace": st.lists(st.tuples(st.text(CHARACTERS, min_size=1, max_size=2), some).map(list), max_size=3),
+        "alphabet": st.one_of(st.text(CHARACTERS), st.just("0" * 300 + CHARACTERS)),
+        "pad": st.integers(0, 64),
+        "last": st.integers(0, 64),
+        "front": some,
+        "sums": st.lists(sums, max_size=2),
+    },
+)
+texts = st.lists(st.text(CHARACTERS, min_size=1, max_size=80), min_size=1, max_size=20)
+
+
+@examples(300)
+@given(check=checks, texts=texts)
+def test_kernels_agree(reference: Any, rust: Any, check: Any, texts: list[str]) -> None:
+    """Scenario: parameters that are at odds with each other, texts short and long. Guarantees: the same texts pass."""
+    assert passing(rust, check, texts) == passing(reference, check, texts)
 
 
 def _entropy(text: str) -> float:

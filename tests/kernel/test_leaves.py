@@ -9,10 +9,10 @@ import math
 from typing import Any
 
 import pytest
+from effort import examples
 from hypothesis import given
 from hypothesis import strategies as st
 from kernel_helpers import EMPTY, request, span, spec
-from wire_strategies import examples
 
 CONSTANTS: list[Any] = ["", "a", "b", "é", "a" * 300, True, False, 0, 1, 200, 503, -1, 0.5, 1.5, -0.0, 1e300]
 CONSTANTS += [2**53 - 1, 2**53, 2**53 + 1, 2**63 - 1, -(2**63), float(2**53), float(2**63), 1e-320]

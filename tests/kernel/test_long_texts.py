@@ -8,15 +8,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import Phase, given, settings
-from hypothesis import strategies as st
+from effort import examples_by_seed, seeds
+from hypothesis import given
 from kernel_helpers import Raw, field, redact, request, rule, scrub, span, spec
 from long_strategies import MARKS, long_case
 from tailgate.kernel import BadProgram
-from wire_strategies import examples
-
-PHASES = [Phase.explicit, Phase.reuse, Phase.generate]
-"""A smaller seed is no smaller example, and to explain one takes a trace of every line of the reference kernel."""
 
 
 def outcomes(kernel: Any, stage: Any, texts: list[bytes]) -> Any:
@@ -32,8 +28,8 @@ def outcomes(kernel: Any, stage: Any, texts: list[bytes]) -> Any:
     return program.digest(request(*spans)).request(), program.counters(), program.places()
 
 
-@settings(examples(120), phases=PHASES)
-@given(seed=st.integers(0, 1 << 60))
+@examples_by_seed(120)
+@given(seed=seeds)
 def test_long_texts(reference: Any, rust: Any, seed: int) -> None:
     """Scenario: random rules on texts that are as long as takes the other way, about. Guarantees: the same in both."""
     stage, texts = long_case(seed)

@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from effort import examples
 from google.protobuf.descriptor import FieldDescriptor
 from hypothesis import given
 from kernel_helpers import attributes, field, grouped, span, tag, varint, wrapped
 from malformed_tools import MESSAGES, compare, everything, within
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
-from wire_strategies import examples, mutated
+from wire_strategies import mutated
 
 
 @pytest.fixture(scope="module")

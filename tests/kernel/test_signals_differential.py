@@ -8,12 +8,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from effort import examples
 from hypothesis import given
 from hypothesis import strategies as st
 from program_strategies import programs
 from table_strategies import tables
 from tailgate.kernel import BadProgram, Malformed, OverLimit
-from wire_strategies import examples, mutated, requests_on_the_wire
+from wire_strategies import mutated, requests_on_the_wire
 
 
 @pytest.fixture(scope="module")

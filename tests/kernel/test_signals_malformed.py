@@ -7,6 +7,7 @@ schema in every wire type and as a group, strings that are no UTF-8, packed numb
 from __future__ import annotations
 
 import pytest
+from effort import examples
 from google.protobuf.descriptor import FieldDescriptor
 from hypothesis import given
 from kernel_helpers import any_value, attributes, field, tag, varint
@@ -14,7 +15,7 @@ from malformed_tools import compare, everything_of, paths, upb_accepts, within
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from test_malformed import BAD_TEXTS, GOOD_TEXTS, PAYLOADS
-from wire_strategies import examples, mutated
+from wire_strategies import mutated
 
 VALUES = {"s": "text é", "i": -1, "d": 1.5, "y": b"\0\xff", "a": [1, "x", [2]], "m": {"k": {"l": "v"}}}
 SIGNALS = ["logs", "metrics"]

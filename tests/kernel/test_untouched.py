@@ -5,9 +5,10 @@ from __future__ import annotations
 from array import array
 
 import pytest
+from effort import examples
 from hypothesis import given
 from kernel_helpers import edit, encoded, field, rule, run, scrub, spec, tag, varint, wrapped
-from wire_strategies import examples, requests_on_the_wire
+from wire_strategies import requests_on_the_wire
 
 NOTHING = [
     edit({"do": "update", "key": "absent\x00", "value": encoded(1)}),

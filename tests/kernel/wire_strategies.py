@@ -5,26 +5,14 @@ Everything made by `requests_on_the_wire` is accepted by upb; `mutated` need not
 
 from __future__ import annotations
 
-import os
 import struct
 from collections.abc import Callable
 from typing import Any
 
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from kernel_helpers import field, tag, varint
 
 Draw = Callable[[st.SearchStrategy[Any]], Any]
-
-
-def examples(count: int) -> settings:
-    """Return settings for so many examples, times `TAILGATE_TEST_EFFORT` (default 1; more for a long search)."""
-    effort = float(os.environ.get("TAILGATE_TEST_EFFORT", "1"))
-    too_slow = [HealthCheck.too_slow, HealthCheck.data_too_large]
-    return settings(
-        max_examples=max(1, round(count * effort)), deadline=None, print_blob=True, suppress_health_check=too_slow
-    )
-
 
 KEYS = ["k", "a", "n", "password", "m.x", "", "service.name", "é"]
 TEXTS = [

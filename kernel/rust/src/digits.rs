@@ -10,25 +10,30 @@ const ALPHABET: &str = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 /// Of the text whose randomness is measured, in characters.
 const MEASURED: usize = 256;
 
-/// So many characters are looked at without asking for memory.
+/// So many values are held without asking for memory.
 const FEW: usize = 32;
-/// In a table of values: no value, and a character that does not count. Alphabets are shorter.
-const NONE: usize = 254;
-const DROPPED: u8 = 255;
+/// The value of a character that stands in no alphabet.
+const NONE: usize = usize::MAX;
 
 /// The check digits of an identifier.
 #[derive(Debug)]
 pub struct Digits {
     algorithm: Algorithm,
-    drop: String,
+    /// By byte of a text: the character that it counts for, none where it is dropped.
+    kept: Box<[Option<u8>; 256]>,
     replace: Vec<(String, String)>,
-    alphabet: String,
+    values: Values,
     pad: usize,
     last: usize,
-    front: String,
+    front: Vec<usize>,
+    /// For `front` and the zeros of `pad`, before the first character.
+    room: usize,
     sums: Vec<Sum>,
-    table: Box<[u8; 256]>,
 }
+
+/// By byte: its place in an alphabet, or `NONE`.
+#[derive(Debug)]
+struct Values(Box<[usize; 256]>);
 
 #[derive(Debug, Clone, Copy)]
 enum Algorithm {
@@ -43,7 +48,8 @@ enum Algorithm {
 struct Sum {
     weights: Vec<usize>,
     modulus: usize,
-    map: Option<Vec<u8>>,
+    /// The value that each rest stands for.
+    map: Option<Vec<usize>>,
     at: usize,
 }
 
@@ -69,99 +75,98 @@ impl Digits {
         let (pad, last) = (optional("pad")?, optional("last")?);
         need(pad.max(last) <= 64, || "check: pad and last are at most 64".to_owned())?;
         let list = |name: &str| spec.get(name).map_or(Ok(&[][..]), |one| listed(Some(one), name));
+        let values = Values::new(&ascii("alphabet", ALPHABET)?);
+        let front: Vec<usize> = ascii("front", "")?.bytes().map(|byte| values.of(byte)).collect();
         Ok(Digits {
             algorithm,
-            drop: ascii("drop", "")?,
+            kept: kept(ascii("drop", "")?.as_bytes()),
             replace: list("replace")?.iter().map(pair).collect::<Outcome<_>>()?,
-            alphabet: ascii("alphabet", ALPHABET)?,
             pad,
-            last,
-            front: ascii("front", "")?,
-            table: table(&ascii("alphabet", ALPHABET)?, &ascii("drop", "")?),
-            sums: list("sums")?.iter().map(Sum::compile).collect::<Outcome<_>>()?,
+            last: if last == 0 { usize::MAX } else { last },
+            room: front.len() + pad,
+            front,
+            sums: list("sums")?.iter().map(|one| Sum::compile(one, &values)).collect::<Outcome<_>>()?,
+            values,
         })
     }
 
     pub fn passes(&self, found: &str) -> bool {
-        let mut memory = [0; FEW];
-        match self.few(found, &mut memory) {
-            Some(values) => values.iter().all(|&value| value < NONE) && self.holds(values),
-            None => self.values(found).is_some_and(|values| self.holds(&values)),
+        let kept = found.bytes().filter_map(|byte| self.kept[usize::from(byte)]);
+        if self.replace.is_empty() {
+            return self.passes_left(kept, found.len());
         }
+        let left = kept.map(char::from).collect();
+        let left = self.replace.iter().fold(left, |left: String, (old, new)| left.replace(old, new));
+        self.passes_left(left.bytes(), left.len())
+    }
+
+    /// Whether the characters that are left pass; there are `most` or fewer.
+    #[inline]
+    fn passes_left(&self, left: impl Iterator<Item = u8>, most: usize) -> bool {
+        let mut few = [0; FEW];
+        match few.get_mut(..self.room + most) {
+            Some(few) => self.passes_in(few, left),
+            None => self.passes_in(&mut vec![0; self.room + most], left),
+        }
+    }
+
+    /// The same; their values are written into `memory`, behind the room for those that go before them.
+    #[inline]
+    fn passes_in(&self, memory: &mut [usize], left: impl Iterator<Item = u8>) -> bool {
+        let mut end = self.room;
+        for byte in left {
+            let Some(place) = memory.get_mut(end) else { return false };
+            *place = self.values.of(byte);
+            end += 1;
+        }
+        let size = end - self.room;
+        let stay = size.max(self.pad).min(self.last);
+        let Some(values) = memory.get_mut(end - stay - self.front.len()..end) else { return false };
+        if self.room > 0 {
+            self.put_before(values, stay.saturating_sub(size));
+        }
+        self.holds(values)
+    }
+
+    /// Seldom needed: out of the way of what is asked often.
+    #[inline(never)]
+    fn put_before(&self, values: &mut [usize], zeros: usize) {
+        let zeros = std::iter::repeat_n(self.values.of(b'0'), zeros);
+        let before = self.front.iter().copied().chain(zeros);
+        values.iter_mut().zip(before).for_each(|(place, value)| *place = value);
     }
 
     fn holds(&self, values: &[usize]) -> bool {
         let holds = match self.algorithm {
-            Algorithm::Sums => !values.is_empty(),
+            Algorithm::Sums => !values.is_empty() && values.iter().all(|&value| value != NONE),
             Algorithm::Luhn => decimal(values) && luhn(values),
             Algorithm::Verhoeff => decimal(values) && verhoeff(values),
             Algorithm::Mod1110 => decimal(values) && mod_11_10(values),
         };
-        holds && self.sums.iter().all(|sum| sum.holds(values, &self.alphabet))
-    }
-
-    /// The values of the characters, `NONE` for those without, where they are few and nothing is to be put between or before
-    /// them.
-    fn few<'a>(&self, found: &str, memory: &'a mut [usize; FEW]) -> Option<&'a [usize]> {
-        if !self.replace.is_empty() || !self.front.is_empty() {
-            return None;
-        }
-        let mut size = 0;
-        for value in found.bytes().filter_map(|byte| self.table.get(usize::from(byte))) {
-            if *value != DROPPED {
-                *memory.get_mut(size)? = usize::from(*value);
-                size += 1;
-            }
-        }
-        let skip = if self.last == 0 { 0 } else { size.saturating_sub(self.last) };
-        if size < self.pad {
-            None
-        } else {
-            memory.get(skip..size)
-        }
-    }
-
-    /// The values of the characters; none when one has none.
-    fn values(&self, found: &str) -> Option<Vec<usize>> {
-        let kept = |one: &u8| !self.drop.bytes().any(|dropped| dropped == *one);
-        let kept = found.bytes().map(|one| one.to_ascii_uppercase()).filter(kept);
-        if self.replace.is_empty() {
-            return self.padded(kept.clone().count(), kept);
-        }
-        let mut left: String = kept.map(char::from).collect();
-        for (old, new) in &self.replace {
-            left = left.replace(old, new);
-        }
-        self.padded(left.len(), left.bytes())
-    }
-
-    fn padded(&self, size: usize, left: impl Iterator<Item = u8>) -> Option<Vec<usize>> {
-        let missing = self.pad.saturating_sub(size);
-        let size = missing + size;
-        let skip = if self.last == 0 { 0 } else { size.saturating_sub(self.last) };
-        let mut values = Vec::with_capacity(self.front.len() + size);
-        for byte in self.front.bytes().chain(std::iter::repeat_n(b'0', missing).chain(left).skip(skip)) {
-            values.push(value(&self.alphabet, byte)?);
-        }
-        Some(values)
+        holds && self.sums.iter().all(|sum| sum.holds(values))
     }
 }
 
-/// By byte: its value, or that it has none or does not count.
-fn table(alphabet: &str, drop: &str) -> Box<[u8; 256]> {
-    let mut table = Box::new([NONE as u8; 256]);
-    for (byte, known) in (0..=u8::MAX).zip(table.iter_mut()) {
-        let byte = byte.to_ascii_uppercase();
-        let value = value(alphabet, byte).and_then(|value| u8::try_from(value).ok()).unwrap_or(NONE as u8);
-        *known = if drop.bytes().any(|dropped| dropped == byte) { DROPPED } else { value };
+/// By byte: it as a capital, none where that is dropped.
+fn kept(drop: &[u8]) -> Box<[Option<u8>; 256]> {
+    let mut kept = Box::new([None; 256]);
+    for (byte, kept) in (0..=u8::MAX).zip(kept.iter_mut()) {
+        *kept = Some(byte.to_ascii_uppercase()).filter(|byte| !drop.contains(byte));
     }
-    table
+    kept
 }
 
-fn value(alphabet: &str, byte: u8) -> Option<usize> {
-    match byte {
-        b'0'..=b'9' if alphabet.starts_with("0123456789") => Some(usize::from(byte - b'0')),
-        _ => alphabet.bytes().position(|one| one == byte),
+impl Values {
+    fn new(alphabet: &str) -> Values {
+        let mut values = Box::new([NONE; 256]);
+        // The first place counts.
+        alphabet.bytes().enumerate().rev().for_each(|(place, byte)| values[usize::from(byte)] = place);
+        Values(values)
+    }
+
+    #[inline]
+    fn of(&self, byte: u8) -> usize {
+        self.0[usize::from(byte)]
     }
 }
 
@@ -175,7 +180,7 @@ fn pair(spec: &Json) -> Outcome<(String, String)> {
 }
 
 impl Sum {
-    fn compile(spec: &Json) -> Outcome<Sum> {
+    fn compile(spec: &Json, values: &Values) -> Outcome<Sum> {
         let spec = only(Some(spec), &["weights", "mod", "map", "at"], "check: sums")?;
         let weights = listed(spec.get("weights"), "check: weights")?;
         let weights =
@@ -184,14 +189,14 @@ impl Sum {
         let at = spec.get("at").map_or(Ok(0), |one| natural(Some(one), "check: at"))?;
         let fits = (1..=1000).contains(&modulus) && weights.len() <= 64 && weights.iter().all(|&one| one < 1000);
         need(fits, || "check: sums: too large".to_owned())?;
-        let map = given(spec, "map").map(|one| text(Some(one), "check: map").map(|map| map.as_bytes().to_vec()));
-        let map = map.transpose()?;
-        let fits = map.as_ref().is_none_or(|map| map.len() == modulus && map.is_ascii());
+        let map = given(spec, "map").map(|one| text(Some(one), "check: map")).transpose()?;
+        let fits = map.is_none_or(|map| map.len() == modulus && map.is_ascii());
         need(fits, || "check: map: expected an ASCII character for each remainder".to_owned())?;
+        let map = map.map(|map| map.bytes().map(|letter| values.of(letter)).collect());
         Ok(Sum { weights, modulus, map, at })
     }
 
-    fn holds(&self, values: &[usize], alphabet: &str) -> bool {
+    fn holds(&self, values: &[usize]) -> bool {
         if values.len() < self.weights.len() || self.at >= values.len() {
             return false;
         }
@@ -199,10 +204,7 @@ impl Sum {
         let rest = sum % self.modulus;
         match &self.map {
             None => rest == 0,
-            Some(map) => {
-                let wanted = map.get(rest).and_then(|&letter| value(alphabet, letter));
-                wanted.is_some() && wanted == values.get(self.at).copied()
-            }
+            Some(map) => map.get(rest) == values.get(self.at),
         }
     }
 }

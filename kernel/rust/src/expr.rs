@@ -7,8 +7,8 @@ use crate::env::{Env, Where};
 use crate::keys::Keys;
 use crate::operand::Operand;
 use crate::ottl::{Cond, Site};
+use crate::predicate::{Literal, Predicate};
 use crate::spec::{listed, need, shown, Outcome};
-use crate::test::{Literal, Test};
 use crate::value::Value;
 
 /// A condition.
@@ -18,7 +18,7 @@ pub enum Expr {
     Or(Vec<Expr>),
     Not(Box<Expr>),
     Root,
-    On(Operand, Test),
+    On(Operand, Predicate),
     /// True: it is answered with yes. False: it cannot be answered.
     Ottl(Box<Cond>, bool),
 }
@@ -59,16 +59,16 @@ impl Expr {
                 Expr::Root
             }
             ("cmp", [op, operand, literal]) => {
-                let test = Test::Cmp(Op::compile(Some(op))?, Literal::compile(Some(literal))?);
-                Expr::On(Operand::compile(Some(operand), on, keys)?, test)
+                let predicate = Predicate::Cmp(Op::compile(Some(op))?, Literal::compile(Some(literal))?);
+                Expr::On(Operand::compile(Some(operand), on, keys)?, predicate)
             }
             ("ottl" | "ottl_fails", [one]) => {
                 let cond = Cond::compile(Some(one), &mut Site { on, keys, depth: depth + 1 })?;
                 cond.answered(name == "ottl")
             }
             (_, [operand, arguments @ ..]) => {
-                let test = Test::compile(name, arguments)?.ok_or_else(unknown)?;
-                Expr::On(Operand::compile(Some(operand), on, keys)?, test)
+                let predicate = Predicate::compile(name, arguments)?.ok_or_else(unknown)?;
+                Expr::On(Operand::compile(Some(operand), on, keys)?, predicate)
             }
             _ => return Err(unknown()),
         })
@@ -82,7 +82,7 @@ impl Expr {
             Expr::Or(inner) => inner.iter().any(|one| one.holds(env)),
             Expr::Not(inner) => !inner.holds(env),
             Expr::Root => env.span.is_some_and(|span| span.is_root()),
-            Expr::On(operand, test) => operand.with(env, |value| test.holds(value)),
+            Expr::On(operand, predicate) => operand.with(env, |value| predicate.holds(value)),
             Expr::Ottl(cond, answered) => cond.answers(env, *answered),
         }
     }
@@ -104,7 +104,7 @@ impl Expr {
     /// Whether a condition that looks at one operand holds where that has this value.
     pub fn holds_of(&self, value: Option<Value<'_>>) -> bool {
         match self {
-            Expr::On(_, test) => test.holds(value),
+            Expr::On(_, predicate) => predicate.holds(value),
             Expr::Not(inner) => !inner.holds_of(value),
             Expr::And(inner) => inner.iter().all(|one| one.holds_of(value)),
             Expr::Or(inner) => inner.iter().any(|one| one.holds_of(value)),
@@ -113,12 +113,12 @@ impl Expr {
         }
     }
 
-    /// Calls `each` with every test of the condition.
-    pub fn tests<'e>(&'e self, each: &mut impl FnMut(&'e Test)) {
+    /// Calls `each` with every predicate of the condition.
+    pub fn predicates<'e>(&'e self, each: &mut impl FnMut(&'e Predicate)) {
         match self {
-            Expr::On(_, test) => each(test),
-            Expr::Not(inner) => inner.tests(each),
-            Expr::And(inner) | Expr::Or(inner) => inner.iter().for_each(|one| one.tests(each)),
+            Expr::On(_, predicate) => each(predicate),
+            Expr::Not(inner) => inner.predicates(each),
+            Expr::And(inner) | Expr::Or(inner) => inner.iter().for_each(|one| one.predicates(each)),
             Expr::Const(_) | Expr::Root | Expr::Ottl(..) => {}
         }
     }

@@ -11,7 +11,7 @@ use foldhash::fast::RandomState;
 use crate::env::Env;
 use crate::expr::Expr;
 use crate::operand::Operand;
-use crate::test::Points;
+use crate::predicate::Points;
 use crate::value::Value;
 
 /// More conditions than this are several switches: what is computed grows with the square of their number.
@@ -32,7 +32,7 @@ pub enum Kind {
 impl Kind {
     /// None: it is better asked by itself.
     pub fn of(condition: &Expr) -> Option<Kind> {
-        let points = points([condition]);
+        let points = points(condition);
         let few = !points.many_numbers && points.ints.len() <= MOST_NUMBERS;
         match points.many_texts {
             true => Some(Kind::Patterns),
@@ -127,11 +127,9 @@ pub fn set(words: &mut [u64], bit: usize) {
     }
 }
 
-fn points<'e>(conditions: impl IntoIterator<Item = &'e Expr>) -> Points {
+fn points(condition: &Expr) -> Points {
     let mut points = Points::default();
-    for condition in conditions {
-        condition.tests(&mut |test| test.points(&mut points));
-    }
+    condition.predicates(&mut |one| one.points(&mut points));
     points
 }
 
@@ -162,18 +160,20 @@ impl Bits {
 impl Table {
     fn new(conditions: &[(usize, Expr)]) -> Table {
         let of = |value| bits_of(conditions, value);
-        let all = points(conditions.iter().map(|(_, condition)| condition));
+        let each: Vec<Points> = conditions.iter().map(|(_, condition)| points(condition)).collect();
+        let ints = each.iter().flat_map(|points| points.ints.iter().copied()).collect();
+        let doubles = each.iter().flat_map(|points| points.doubles.iter().copied()).collect();
+        let longest = each.iter().flat_map(|points| &points.texts).map(Vec::len).max().unwrap_or(0);
+        let other = vec![b'?'; longest + 1];
         Table {
             absent: of(None),
             no: of(Some(Value::Bool(false))),
             yes: of(Some(Value::Bool(true))),
-            ints: Ranges::new(i64::MIN, all.ints, i64::cmp, |start| of(Some(Value::Int(start.into())))),
-            doubles: Ranges::new(f64::NEG_INFINITY, all.doubles, f64::total_cmp, |start| {
-                of(Some(Value::Double(start)))
-            }),
-            other_text: texts_other(conditions),
-            longest: all.texts.iter().map(Vec::len).max().unwrap_or(0),
-            texts: texts(conditions),
+            ints: Ranges::new(i64::MIN, ints, i64::cmp, |start| of(Some(Value::Int(start.into())))),
+            doubles: Ranges::new(f64::NEG_INFINITY, doubles, f64::total_cmp, |start| of(Some(Value::Double(start)))),
+            texts: texts(conditions, each, &other),
+            other_text: of(Some(Value::Str(&other))),
+            longest,
         }
     }
 
@@ -193,23 +193,12 @@ impl Table {
     }
 }
 
-/// A text that is none of those that the conditions compare with.
-fn unlike(conditions: &[(usize, Expr)]) -> Vec<u8> {
-    let all = points(conditions.iter().map(|(_, condition)| condition));
-    vec![b'?'; all.texts.iter().map(Vec::len).max().unwrap_or(0) + 1]
-}
-
-fn texts_other(conditions: &[(usize, Expr)]) -> Bits {
-    bits_of(conditions, Some(Value::Str(&unlike(conditions))))
-}
-
-/// For each text that conditions compare with. Those that do not name it say of it what they say of any other.
-fn texts(conditions: &[(usize, Expr)]) -> HashMap<Box<[u8]>, Bits, RandomState> {
-    let other = unlike(conditions);
-    let elsewhere: Vec<bool> = conditions.iter().map(|(_, one)| one.holds_of(Some(Value::Str(&other)))).collect();
+/// For each text that conditions compare with. Those that do not name it say of it what they say of any `other`.
+fn texts(conditions: &[(usize, Expr)], each: Vec<Points>, other: &[u8]) -> HashMap<Box<[u8]>, Bits, RandomState> {
+    let elsewhere: Vec<bool> = conditions.iter().map(|(_, one)| one.holds_of(Some(Value::Str(other)))).collect();
     let mut naming: HashMap<Vec<u8>, Vec<usize>, RandomState> = HashMap::default();
-    for (place, (_, condition)) in conditions.iter().enumerate() {
-        for text in points([condition]).texts {
+    for (place, points) in each.into_iter().enumerate() {
+        for text in points.texts {
             let places = naming.entry(text).or_default();
             if places.last() != Some(&place) {
                 places.push(place);

@@ -1,11 +1,10 @@
 """Long values go another way through the accelerator's rules: what is scrubbed in them is what is in short ones.
 
-Values are made of fragments by seed (`tests/scrub/long_values.py`). `TAILGATE_TEST_EFFORT=10` tries ten times as many.
+Values are made of fragments by seed (`tests/scrub/long_values.py`). How many: `tests/support/effort.py`.
 """
 
 from __future__ import annotations
 
-import os
 import random
 from collections import Counter
 from collections.abc import Sequence
@@ -13,24 +12,16 @@ from typing import Any
 
 import long_values
 import pytest
-from hypothesis import Phase, assume, given, settings
-from hypothesis import strategies as st
+from effort import examples_by_seed, seeds
+from hypothesis import assume, given
 from measure import NATIONAL, Scrubber
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from tailgate.kernel.contract import Kernel
 
-EFFORT = float(os.environ.get("TAILGATE_TEST_EFFORT", "1"))
 FEW: Any = {"packs": ["credentials"], "default_keys": False}
 FAR = '\n\\\\\\"\\""\'`)]}<> ' + "~ · " * 40
 """What closes whatever is open, no pattern takes in, and is longer than words that must be near are away."""
-seeds = st.integers(0, 1 << 60)
-
-
-def examples(count: int) -> settings:
-    """Return settings for so many seeds; a smaller one is no smaller example."""
-    phases = [Phase.explicit, Phase.reuse, Phase.generate]
-    return settings(max_examples=max(1, round(count * EFFORT)), deadline=None, print_blob=True, phases=phases)
 
 
 def spans(values: Sequence[str]) -> bytes:
@@ -66,7 +57,7 @@ def scrubbers(reference: Kernel, rust: Kernel) -> dict[str, list[Scrubber]]:
     }
 
 
-@examples(60)
+@examples_by_seed(60)
 @given(seed=seeds)
 def test_kernels_agree(scrubbers: dict[str, list[Scrubber]], seed: int) -> None:
     """Scenario: two long values, in spans and log records. Guarantees: the same bytes and counts in both kernels."""
@@ -88,7 +79,7 @@ def scrubbed(scrubber: Scrubber, values: Sequence[str]) -> tuple[list[str], Coun
     return [span.attributes[0].value.string_value for span in spans], fired
 
 
-@examples(400)
+@examples_by_seed(400)
 @given(seed=seeds)
 def test_long_values_are_scrubbed_as_short_ones(scrubbers: dict[str, list[Scrubber]], seed: int) -> None:
     """Scenario: fragments, each by itself, then all in one value, far from each other. Guarantees: the same is found.

@@ -12,9 +12,9 @@ use crate::env::{Env, Where};
 use crate::expr::{Expr, MAX_NESTING};
 use crate::keys::Keys;
 use crate::operand::Operand;
+use crate::predicate::Predicate;
 use crate::regex::Pattern;
 use crate::spec::{listed, need, shown, Outcome};
-use crate::test::Test;
 use crate::wire::Range;
 use crate::work::State;
 pub use val::{Computed, Failed, Val};
@@ -128,11 +128,11 @@ impl Cond {
             Cond::Or(inner) => Expr::Or(inner.into_iter().map(Cond::plain).collect()),
             Cond::Not(inner) => Expr::Not(Box::new(inner.plain())),
             Cond::Try(inner) => match inner.pattern() {
-                Some((operand, pattern)) => Expr::On(operand.clone(), Test::OttlMatches(pattern.clone())),
+                Some((operand, pattern)) => Expr::On(operand.clone(), Predicate::OttlMatches(pattern.clone())),
                 None => inner.plain(),
             },
             Cond::Cmp(op, Compute::Operand(operand), Compute::Constant(constant)) => {
-                Expr::On(operand, Test::Ottl(op, constant))
+                Expr::On(operand, Predicate::Ottl(op, constant))
             }
             Cond::Leaf(inner) => inner,
             other => Expr::Ottl(Box::new(other), true),

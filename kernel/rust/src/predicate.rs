@@ -88,7 +88,7 @@ impl Texts {
 
 /// A question about one value, which may be absent.
 #[derive(Debug)]
-pub enum Test {
+pub enum Predicate {
     Exists,
     Cmp(Op, Literal),
     Is(Literal),
@@ -108,40 +108,40 @@ pub enum Test {
     OttlMatches(Pattern),
 }
 
-impl Test {
+impl Predicate {
     /// Compiles what stands behind the operand of a condition; None when there is none of that name and that many parts.
-    pub fn compile(name: &str, rest: &[Json]) -> Outcome<Option<Test>> {
+    pub fn compile(name: &str, rest: &[Json]) -> Outcome<Option<Predicate>> {
         let argument = rest.first();
         let pattern = || text(argument, "pattern").and_then(Pattern::new);
         Ok(Some(match (name, rest.len()) {
-            ("exists", 0) => Test::Exists,
-            ("is", 1) => Test::Is(Literal::compile(argument)?),
-            ("in", 1) => Test::one_of(listed(argument, "in")?)?,
+            ("exists", 0) => Predicate::Exists,
+            ("is", 1) => Predicate::Is(Literal::compile(argument)?),
+            ("in", 1) => Predicate::one_of(listed(argument, "in")?)?,
             ("bits", 1) => {
                 let mask = argument.and_then(Json::as_i64).filter(|mask| *mask >= 0);
-                Test::Bits(mask.ok_or_else(|| format!("bits: no mask: {}", shown(argument)))?.into())
+                Predicate::Bits(mask.ok_or_else(|| format!("bits: no mask: {}", shown(argument)))?.into())
             }
-            ("matches", 1) => Test::Matches(pattern()?),
-            ("text_matches", 1) => Test::TextMatches(pattern()?),
-            ("go_str_matches", 1) => Test::GoStrMatches(pattern()?),
+            ("matches", 1) => Predicate::Matches(pattern()?),
+            ("text_matches", 1) => Predicate::TextMatches(pattern()?),
+            ("go_str_matches", 1) => Predicate::GoStrMatches(pattern()?),
             ("contains", 1) => {
                 let part = text(argument, "contains")?;
-                Test::Contains(Box::new(memchr::memmem::Finder::new(part.as_bytes()).into_owned()))
+                Predicate::Contains(Box::new(memchr::memmem::Finder::new(part.as_bytes()).into_owned()))
             }
             ("go_str_in", 1) => {
                 let texts = listed(argument, name)?.iter().map(|one| Ok(text(Some(one), name)?.as_bytes().to_vec()));
-                Test::GoStrIn(Texts::new(texts.collect::<Outcome<_>>()?))
+                Predicate::GoStrIn(Texts::new(texts.collect::<Outcome<_>>()?))
             }
             ("go_bool_is", 1) => {
                 let wanted = argument.and_then(Json::as_bool);
-                Test::GoBoolIs(wanted.ok_or_else(|| format!("go_bool_is: no boolean: {}", shown(argument)))?)
+                Predicate::GoBoolIs(wanted.ok_or_else(|| format!("go_bool_is: no boolean: {}", shown(argument)))?)
             }
-            ("go_int_between", 2) => Test::GoIntBetween(bound(argument, i64::MIN)?, bound(rest.get(1), i64::MAX)?),
+            ("go_int_between", 2) => Predicate::GoIntBetween(bound(argument, i64::MIN)?, bound(rest.get(1), i64::MAX)?),
             _ => return Ok(None),
         }))
     }
 
-    fn one_of(specs: &[Json]) -> Outcome<Test> {
+    fn one_of(specs: &[Json]) -> Outcome<Predicate> {
         let (mut texts, mut others) = (Vec::new(), Vec::new());
         for spec in specs {
             match Literal::compile(Some(spec))? {
@@ -149,47 +149,47 @@ impl Test {
                 other => others.push(other),
             }
         }
-        Ok(Test::In(Texts::new(texts), others))
+        Ok(Predicate::In(Texts::new(texts), others))
     }
 
     /// Whether it is true of a value.
     #[inline]
     pub fn holds(&self, value: Option<Value<'_>>) -> bool {
         let Some(value) = value else {
-            return matches!(self, Test::Ottl(op, constant) if op.compare(&Val::Nil, constant));
+            return matches!(self, Predicate::Ottl(op, constant) if op.compare(&Val::Nil, constant));
         };
         match self {
-            Test::Exists => true,
-            Test::Cmp(op, literal) => any_element(value, |value| {
+            Predicate::Exists => true,
+            Predicate::Cmp(op, literal) => any_element(value, |value| {
                 let comparable = *op == Op::Equal || !matches!(value, Value::Bool(_));
                 comparable && literal.order(value).is_some_and(|order| op.holds(order))
             }),
-            Test::Is(literal) => {
+            Predicate::Is(literal) => {
                 any_element(value, |value| literal.same_type(value) && literal.order(value) == Some(Ordering::Equal))
             }
-            Test::In(texts, others) => any_element(value, |value| match value {
+            Predicate::In(texts, others) => any_element(value, |value| match value {
                 Value::Str(text) => texts.has(text),
                 other => others.iter().any(|literal| literal.order(other) == Some(Ordering::Equal)),
             }),
-            Test::Bits(mask) => {
+            Predicate::Bits(mask) => {
                 any_element(value, |value| matches!(value, Value::Int(number) if number & mask == *mask))
             }
-            Test::Matches(pattern) => {
+            Predicate::Matches(pattern) => {
                 any_element(value, |value| matches!(value, Value::Str(text) if pattern.is_match(text)))
             }
-            Test::Contains(part) => {
+            Predicate::Contains(part) => {
                 any_element(value, |value| matches!(value, Value::Str(text) if part.find(text).is_some()))
             }
-            Test::TextMatches(pattern) => value_text(value).is_some_and(|text| pattern.is_match(&text)),
-            Test::GoStrIn(texts) => texts.has(go_string(value)),
-            Test::GoStrMatches(pattern) => pattern.is_match(go_string(value)),
-            Test::GoIntBetween(min, max) => {
+            Predicate::TextMatches(pattern) => value_text(value).is_some_and(|text| pattern.is_match(&text)),
+            Predicate::GoStrIn(texts) => texts.has(go_string(value)),
+            Predicate::GoStrMatches(pattern) => pattern.is_match(go_string(value)),
+            Predicate::GoIntBetween(min, max) => {
                 let number = if let Value::Int(number) = value { number } else { 0 };
                 *min <= number && number <= *max
             }
-            Test::GoBoolIs(wanted) => (value == Value::Bool(true)) == *wanted,
-            Test::Ottl(op, constant) => op.compare(&Val::of(value), constant),
-            Test::OttlMatches(pattern) => {
+            Predicate::GoBoolIs(wanted) => (value == Value::Bool(true)) == *wanted,
+            Predicate::Ottl(op, constant) => op.compare(&Val::of(value), constant),
+            Predicate::OttlMatches(pattern) => {
                 matches!(Val::of(value).like_text(), Ok(Some(text)) if pattern.is_match(&text))
             }
         }
@@ -198,19 +198,19 @@ impl Test {
     /// Adds the constants that it compares with to those of a switch; see `Points`.
     pub fn points(&self, points: &mut Points) {
         match self {
-            Test::Exists | Test::GoBoolIs(_) | Test::Cmp(_, Literal::Bool(_)) => {}
-            Test::Cmp(op, literal) => points.literal(literal, *op == Op::Equal),
-            Test::Is(literal) => points.literal(literal, true),
-            Test::In(texts, others) => {
+            Predicate::Exists | Predicate::GoBoolIs(_) | Predicate::Cmp(_, Literal::Bool(_)) => {}
+            Predicate::Cmp(op, literal) => points.literal(literal, *op == Op::Equal),
+            Predicate::Is(literal) => points.literal(literal, true),
+            Predicate::In(texts, others) => {
                 points.texts.extend(texts.0.iter().cloned());
                 others.iter().for_each(|literal| points.literal(literal, true));
             }
-            Test::GoStrIn(texts) => points.texts.extend(texts.0.iter().cloned()),
-            Test::GoIntBetween(min, max) => {
+            Predicate::GoStrIn(texts) => points.texts.extend(texts.0.iter().cloned()),
+            Predicate::GoIntBetween(min, max) => {
                 points.int(*min as i64);
                 points.int(*max as i64);
             }
-            Test::Ottl(op, constant) => {
+            Predicate::Ottl(op, constant) => {
                 let equality = matches!(op, ottl::Op::Equal | ottl::Op::Unequal);
                 match constant {
                     Val::Str(text) => points.literal(&Literal::Str(text.to_vec()), equality),
@@ -221,9 +221,9 @@ impl Test {
                     _ => {}
                 }
             }
-            Test::Matches(_) | Test::Contains(_) | Test::GoStrMatches(_) => points.many_texts = true,
-            Test::Bits(_) => points.many_numbers = true,
-            Test::TextMatches(_) | Test::OttlMatches(_) => {
+            Predicate::Matches(_) | Predicate::Contains(_) | Predicate::GoStrMatches(_) => points.many_texts = true,
+            Predicate::Bits(_) => points.many_numbers = true,
+            Predicate::TextMatches(_) | Predicate::OttlMatches(_) => {
                 (points.many_texts, points.many_numbers) = (true, true);
             }
         }
@@ -233,12 +233,12 @@ impl Test {
 /// Below this each int has a double of its own.
 const EXACT: u64 = 1 << 53;
 
-/// The constants that tests compare with. Of values of one type between two neighbouring numbers, and of texts that are
-/// none of these, a test says the same, unless it is said here that it does not.
+/// The constants that predicates compare with. Of values of one type between two neighbouring numbers, and of texts
+/// that are none of these, a predicate says the same, unless it is said here that it does not.
 #[derive(Default)]
 pub struct Points {
     pub texts: Vec<Vec<u8>>,
-    /// Where ints, or doubles, begin of which tests may say something else than of smaller ones.
+    /// Where ints, or doubles, begin of which predicates may say something else than of smaller ones.
     pub ints: Vec<i64>,
     pub doubles: Vec<f64>,
     /// Texts, or numbers, are told apart by more than these constants.

@@ -99,13 +99,18 @@ fn payment_card(text: &str) -> bool {
     if text.contains('%') {
         return card_number(in_one_piece(text).replace('-', "").replace("%2D", "").as_bytes());
     }
-    let (mut digits, mut size) = ([0; MOST_OF_CARD], 0);
-    for byte in text.bytes().filter(|byte| !matches!(byte, b' ' | b'+' | b'-')) {
-        let Some(digit) = digits.get_mut(size) else { return false };
-        *digit = byte;
+    let mut digits = [0; MOST_OF_CARD];
+    packed(text.bytes().filter(|byte| !matches!(byte, b' ' | b'+' | b'-')), &mut digits).is_some_and(card_number)
+}
+
+/// What is left of a text, written into `memory` where there is room for all of it.
+fn packed(left: impl Iterator<Item = u8>, memory: &mut [u8]) -> Option<&[u8]> {
+    let mut size = 0;
+    for byte in left {
+        *memory.get_mut(size)? = byte;
         size += 1;
     }
-    digits.get(..size).is_some_and(card_number)
+    memory.get(..size)
 }
 
 /// Of the longest card number.
@@ -164,23 +169,33 @@ const IBAN_LENGTHS: &[(usize, &str)] = &[
 ];
 
 fn iban(text: &str) -> bool {
-    let number = in_one_piece(text).to_ascii_uppercase();
-    let (Some(country), Some(check)) = (number.get(..2), number.get(2..4)) else {
-        return false;
-    };
-    let known = IBAN_LENGTHS
-        .iter()
-        .any(|(length, countries)| *length == number.len() && countries.split(' ').any(|one| one == country));
-    let valid = |byte: u8| byte.is_ascii_digit() || byte.is_ascii_uppercase();
-    if !known || !check.bytes().all(|byte| byte.is_ascii_digit()) || !number.bytes().all(valid) {
+    if text.contains('%') {
+        return iban_number(in_one_piece(text).to_ascii_uppercase().as_bytes());
+    }
+    let mut number = [0; MOST_OF_IBAN];
+    let left = text.bytes().filter(|byte| !matches!(byte, b' ' | b'+')).map(|byte| byte.to_ascii_uppercase());
+    packed(left, &mut number).is_some_and(iban_number)
+}
+
+/// Of the longest IBAN.
+const MOST_OF_IBAN: usize = 33;
+
+fn iban_number(number: &[u8]) -> bool {
+    let Some((&[one, two, check @ ..], account)) = number.split_first_chunk::<4>() else { return false };
+    let is_known = |countries: &str| countries.as_bytes().chunks(3).any(|country| country.starts_with(&[one, two]));
+    let known = IBAN_LENGTHS.iter().any(|(length, countries)| *length == number.len() && is_known(countries));
+    let valid = |byte: &u8| byte.is_ascii_digit() || byte.is_ascii_uppercase();
+    if !known || !check.iter().all(u8::is_ascii_digit) || !account.iter().all(valid) {
         return false;
     }
-    let rotated = number.bytes().skip(4).chain(number.bytes().take(4));
-    let rest = rotated.fold(0u32, |rest, byte| match byte {
-        b'0'..=b'9' => (rest * 10 + u32::from(byte - b'0')) % 97,
-        _ => (rest * 100 + u32::from(byte.saturating_sub(b'A')) + 10) % 97,
+    let rest = account.iter().chain(number.iter().take(4)).fold(0u64, |rest, &byte| {
+        let rest = if rest < u64::MAX >> 8 { rest } else { rest % 97 };
+        match byte {
+            b'0'..=b'9' => rest * 10 + u64::from(byte - b'0'),
+            _ => rest * 100 + u64::from(byte - b'A') + 10,
+        }
     });
-    rest == 1
+    rest % 97 == 1
 }
 
 fn us_ssn(text: &str) -> bool {

@@ -5,10 +5,10 @@ use std::convert::Infallible;
 use std::sync::{Arc, OnceLock};
 
 use regex_automata::hybrid::dfa;
-use regex_automata::nfa::thompson::{self, WhichCaptures};
 use regex_automata::Input;
 use regex_syntax::hir::Hir;
 
+use super::automaton::automaton;
 use super::long::{self, Long};
 use super::rule::ValueRule;
 use super::sieve::Sieve;
@@ -18,7 +18,6 @@ use crate::shared::Shared;
 
 /// For the lazily built automaton, one in each scratch.
 const CACHE_BYTES: usize = 4 << 20;
-const NFA_BYTES: usize = 16 << 20;
 /// An automaton gives up where its states are used less often than this.
 const BYTES_A_STATE: usize = 10;
 /// A longer text goes another way through the rules, where many of them may find something.
@@ -89,7 +88,7 @@ impl Matcher {
         let all = sets().flat_map(|(rule, set)| set.into_iter().flatten().map(move |window| (window.clone(), rule)));
         let sieve = Sieve::new(&all.collect::<Vec<_>>());
         let beyond: Vec<usize> = sets().filter(|(_, set)| set.is_none()).map(|(rule, _)| rule).collect();
-        let rest = automaton(beyond.iter().map(|&rule| known.get(rule)?.1.hir.clone()));
+        let rest = first_of(beyond.iter().map(|&rule| known.get(rule)?.1.hir.clone()));
         let shortest = known.iter().map(|(_, found)| found.least).min().unwrap_or(usize::MAX);
         Matcher { sieve, rest, beyond, rules: rules.len(), shortest, long: OnceLock::new(), known }
     }
@@ -164,18 +163,13 @@ fn finds_something(any: &dfa::DFA, cache: &mut dfa::Cache, text: &[u8]) -> bool 
 }
 
 /// What stops at the first match of some of the patterns; none where there are none, or they are too large together.
-fn automaton(hirs: impl Iterator<Item = Option<Hir>>) -> Option<dfa::DFA> {
-    let hirs: Option<Vec<Hir>> = hirs.collect();
-    let hirs = hirs.filter(|hirs| !hirs.is_empty())?;
-    let config =
-        thompson::Config::new().utf8(false).which_captures(WhichCaptures::None).nfa_size_limit(Some(NFA_BYTES));
-    let nfa = thompson::Compiler::new().configure(config).build_many_from_hir(&hirs).ok()?;
+fn first_of(hirs: impl Iterator<Item = Option<Hir>>) -> Option<dfa::DFA> {
+    let hirs: Vec<Hir> = hirs.collect::<Option<_>>()?;
     let config = dfa::Config::new()
         .cache_capacity(CACHE_BYTES)
-        .skip_cache_capacity_check(true)
         .minimum_cache_clear_count(Some(2))
         .minimum_bytes_per_state(Some(BYTES_A_STATE));
-    dfa::Builder::new().configure(config).build_from_nfa(nfa).ok()
+    (!hirs.is_empty()).then(|| automaton(&hirs, config))?
 }
 
 #[cfg(test)]

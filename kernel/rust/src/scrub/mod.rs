@@ -2,9 +2,11 @@
 
 mod action;
 mod alike;
+mod automaton;
 mod beside;
 mod buckets;
 mod cache;
+mod characters;
 mod classes;
 mod coarse;
 mod exact;

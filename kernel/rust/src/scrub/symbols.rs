@@ -94,7 +94,7 @@ impl Symbols {
     }
 
     /// How much of the time when one of them is met it is one of these.
-    fn share_of(&self, these: Symbols) -> f64 {
+    pub fn share_of(&self, these: Symbols) -> f64 {
         f64::from(self.and(these).weight()) / f64::from(self.weight().max(1))
     }
 

@@ -4,9 +4,10 @@
 //! windows (most borders and endings, classes with many characters beyond ASCII) is left out.
 
 use hashbrown::HashTable;
-use regex_syntax::hir::{Class, ClassUnicode, Hir, HirKind, Look, Repetition};
+use regex_syntax::hir::{Class, Hir, HirKind, Look, Repetition};
 
 use super::alike::hash;
+use super::characters::{foreign, single};
 use super::merging::merged;
 use super::sets::{
     cheapest, chosen, fitting, needed, product, shortened, union, with_empty, Side, LONGEST, MOST_ENDS, MOST_JOINED,
@@ -108,17 +109,8 @@ impl Part {
     }
 
     fn class(class: &Class) -> Part {
-        let class = match class {
-            Class::Unicode(class) => class,
-            Class::Bytes(class) => {
-                let all = class.ranges().iter().fold(Symbols::default(), |all, one| all.range(one.start(), one.end()));
-                return Part::one(all, Vec::new());
-            }
-        };
-        let ranges = class.ranges().iter().filter(|range| range.start().is_ascii());
-        let ascii =
-            ranges.fold(Symbols::default(), |all, one| all.range(one.start() as u8, one.end().min('\x7f') as u8));
-        if let Some(aside) = foreign(class) {
+        let ascii = single(class);
+        if let Some(aside) = foreign(class, FOREIGN) {
             return Part::one(ascii, aside);
         }
         let (first, last) = (ascii.range(0xc2, 0xf4), ascii.range(0x80, 0xbf));
@@ -255,18 +247,4 @@ impl Part {
         let (first, last) = (fitting(first, MOST_ENDS, Side::First), fitting(last, MOST_ENDS, Side::Last));
         Part { exact: false, empty, first, last, best, aside, bytes, least }
     }
-}
-
-/// The characters of a class that are not ASCII, as windows; none when there are many.
-fn foreign(class: &ClassUnicode) -> Option<Vec<Window>> {
-    let mut all = Vec::new();
-    for range in class.ranges().iter().filter(|range| !range.end().is_ascii()) {
-        for char in range.start().max('\u{80}')..=range.end() {
-            all.push(char.encode_utf8(&mut [0; 4]).bytes().map(Symbols::of).collect());
-            if all.len() > FOREIGN {
-                return None;
-            }
-        }
-    }
-    Some(all)
 }

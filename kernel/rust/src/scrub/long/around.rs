@@ -3,7 +3,6 @@
 use regex_syntax::hir::{Class, Hir, HirKind};
 
 use super::starts::sequences;
-use crate::regex;
 use crate::scrub::sought::holds;
 use crate::scrub::symbols::Window;
 
@@ -21,11 +20,10 @@ pub struct Around {
 
 impl Around {
     /// None when the group can be in many places.
-    pub fn of(pattern: &str, group: usize) -> Option<Around> {
-        let hir = regex::hir(pattern).ok()?;
+    pub fn of(hir: &Hir, group: usize) -> Option<Around> {
         let parts = match hir.kind() {
             HirKind::Concat(parts) => parts.as_slice(),
-            _ => std::slice::from_ref(&hir),
+            _ => std::slice::from_ref(hir),
         };
         let (first, rest) = parts.split_first()?;
         if let Some(before) = sequences(first).filter(|_| !holds(first, group)) {

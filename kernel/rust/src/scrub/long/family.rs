@@ -3,17 +3,16 @@
 use std::sync::OnceLock;
 
 use regex_automata::hybrid::{dfa, LazyStateID};
-use regex_automata::nfa::thompson::{self, WhichCaptures};
 use regex_automata::{Input, MatchKind};
 use regex_syntax::hir::{Hir, HirKind, Repetition};
 
 use crate::regex;
+use crate::scrub::automaton::automaton;
 use crate::scrub::sought::{pruned, Sought};
 use crate::scrub::symbols::Window;
 
 /// For the lazily built automaton of one family, in each scratch.
 const CACHE_BYTES: usize = 4 << 20;
-const NFA_BYTES: usize = 16 << 20;
 /// It gives up where its states take more memory than this, and than a part of the bytes that were read.
 const GROWTH: usize = 1 << 18;
 const PART: usize = 2;
@@ -45,7 +44,7 @@ impl Family {
     }
 
     fn dfa(&self) -> Option<&dfa::DFA> {
-        self.dfa.get_or_init(|| automaton(&self.patterns)).as_ref()
+        self.dfa.get_or_init(|| all_of(&self.patterns)).as_ref()
     }
 }
 
@@ -97,18 +96,12 @@ fn loose(hir: &Hir) -> Hir {
     }
 }
 
-fn automaton(patterns: &[(String, usize)]) -> Option<dfa::DFA> {
+fn all_of(patterns: &[(String, usize)]) -> Option<dfa::DFA> {
     let hir = |(pattern, group): &(String, usize)| Some(loose(&pruned(&regex::hir(pattern).ok()?, *group)));
     let hirs: Vec<Hir> = patterns.iter().map(hir).collect::<Option<_>>()?;
     let config =
-        thompson::Config::new().utf8(false).which_captures(WhichCaptures::None).nfa_size_limit(Some(NFA_BYTES));
-    let nfa = thompson::Compiler::new().configure(config).build_many_from_hir(&hirs).ok()?;
-    let config = dfa::Config::new()
-        .match_kind(MatchKind::All)
-        .cache_capacity(CACHE_BYTES)
-        .skip_cache_capacity_check(true)
-        .minimum_cache_clear_count(Some(0));
-    dfa::Builder::new().configure(config).build_from_nfa(nfa).ok()
+        dfa::Config::new().match_kind(MatchKind::All).cache_capacity(CACHE_BYTES).minimum_cache_clear_count(Some(0));
+    automaton(&hirs, config)
 }
 
 /// Rules that share a window with another one, by their numbers.

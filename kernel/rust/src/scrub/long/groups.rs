@@ -6,7 +6,6 @@ use regex_syntax::hir::{Capture, Hir, HirKind, Look, Repetition};
 use super::around::Around;
 use super::split::{self, Split};
 use super::walker::{Part, Walker};
-use crate::regex;
 use crate::scrub::rule::Group;
 use crate::scrub::sought::holds;
 
@@ -15,7 +14,8 @@ pub const MARK: u8 = 0xff;
 /// Stands before these, where the text ends there. No character has this byte either.
 const LAST: u8 = 0xfe;
 
-/// What tells of a match which part a group takes in it.
+/// What tells of a match which part a group takes in it; nothing by default.
+#[derive(Default)]
 pub struct Groups {
     marked: Option<Walker>,
     /// It cannot tell of a match at the end of a text.
@@ -43,19 +43,16 @@ impl Cache {
 }
 
 impl Groups {
-    pub fn new(pattern: &str, group: usize) -> Groups {
-        let hir = regex::hir(pattern).ok();
-        let looks = hir.as_ref().map(|hir| hir.properties().look_set_suffix_any());
+    pub fn new(pattern: &str, hir: &Hir, group: usize) -> Groups {
+        let looks = hir.properties().look_set_suffix_any();
         // What stands behind the match decides on these, and here that is another byte.
-        let fits = looks.is_some_and(|looks| looks.remove(Look::End).is_empty());
-        let fits = fits && hir.as_ref().is_some_and(|hir| hir.properties().is_utf8() && marked(hir, group).is_some());
+        let fits = looks.remove(Look::End).is_empty() && hir.properties().is_utf8() && marked(hir, group).is_some();
         Groups {
             marked: fits.then(|| Walker::new(pattern, Part::Marked(group))),
-            inside: looks.is_some_and(|looks| looks.contains(Look::End)),
-            last: (fits && hir.as_ref().is_some_and(|hir| ends(hir) < 2))
-                .then(|| Walker::new(pattern, Part::Last(group))),
-            around: Around::of(pattern, group),
-            split: Split::of(pattern, group),
+            inside: looks.contains(Look::End),
+            last: (fits && ends(hir) < 2).then(|| Walker::new(pattern, Part::Last(group))),
+            around: Around::of(hir, group),
+            split: Split::of(pattern, hir, group),
         }
     }
 

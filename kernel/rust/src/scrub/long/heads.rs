@@ -1,6 +1,6 @@
 //! What may begin at one place of a text, exactly: all ways to begin at once, a bit for each.
 
-use super::lanes::{Before, Lane, END};
+use super::lanes::{is_word, Before, Lane, END};
 use super::starts::HEAD;
 use crate::scrub::symbols::Symbols;
 
@@ -60,10 +60,6 @@ impl Lanes {
 
 fn has(symbols: &Symbols, byte: usize) -> bool {
     u8::try_from(byte).is_ok_and(|byte| symbols.has(byte))
-}
-
-fn is_word(byte: Option<&u8>) -> bool {
-    byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
 }
 
 impl Heads {

@@ -71,12 +71,15 @@ impl Before {
     /// Where it begins, if it stands before `at`.
     pub fn stands(&self, text: &[u8], at: usize) -> Option<usize> {
         let from = at.checked_sub(self.bytes.len()).filter(|&from| !self.start || from == 0)?;
-        let word = |at: Option<usize>| {
-            at.and_then(|at| text.get(at)).is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
-        };
+        let word = |at: Option<usize>| is_word(at.and_then(|at| text.get(at)));
         let fits = text.get(from..at)?.iter().zip(&self.bytes).all(|(&byte, symbols)| symbols.has(byte));
         (fits && (!self.border || word(at.checked_sub(1)) != word(Some(at)))).then_some(from)
     }
+}
+
+/// Whether there is a letter, a digit or `_`, all of ASCII.
+pub fn is_word(byte: Option<&u8>) -> bool {
+    byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
 }
 
 /// Those that are alike stand in the same bucket: apart what is wanted once, thing by thing, and what may begin anywhere.

@@ -218,7 +218,7 @@ fn what_has_another_shape_is_no_match_with_the_group() {
     let (mut dice, mut left_out) = (Dice(6), 0);
     for (pattern, group) in PATTERNS {
         let (walker, whole) = (Walker::new(pattern, Part::Whole), Pattern::new(pattern).unwrap());
-        let groups = (group > 0).then(|| Groups::new(pattern, group));
+        let groups = (group > 0).then(|| Groups::new(pattern, &hir(pattern).unwrap(), group));
         let Some(shapes) = Shapes::of(&walker, groups.as_ref()) else { continue };
         for _ in 0..120 {
             let text = dice.text(30);
@@ -236,7 +236,7 @@ fn what_has_another_shape_is_no_match_with_the_group() {
 #[test]
 fn a_run_of_digits_is_as_long_as_a_pattern_wants() {
     let pattern = "(?:^|[^0-9A-Z])(?:[0-9]{9}[0-9A-Z]|([0-9]{9}))";
-    let groups = Groups::new(pattern, 1);
+    let groups = Groups::new(pattern, &hir(pattern).unwrap(), 1);
     let shapes = Shapes::of(&Walker::new(pattern, Part::Whole), Some(&groups)).unwrap();
     let fits = |text: String| shapes.fits(text.as_bytes(), 0);
     let lengths = |before: &str| -> Vec<usize> {
@@ -260,8 +260,11 @@ fn a_walk_takes_no_more_steps_than_it_may() {
 fn groups_stand_where_the_pattern_says() {
     let (mut dice, mut known) = (Dice(4), 0);
     for (pattern, group) in PATTERNS.into_iter().filter(|(_, group)| *group > 0) {
-        let (groups, whole, mut cache) =
-            (Groups::new(pattern, group), Pattern::new(pattern).unwrap(), groups::Cache::default());
+        let (groups, whole, mut cache) = (
+            Groups::new(pattern, &hir(pattern).unwrap(), group),
+            Pattern::new(pattern).unwrap(),
+            groups::Cache::default(),
+        );
         for _ in 0..60 {
             let text = dice.text(20);
             let Some(found) = whole.find(text.as_bytes(), 0, group) else { continue };

@@ -15,17 +15,19 @@ mod scan;
 mod shapes;
 mod split;
 mod starts;
+mod stretch;
 mod walker;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
 use regex_automata::hybrid::dfa;
+use regex_syntax::hir::Hir;
 
 use crate::regex;
 use crate::scrub::near::Places;
 use crate::scrub::rule::{Applied, Edit, Found, Group, ValueRule};
-use crate::scrub::sought::Sought;
+use crate::scrub::sought::{pruned, Sought};
 use crate::scrub::symbols::Window;
 use clusters::clusters;
 use family::{families, Family};
@@ -36,6 +38,7 @@ use matches::Matches;
 use scan::{Scan, Wanted};
 use shapes::Shapes;
 use starts::{starts, together, Start, BEFORE, HEAD};
+use stretch::Stretch;
 use walker::{Part, Walker};
 
 /// Matches that are longer may be of any length.
@@ -70,6 +73,8 @@ struct Parts {
     shapes: OnceLock<Option<Shapes>>,
     /// With the place in it.
     family: Option<(usize, usize)>,
+    /// Of what is searched for in the whole text: without this the text has none.
+    stretch: Option<Stretch>,
 }
 
 pub struct Long {
@@ -120,13 +125,23 @@ impl Long {
         let rules: Vec<(&Sought, Option<&[Window]>)> = rules.collect();
         for &(rule, windows) in &rules {
             let near = rule.near.as_deref().and_then(|near| {
-                *nears.entry(near).or_insert_with(|| Thing::of(near).map(|thing| put(thing, Kind::Plain)))
+                let of = |near: &str| Thing::of(near, &regex::hir(near).ok()?);
+                *nears.entry(near).or_insert_with(|| of(near).map(|thing| put(thing, Kind::Plain)))
             });
-            let own = Thing::of(&rule.pattern).unwrap_or_else(|| Thing::windows(&rule.pattern, windows));
-            let own = put(own, if near.is_some() { Kind::Late } else { Kind::Plain });
-            let groups = (rule.group > 0).then(|| Groups::new(&rule.pattern, rule.group));
-            let longest = regex::hir(&rule.pattern).ok().and_then(|hir| hir.properties().maximum_len());
-            parts.push(Parts { own, near, longest, groups, shapes: OnceLock::new(), family: None });
+            let hir = regex::hir(&rule.pattern).ok();
+            let own = hir.as_ref().and_then(|hir| Thing::of(&rule.pattern, hir));
+            let own = own.unwrap_or_else(|| Thing::windows(&rule.pattern, windows));
+            let stretch = hir.as_ref().filter(|_| !own.0.whole).map(|hir| pruned(hir, rule.group));
+            let groups = |hir: &Hir| Groups::new(&rule.pattern, hir, rule.group);
+            parts.push(Parts {
+                own: put(own, if near.is_some() { Kind::Late } else { Kind::Plain }),
+                near,
+                longest: hir.as_ref().and_then(|hir| hir.properties().maximum_len()),
+                groups: (rule.group > 0).then(|| hir.as_ref().map_or_else(Groups::default, groups)),
+                shapes: OnceLock::new(),
+                family: None,
+                stretch: stretch.as_ref().and_then(Stretch::of),
+            });
         }
         let (starts, lists) = clusters(starts);
         for thing in &mut things {
@@ -174,10 +189,9 @@ impl Parts {
 
 impl Thing {
     /// With how its matches may begin; None when that says little.
-    fn of(pattern: &str) -> Option<(Thing, Vec<Start>)> {
-        let hir = regex::hir(pattern).ok()?;
+    fn of(pattern: &str, hir: &Hir) -> Option<(Thing, Vec<Start>)> {
         let longest = hir.properties().maximum_len().filter(|&longest| longest <= SHORT);
-        Some((Thing { walker: Walker::new(pattern, Part::Whole), whole: true, longest, list: None }, starts(&hir)?))
+        Some((Thing { walker: Walker::new(pattern, Part::Whole), whole: true, longest, list: None }, starts(hir)?))
     }
 
     /// With what stands somewhere in a match; without windows that is anything.
@@ -247,6 +261,9 @@ impl<'a> Way<'a> {
         let long = self.long;
         let may = |parts: &Parts| self.may_be(parts.near.unwrap_or(parts.own));
         let Some(parts) = long.rules.get(rule).filter(|parts| may(parts)) else { return false };
+        if parts.stretch.is_some_and(|stretch| !stretch.stands_in(text)) {
+            return false;
+        }
         let Some((family, place)) = parts.family else { return true };
         let known =
             self.told.get(family).and_then(Option::as_ref).is_some_and(|(version, _)| *version == self.moves.version());

@@ -4,7 +4,6 @@ use regex_automata::hybrid::dfa;
 use regex_syntax::hir::{Hir, HirKind};
 
 use super::walker::{Part, Walker};
-use crate::regex;
 use crate::scrub::sought::holds;
 
 /// So many places are tried.
@@ -45,8 +44,8 @@ pub struct Parts {
 
 impl Split {
     /// None when the group may take part more than once, or what is behind it has no fixed length.
-    pub fn of(pattern: &str, group: usize) -> Option<Split> {
-        let Parts { behind, optional, .. } = Parts::of(&regex::hir(pattern).ok()?, group)?;
+    pub fn of(pattern: &str, hir: &Hir, group: usize) -> Option<Split> {
+        let Parts { behind, optional, .. } = Parts::of(hir, group)?;
         let behind = Hir::concat(behind);
         let more = behind.properties().maximum_len()?;
         let fixed = behind.properties().minimum_len() == Some(more);

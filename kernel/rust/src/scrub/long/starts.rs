@@ -4,6 +4,7 @@
 
 use regex_syntax::hir::{Class, Hir, HirKind, Look, Repetition};
 
+use crate::scrub::characters::{foreign, single};
 use crate::scrub::symbols::{probability, Symbols, Window};
 
 /// So many bytes of a match are told.
@@ -198,23 +199,15 @@ impl Head {
 
 /// The bytes of the characters of a class: too many, where they are beyond ASCII.
 fn characters(class: &Class) -> Vec<Window> {
-    let class = match class {
-        Class::Bytes(class) => {
-            let all = class.ranges().iter().fold(Symbols::default(), |all, one| all.range(one.start(), one.end()));
-            return vec![vec![all]];
-        }
-        Class::Unicode(class) => class,
-    };
-    let ranges = class.ranges().iter().filter(|range| range.start().is_ascii());
-    let ascii = ranges.fold(Symbols::default(), |all, one| all.range(one.start() as u8, one.end().min('\x7f') as u8));
+    let ascii = single(class);
     let mut all: Vec<Window> = (!ascii.is_empty()).then(|| vec![ascii]).into_iter().collect();
-    let foreign = class.ranges().iter().filter(|range| !range.end().is_ascii());
-    let foreign = foreign.flat_map(|range| range.start().max('\u{80}')..=range.end());
-    let few: Vec<char> = foreign.take(FEW + 1).collect();
-    if few.len() <= FEW {
-        all.extend(few.iter().map(|one| one.encode_utf8(&mut [0; 4]).bytes().map(Symbols::of).collect::<Window>()));
-        return all;
-    }
+    let class = match (class, foreign(class, FEW)) {
+        (Class::Unicode(class), None) => class,
+        (_, few) => {
+            all.extend(few.into_iter().flatten());
+            return all;
+        }
+    };
     for (low, high, lead, size) in FOREIGN {
         if class.ranges().iter().any(|range| range.start() <= high && range.end() >= low) {
             let (lead, more) = (Symbols::default().range(lead.0, lead.1), Symbols::default().range(0x80, 0xbf));

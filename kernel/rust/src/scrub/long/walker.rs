@@ -3,17 +3,16 @@
 use std::sync::OnceLock;
 
 use regex_automata::hybrid::{dfa, LazyStateID};
-use regex_automata::nfa::thompson::{self, WhichCaptures};
 use regex_automata::{Anchored, Input, MatchKind};
 use regex_syntax::hir::Hir;
 
 use super::groups::{marked, marked_last, MARK};
 use super::split::Parts;
 use crate::regex;
+use crate::scrub::automaton::automaton;
 
 /// For the lazily built automaton of one pattern, in each scratch.
 const CACHE_BYTES: usize = 1 << 20;
-const NFA_BYTES: usize = 16 << 20;
 
 /// A pattern that is asked place by place. Its automaton is there once it was asked for.
 pub struct Walker {
@@ -50,7 +49,7 @@ impl Walker {
     }
 
     pub fn dfa(&self) -> Option<&dfa::DFA> {
-        self.dfa.get_or_init(|| automaton(&self.pattern, self.part)).as_ref()
+        self.dfa.get_or_init(|| of_part(&self.pattern, self.part)).as_ref()
     }
 
     /// What the automaton says; without an answer it has taken too much memory, and begins anew.
@@ -205,7 +204,7 @@ fn is_whole(dfa: &dfa::DFA, cache: &mut dfa::Cache, text: &[u8], (start, end): (
     last.ok().map(|state| state.is_match())
 }
 
-fn automaton(pattern: &str, part: Part) -> Option<dfa::DFA> {
+fn of_part(pattern: &str, part: Part) -> Option<dfa::DFA> {
     let hir = regex::hir(pattern).ok()?;
     let hir = match part {
         Part::Whole => hir,
@@ -218,13 +217,9 @@ fn automaton(pattern: &str, part: Part) -> Option<dfa::DFA> {
         }
     };
     let all = matches!(part, Part::Before(_) | Part::Behind(_));
-    let config =
-        thompson::Config::new().utf8(false).which_captures(WhichCaptures::None).nfa_size_limit(Some(NFA_BYTES));
-    let nfa = thompson::Compiler::new().configure(config).build_from_hir(&hir).ok()?;
     let config = dfa::Config::new()
         .cache_capacity(CACHE_BYTES)
         .match_kind(if all { MatchKind::All } else { MatchKind::LeftmostFirst })
-        .skip_cache_capacity_check(true)
         .minimum_cache_clear_count(Some(2));
-    dfa::Builder::new().configure(config).build_from_nfa(nfa).ok()
+    automaton(&[hir], config)
 }

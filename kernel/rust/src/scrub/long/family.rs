@@ -1,9 +1,11 @@
-//! Rules that look for the same words in the midst of what they match: one pass tells which of them find anything at all.
+//! Rules that look for the same words in the midst of what they match, or begin in the same places: one pass tells which of
+//! them find anything at all.
 
+use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use regex_automata::hybrid::{dfa, LazyStateID};
-use regex_automata::{Input, MatchKind};
+use regex_automata::{Anchored, Input, MatchKind};
 use regex_syntax::hir::{Hir, HirKind, Repetition};
 
 use crate::regex;
@@ -14,33 +16,55 @@ use crate::scrub::symbols::Window;
 /// For the lazily built automaton of one family, in each scratch.
 const CACHE_BYTES: usize = 4 << 20;
 /// It gives up where its states take more memory than this, and than a part of the bytes that were read.
-const GROWTH: usize = 1 << 18;
-const PART: usize = 2;
+const GROWTH: usize = 1 << 17;
+const PART: usize = 4;
 /// No further it is counted how often something is repeated at most, and at least.
 const COUNTED: u32 = 8;
 const LEAST: u32 = 24;
-/// So many bytes are read before that is looked at again.
+/// So many bytes, or places, are read before that is looked at again.
 const CHUNK: usize = 1024;
+/// So many bytes are read at most behind one place, and behind each on average.
+const FAR: usize = 512;
+const STEPS: usize = 16;
 
 pub struct Family {
     /// Patterns and their groups.
     patterns: Vec<(String, usize)>,
+    /// Of places, if its members begin in the same ones.
+    pub list: Option<usize>,
     dfa: OnceLock<Option<dfa::DFA>>,
 }
 
+/// What is known while a text is read.
+struct Told {
+    /// Of each pattern whether it was found.
+    found: Vec<bool>,
+    missing: usize,
+    /// The state that told something last.
+    last: Option<LazyStateID>,
+    /// The memory of the automaton before.
+    begun: usize,
+}
+
 impl Family {
-    pub fn new<'a>(members: impl Iterator<Item = &'a Sought>) -> Family {
+    pub fn new<'a>(members: impl Iterator<Item = &'a Sought>, list: Option<usize>) -> Family {
         let patterns = members.map(|member| (member.pattern.clone(), member.group)).collect();
-        Family { patterns, dfa: OnceLock::new() }
+        Family { patterns, list, dfa: OnceLock::new() }
     }
 
-    /// Of each member whether it may find something.
-    pub fn told(&self, cache: &mut Option<dfa::Cache>, text: &[u8]) -> Vec<bool> {
-        let told = self.dfa().and_then(|dfa| found(dfa, cache.get_or_insert_with(|| dfa.create_cache()), text));
-        told.unwrap_or_else(|| {
+    /// Of each member whether it may find something, which begins at one of these places if there are any.
+    pub fn told(&self, cache: &mut Option<dfa::Cache>, text: &[u8], places: Option<&[u32]>) -> Vec<bool> {
+        let told = self.dfa().and_then(|dfa| {
+            let cache = cache.get_or_insert_with(|| dfa.create_cache());
+            match places {
+                None => found(dfa, cache, text),
+                Some(places) => found_at(dfa, cache, text, places),
+            }
+        });
+        if told.is_none() && cache.as_ref().is_some_and(|cache| cache.memory_usage() > CACHE_BYTES / 2) {
             *cache = None;
-            vec![true; self.patterns.len()]
-        })
+        }
+        told.unwrap_or_else(|| vec![true; self.patterns.len()])
     }
 
     fn dfa(&self) -> Option<&dfa::DFA> {
@@ -48,36 +72,103 @@ impl Family {
     }
 }
 
-/// Of each pattern whether it is found; None when that is too much to find out.
-fn found(dfa: &dfa::DFA, cache: &mut dfa::Cache, text: &[u8]) -> Option<Vec<bool>> {
-    let mut found = vec![false; dfa.pattern_len()];
-    let (mut state, begun) = (dfa.start_state_forward(cache, &Input::new(text)).ok()?, cache.memory_usage());
-    let mut note = |cache: &dfa::Cache, state: LazyStateID| {
+impl Told {
+    fn new(dfa: &dfa::DFA, cache: &dfa::Cache) -> Told {
+        let missing = dfa.pattern_len();
+        Told { found: vec![false; missing], missing, last: None, begun: cache.memory_usage() }
+    }
+
+    fn note(&mut self, dfa: &dfa::DFA, cache: &dfa::Cache, state: LazyStateID) {
+        if self.last.replace(state) == Some(state) {
+            return;
+        }
         for index in 0..dfa.match_len(cache, state) {
             let pattern = dfa.match_pattern(cache, state, index).as_usize();
-            found.get_mut(pattern).into_iter().for_each(|found| *found = true);
+            if let Some(found) = self.found.get_mut(pattern).filter(|found| !**found) {
+                *found = true;
+                self.missing -= 1;
+            }
         }
-    };
+    }
+
+    /// Whether that takes too much memory, after so many bytes.
+    fn is_large(&self, cache: &dfa::Cache, read: usize) -> bool {
+        cache.memory_usage() > self.begun + GROWTH + read / PART
+    }
+}
+
+/// Of each pattern whether it is found at one of these places; None when that is too much to find out.
+fn found_at(dfa: &dfa::DFA, cache: &mut dfa::Cache, text: &[u8], places: &[u32]) -> Option<Vec<bool>> {
+    let (mut told, mut read) = (Told::new(dfa, cache), 0);
+    for chunk in places.chunks(CHUNK) {
+        for &place in chunk {
+            let most = (STEPS * places.len() + FAR).saturating_sub(read).min(FAR);
+            read += found_behind(dfa, cache, (text, place as usize, most), &mut told)?;
+        }
+        if told.missing == 0 {
+            break;
+        } else if told.is_large(cache, read) {
+            return None;
+        }
+    }
+    Some(told.found)
+}
+
+/// How many bytes were read; None when they are not enough, or the automaton gave up.
+fn found_behind(
+    dfa: &dfa::DFA,
+    cache: &mut dfa::Cache,
+    (text, place, most): (&[u8], usize, usize),
+    told: &mut Told,
+) -> Option<usize> {
+    let input = Input::new(text).range(place..).anchored(Anchored::Yes);
+    let mut state = dfa.start_state_forward(cache, &input).ok()?;
+    let rest = text.get(place..).unwrap_or(&[]);
+    for (read, &byte) in rest.iter().take(most).enumerate() {
+        state = dfa.next_state(cache, state, byte).ok()?;
+        if state.is_tagged() {
+            if state.is_match() {
+                told.note(dfa, cache, state);
+            } else if state.is_dead() {
+                return Some(read);
+            } else if state.is_quit() {
+                return None;
+            }
+        }
+    }
+    if rest.len() > most {
+        return None;
+    }
+    state = dfa.next_eoi_state(cache, state).ok()?;
+    if state.is_match() {
+        told.note(dfa, cache, state);
+    }
+    Some(rest.len())
+}
+
+/// Of each pattern whether it is found; None when that is too much to find out.
+fn found(dfa: &dfa::DFA, cache: &mut dfa::Cache, text: &[u8]) -> Option<Vec<bool>> {
+    let (mut state, mut told) = (dfa.start_state_forward(cache, &Input::new(text)).ok()?, Told::new(dfa, cache));
     for (index, chunk) in text.chunks(CHUNK).enumerate() {
         for &byte in chunk {
             state = dfa.next_state(cache, state, byte).ok()?;
             if state.is_tagged() {
                 if state.is_match() {
-                    note(cache, state);
+                    told.note(dfa, cache, state);
                 } else if state.is_quit() {
                     return None;
                 }
             }
         }
-        if cache.memory_usage() > begun + GROWTH + index * CHUNK / PART {
+        if told.is_large(cache, index * CHUNK) {
             return None;
         }
     }
     state = dfa.next_eoi_state(cache, state).ok()?;
     if state.is_match() {
-        note(cache, state);
+        told.note(dfa, cache, state);
     }
-    Some(found)
+    Some(told.found)
 }
 
 /// A pattern that is found wherever this one is and that counts no further than it must: in words before what is looked for
@@ -120,4 +211,11 @@ pub fn families(rules: &[(usize, &[Window])]) -> Vec<Vec<usize>> {
         all.push((members, seen));
     }
     all.into_iter().map(|(members, _)| members).filter(|members| members.len() > 1).collect()
+}
+
+/// Rules with the list of places where each may begin, by their numbers: those that have the same one, and which it is.
+pub fn neighbours(rules: impl Iterator<Item = (usize, usize)>) -> Vec<(Vec<usize>, usize)> {
+    let mut all: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    rules.for_each(|(rule, list)| all.entry(list).or_default().push(rule));
+    all.into_iter().filter(|(_, members)| members.len() > 1).map(|(list, members)| (members, list)).collect()
 }

@@ -297,10 +297,10 @@ fn a_family_leaves_out_no_member_that_finds_something() {
         .collect();
     let rules: Vec<ValueRule> = specs.iter().map(|spec| ValueRule::compile(spec).unwrap()).collect();
     let sought: Vec<Sought> = specs.iter().zip(&rules).filter_map(Sought::of).collect();
-    let (family, mut cache) = (Family::new(sought.iter()), None);
+    let (family, mut cache) = (Family::new(sought.iter(), None), None);
     for _ in 0..200 {
         let text = dice.text(30);
-        let told = family.told(&mut cache, text.as_bytes());
+        let told = family.told(&mut cache, text.as_bytes(), None);
         for (rule, told) in rules.iter().zip(told) {
             let finds = rule.apply(text.as_bytes(), &mut Vec::new()).count > 0;
             assert!(told || !finds, "{text:?}");

@@ -14,6 +14,8 @@ pub struct List {
     version: usize,
     /// Those that were found around edits.
     fresh: Vec<u32>,
+    /// Whether some of either are in no order.
+    mixed: [bool; 2],
     /// Whether there ever was one.
     pub any: bool,
     /// Whether they were looked for.
@@ -35,6 +37,7 @@ impl List {
         }
         let before = places.iter().rev().take(BEFORE).take_while(|&&one| one > place).count();
         let index = places.len() - before;
+        self.mixed[usize::from(fresh)] |= before == BEFORE;
         if index.checked_sub(1).and_then(|last| places.get(last)) != Some(&place) {
             places.insert(index, place);
         }
@@ -43,30 +46,32 @@ impl List {
     /// Follows one step of edits, as far as there is no waiting with it.
     pub fn step(&mut self, moves: &Moves) {
         if let Some(last) = moves.steps.last().filter(|_| !self.fresh.is_empty()) {
+            self.sort();
             moved(&mut self.fresh, last);
         }
     }
 
     /// The places in the text as it is now.
     pub fn places(&mut self, moves: &mut Moves) -> &[u32] {
+        self.sort();
         if self.version < moves.steps.len() {
             moved(&mut self.places, moves.since(self.version));
             self.version = moves.steps.len();
         }
-        sort(&mut self.places);
         if !self.fresh.is_empty() {
-            sort(&mut self.fresh);
             self.places = merged(&self.places, &self.fresh);
             self.fresh.clear();
         }
         &self.places
     }
-}
 
-fn sort(places: &mut Vec<u32>) {
-    if !places.is_sorted_by(|one, two| one < two) {
-        places.sort_unstable();
-        places.dedup();
+    fn sort(&mut self) {
+        for (places, mixed) in [&mut self.places, &mut self.fresh].into_iter().zip(&mut self.mixed) {
+            if std::mem::take(mixed) {
+                places.sort_unstable();
+                places.dedup();
+            }
+        }
     }
 }
 
@@ -150,9 +155,8 @@ fn then(one: &[Kept], two: &[Kept]) -> Vec<Kept> {
     all
 }
 
-/// Moves places with what is kept; those of what was replaced are gone.
+/// Moves places, which are sorted, with what is kept; those of what was replaced are gone.
 fn moved(places: &mut Vec<u32>, kept: &[Kept]) {
-    sort(places);
     let mut next = 0;
     places.retain_mut(|place| {
         let at = *place as usize;

@@ -23,6 +23,8 @@ struct Part {
     behind: Vec<Set>,
     /// Those that may begin at the border of a word.
     border: Set,
+    /// By lane: those of the same thing.
+    same: Vec<Set>,
     /// By the last byte: what may stand before that is longer than a byte, with those that may begin behind it.
     ends: Vec<Vec<(usize, Set)>>,
 }
@@ -100,6 +102,7 @@ impl Part {
             here: by_byte(),
             behind: by_byte(),
             border: Set::default(),
+            same: lanes.iter().map(|lane| of_thing(lanes, lane.thing)).collect(),
             ends: vec![Vec::new(); END + 1],
         };
         for (index, lane) in lanes.iter().enumerate() {
@@ -165,17 +168,30 @@ impl Part {
             let found = both(&found, lanes);
             if found != Set::default() {
                 let from = befores.get(*before).and_then(|before| before.stands(text, at));
-                from.into_iter().for_each(|from| tell(&found, |lane| each(lane, from)));
+                from.into_iter().for_each(|from| self.tell(found, |lane| each(lane, from)));
             }
         }
         if let (Some(from), Some(lanes)) = (at.checked_sub(1), self.behind.get(before)) {
-            tell(&both(&found, lanes), |lane| each(lane, from));
+            self.tell(both(&found, lanes), |lane| each(lane, from));
         }
         if let Some(lanes) = self.here.get(before) {
-            tell(&both(&found, lanes), |lane| each(lane, at));
+            self.tell(both(&found, lanes), |lane| each(lane, at));
         }
         if is_word(last) != is_word(text.get(at)) {
-            tell(&both(&found, &self.border), |lane| each(lane, at));
+            self.tell(both(&found, &self.border), |lane| each(lane, at));
+        }
+    }
+
+    /// Calls `each` with a lane of each thing that has some in a set.
+    #[inline(always)]
+    fn tell(&self, mut left: Set, mut each: impl FnMut(usize)) {
+        for word in 0..LANES / WORD {
+            while left[word] != 0 {
+                let lane = word * WORD + left[word].trailing_zeros() as usize;
+                each(lane);
+                let Some(same) = self.same.get(lane) else { return };
+                left = std::array::from_fn(|word| left[word] & !same[word]);
+            }
         }
     }
 }
@@ -189,14 +205,9 @@ fn both(one: &Set, two: &Set) -> Set {
     std::array::from_fn(|word| one[word] & two[word])
 }
 
-/// Calls `each` with what is in a set.
-#[inline(always)]
-fn tell(set: &Set, mut each: impl FnMut(usize)) {
-    for (index, &word) in set.iter().enumerate() {
-        let mut left = word;
-        while left != 0 {
-            each(index * WORD + left.trailing_zeros() as usize);
-            left &= left - 1;
-        }
-    }
+/// Those of a thing.
+fn of_thing(lanes: &[Lane], thing: usize) -> Set {
+    let mut all = Set::default();
+    lanes.iter().enumerate().filter(|(_, lane)| lane.thing == thing).for_each(|(lane, _)| put(&mut all, lane));
+    all
 }

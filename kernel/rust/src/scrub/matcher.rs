@@ -23,7 +23,7 @@ const BYTES_A_STATE: usize = 10;
 /// A longer text goes another way through the rules, where many of them may find something.
 pub const LONG: usize = 2048;
 /// So many rules search a whole long text one after the other, and it is read so often to know which: less often where it is
-/// large.
+/// large, and then what they find may be too much for them.
 const FEW: usize = 4;
 const LOOKS: usize = 12;
 const LOOKS_AT_LARGE: usize = 4;
@@ -113,10 +113,11 @@ impl Matcher {
     #[cold]
     #[inline(never)]
     pub fn catches(&self, cache: &mut Cache, rules: &[ValueRule], text: &[u8]) -> bool {
-        let most = if text.len() > LARGE { LOOKS_AT_LARGE } else { LOOKS };
+        let large = text.len() > LARGE;
+        let most = if large { LOOKS_AT_LARGE } else { LOOKS };
         if self.sieve.looks(text) <= most {
             let any = self.search(cache, rules, text);
-            cache.told = cache.found.iter().filter(|found| **found).count() <= FEW;
+            cache.told = !large && cache.found.iter().filter(|found| **found).count() <= FEW;
             return any;
         }
         cache.told = false;

@@ -14,18 +14,20 @@ use super::walker::{marks_behind, Walker};
 const RUN: usize = 24;
 /// So many ways through the automata are followed at once.
 const PATHS: usize = 64;
-/// Runs are read in words of so many bytes.
+/// Runs are read in two words of so many bytes.
 const WORD: usize = 8;
+
+const ASCII: usize = 128;
 
 /// A set of bytes.
 type Bytes = [u64; 4];
 
 /// Of one pattern, and one group of it.
 pub struct Shapes {
-    /// By the first byte, which is ASCII: the row.
-    rows: Vec<usize>,
-    /// By the length of the run: what may stand behind it.
-    table: Vec<Vec<Bytes>>,
+    /// By the first byte, which is ASCII: its row of the table.
+    rows: [u8; ASCII],
+    /// By row, then by the length of the run: what may stand behind it.
+    table: Vec<Bytes>,
     /// Whether matches in which the group takes no part are left out.
     pub leaves_out: bool,
 }
@@ -36,15 +38,15 @@ impl Shapes {
         let marked = groups.and_then(Groups::marked);
         let mut paths = Paths::new(walker.dfa()?, marked.and_then(Walker::dfa));
         let starts = paths.starts()?;
-        let (mut rows, mut known) = (Vec::new(), BTreeMap::new());
+        let (mut rows, mut known) = ([0; ASCII], BTreeMap::new());
         let mut table = Vec::new();
-        for byte in 0..=0x7f {
+        for (byte, row) in (0..).zip(&mut rows) {
             let level = paths.behind(&starts, byte)?;
             if !known.contains_key(&level) {
-                table.push(paths.row(level.clone())?);
-                known.insert(level.clone(), table.len() - 1);
+                known.insert(level.clone(), known.len() as u8);
+                table.extend(paths.row(level.clone())?);
             }
-            rows.push(*known.get(&level)?);
+            *row = *known.get(&level)?;
         }
         (!paths.has_forgotten()).then_some(Shapes { rows, table, leaves_out: marked.is_some() })
     }
@@ -52,33 +54,37 @@ impl Shapes {
     /// Whether a match may begin at a place.
     #[inline(always)]
     pub fn fits(&self, text: &[u8], place: usize) -> bool {
-        let row = text.get(place).and_then(|&first| self.table.get(*self.rows.get(usize::from(first))?));
-        let Some(row) = row else { return true };
-        let rest = text.get(place + 1..).unwrap_or(&[]);
+        let Some((first, rest)) = text.get(place..).and_then(<[u8]>::split_first) else { return true };
         let run = digits(rest);
-        let behind = row.get(run).zip(rest.get(run));
-        behind.is_none_or(|(bytes, &byte)| bytes[usize::from(byte) / 64] >> (byte % 64) & 1 == 1)
+        let row = self.rows.get(usize::from(*first)).filter(|_| run <= RUN);
+        let row = row.and_then(|row| self.table.get(usize::from(*row) * (RUN + 1) + run));
+        row.zip(rest.get(run)).is_none_or(|(bytes, &byte)| bytes[usize::from(byte) / 64] >> (byte % 64) & 1 == 1)
     }
 }
 
-/// How many digits a text begins with, if they are not more than `RUN`.
+/// How many digits a text begins with; those behind many are not all counted.
 #[inline(always)]
 fn digits(text: &[u8]) -> usize {
-    const ONES: u64 = u64::MAX / 0xff;
-    let mut run = 0;
-    while run <= RUN {
-        let Some(word) = text.get(run..run + WORD).and_then(|word| word.try_into().ok()) else {
-            return run + text.get(run..).unwrap_or(&[]).iter().take_while(|byte| byte.is_ascii_digit()).count();
-        };
-        let values = u64::from_le_bytes(word) ^ (ONES * 0x30);
-        // The highest bit of each byte that is more than nine.
-        let others = (((values & (ONES * 0x7f)) + ONES * 0x76) | values) & (ONES * 0x80);
-        if others != 0 {
-            return run + others.trailing_zeros() as usize / WORD;
-        }
-        run += WORD;
+    let Some((low, high)) = text.split_first_chunk().and_then(|(low, rest)| Some((low, rest.first_chunk()?))) else {
+        return one_by_one(text);
+    };
+    match (others(*low), others(*high)) {
+        (0, 0) => 2 * WORD + one_by_one(text.get(2 * WORD..).unwrap_or(&[])),
+        (0, high) => WORD + high.trailing_zeros() as usize / WORD,
+        (low, _) => low.trailing_zeros() as usize / WORD,
     }
-    run
+}
+
+fn one_by_one(text: &[u8]) -> usize {
+    text.iter().take(RUN).take_while(|byte| byte.is_ascii_digit()).count()
+}
+
+/// The highest bit of each byte that is no digit.
+#[inline(always)]
+fn others(word: [u8; WORD]) -> u64 {
+    const ONES: u64 = u64::MAX / 0xff;
+    let values = u64::from_le_bytes(word) ^ (ONES * 0x30);
+    (((values & (ONES * 0x7f)) + ONES * 0x76) | values) & (ONES * 0x80)
 }
 
 /// What is known of a match on some way.

@@ -2,7 +2,7 @@
 
 use regex_automata::hybrid::dfa;
 
-use super::shapes::Shapes;
+use super::shapes::{Fit, Shapes};
 use super::walker::{Walked, Walker};
 use crate::scrub::near::Places;
 use crate::scrub::rule::patience;
@@ -79,9 +79,13 @@ impl<'a> Matches<'a> {
     /// Where a match ends that begins at a place.
     #[inline(always)]
     fn end(&mut self, text: &[u8], place: usize) -> Result<Option<usize>, usize> {
-        match self.shapes.is_none_or(|shapes| shapes.fits(text, place)) {
-            true => self.walk(text, place),
-            false => Ok(None),
+        match self.shapes.map_or(Fit::Maybe, |shapes| shapes.fit(text, place)) {
+            Fit::No => Ok(None),
+            Fit::Maybe => self.walk(text, place),
+            Fit::To(end) => {
+                self.steps = self.steps.saturating_sub(end - place);
+                Ok(Some(end))
+            }
         }
     }
 

@@ -26,10 +26,29 @@ type Bytes = [u64; 4];
 pub struct Shapes {
     /// By the first byte, which is ASCII: its row of the table.
     rows: [u8; ASCII],
-    /// By row, then by the length of the run: what may stand behind it.
-    table: Vec<Bytes>,
+    /// By row, then by the length of the run.
+    table: Vec<Run>,
     /// Whether matches in which the group takes no part are left out.
     pub leaves_out: bool,
+}
+
+/// A run of digits of some length behind some byte.
+#[derive(Clone, Copy)]
+struct Run {
+    /// What may stand behind it.
+    behind: Bytes,
+    /// Of those, behind which there is a match, and ends with the run, whatever the digits are.
+    ends: Bytes,
+}
+
+/// What is told of a place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fit {
+    /// No match begins there.
+    No,
+    Maybe,
+    /// One does, and ends there.
+    To(usize),
 }
 
 impl Shapes {
@@ -51,15 +70,29 @@ impl Shapes {
         (!paths.has_forgotten()).then_some(Shapes { rows, table, leaves_out: marked.is_some() })
     }
 
-    /// Whether a match may begin at a place.
+    /// Whether a match begins at a place.
     #[inline(always)]
-    pub fn fits(&self, text: &[u8], place: usize) -> bool {
-        let Some((first, rest)) = text.get(place..).and_then(<[u8]>::split_first) else { return true };
+    pub fn fit(&self, text: &[u8], place: usize) -> Fit {
+        let Some((first, rest)) = text.get(place..).and_then(<[u8]>::split_first) else { return Fit::Maybe };
         let run = digits(rest);
         let row = self.rows.get(usize::from(*first)).filter(|_| run <= RUN);
-        let row = row.and_then(|row| self.table.get(usize::from(*row) * (RUN + 1) + run));
-        row.zip(rest.get(run)).is_none_or(|(bytes, &byte)| bytes[usize::from(byte) / 64] >> (byte % 64) & 1 == 1)
+        let known = row.and_then(|row| self.table.get(usize::from(*row) * (RUN + 1) + run));
+        match known.zip(rest.get(run)) {
+            None => Fit::Maybe,
+            Some((known, &byte)) if !has(&known.behind, byte) => Fit::No,
+            Some((known, &byte)) if has(&known.ends, byte) => Fit::To(place + 1 + run),
+            Some(_) => Fit::Maybe,
+        }
     }
+}
+
+#[inline(always)]
+fn has(bytes: &Bytes, byte: u8) -> bool {
+    bytes[usize::from(byte) / 64] >> (byte % 64) & 1 == 1
+}
+
+fn add(bytes: &mut Bytes, more: &Bytes) {
+    bytes.iter_mut().zip(more).for_each(|(all, more)| *all |= more);
 }
 
 /// How many digits a text begins with; those behind many are not all counted.
@@ -155,18 +188,18 @@ impl<'a> Paths<'a> {
         Some(all)
     }
 
-    /// By the number of digits that come next: what may stand behind them.
-    fn row(&mut self, mut level: Level) -> Option<Vec<Bytes>> {
+    /// By the number of digits that come next.
+    fn row(&mut self, mut level: Level) -> Option<Vec<Run>> {
         let mut row = Vec::with_capacity(RUN + 1);
         while row.len() <= RUN {
-            let bytes = self.last(&level)?;
-            row.push(bytes);
+            let run = self.run(&level)?;
+            row.push(run);
             let mut next = Level::new();
             for (digit, _) in self.digits.clone() {
                 next.extend(self.behind(&level, digit)?);
             }
             if next == level {
-                row.resize(RUN + 1, bytes);
+                row.resize(RUN + 1, run);
             } else if next.len() > PATHS {
                 return None;
             }
@@ -175,16 +208,20 @@ impl<'a> Paths<'a> {
         Some(row)
     }
 
-    /// The bytes behind which there may be a match in which the group takes part.
-    fn last(&mut self, level: &Level) -> Option<Bytes> {
-        let mut all = Bytes::default();
+    /// What may stand behind digits so that there may be a match in which the group takes part.
+    fn run(&mut self, level: &Level) -> Option<Run> {
+        let mut run = Run { behind: Bytes::default(), ends: Bytes::default() };
         for (byte, alike) in self.others.clone() {
-            let behind = self.behind(level, byte)?;
-            if behind.iter().any(|path| path.told == Told::Any || !self.is_over(path.whole)) {
-                all.iter_mut().zip(alike).for_each(|(all, alike)| *all |= alike);
+            let paths = self.behind(level, byte)?;
+            if paths.iter().any(|path| path.told == Told::Any || !self.is_over(path.whole)) {
+                add(&mut run.behind, &alike);
+                // That there is a match is told one byte later.
+                if paths.iter().all(|path| path.whole.is_match() && self.is_over(path.whole)) {
+                    add(&mut run.ends, &alike);
+                }
             }
         }
-        Some(all)
+        Some(run)
     }
 
     /// Whether nothing is told any more, whatever comes.

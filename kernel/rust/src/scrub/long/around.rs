@@ -4,7 +4,7 @@ use regex_syntax::hir::{Class, Hir, HirKind};
 
 use super::starts::sequences;
 use crate::scrub::sought::holds;
-use crate::scrub::symbols::Window;
+use crate::scrub::symbols::{Symbols, Window};
 
 /// No more lengths than this are told apart.
 const MOST: usize = 8;
@@ -14,6 +14,8 @@ const LONGEST: usize = 16;
 /// What stands in a match before the group, then how many bytes more do, and how many behind it.
 pub struct Around {
     before: Vec<Window>,
+    /// By the first byte of a match: those that may stand there; the last ones where there is none.
+    first: Vec<Vec<usize>>,
     more: Vec<usize>,
     after: Vec<usize>,
 }
@@ -28,10 +30,22 @@ impl Around {
         let (first, rest) = parts.split_first()?;
         if let Some(before) = sequences(first).filter(|_| !holds(first, group)) {
             let (more, after) = beside(rest, group)?;
-            return Some(Around { before, more, after });
+            return Some(Around::new(before, more, after));
         }
         let (more, after) = beside(parts, group)?;
-        Some(Around { before: vec![Vec::new()], more, after })
+        Some(Around::new(vec![Vec::new()], more, after))
+    }
+
+    fn new(before: Vec<Window>, more: Vec<usize>, after: Vec<usize>) -> Around {
+        let may = |window: &Window, byte: Option<u8>| {
+            bytes_of(window).first().is_none_or(|symbols| byte.is_some_and(|byte| symbols.has(byte)))
+        };
+        let with = |byte: Option<u8>| {
+            let all = before.iter().enumerate().filter(|(_, window)| may(window, byte));
+            all.map(|(index, _)| index).collect()
+        };
+        let first = (0..=u8::MAX).map(Some).chain([None]).map(with).collect();
+        Around { before, first, more, after }
     }
 
     /// The places that the group of a match may have, if it takes part.
@@ -41,10 +55,11 @@ impl Around {
         (start, end): (usize, usize),
     ) -> impl Iterator<Item = (usize, usize)> + 'a {
         let stands = text.get(start..end).unwrap_or(&[]);
-        let sizes = self.before.iter().filter_map(move |before| {
-            let none = before.first().is_some_and(|symbols| symbols.start || symbols.border);
+        let first = self.first.get(stands.first().map_or(usize::from(u8::MAX) + 1, |&byte| usize::from(byte)));
+        let windows = first.map_or(&[][..], Vec::as_slice).iter().filter_map(|&one| self.before.get(one));
+        let sizes = windows.filter_map(move |before| {
             let at_start = before.first().is_some_and(|symbols| symbols.start);
-            let bytes = before.get(usize::from(none)..).unwrap_or(&[]);
+            let bytes = bytes_of(before);
             let fits =
                 bytes.len() <= stands.len() && stands.iter().zip(bytes).all(|(&byte, symbols)| symbols.has(byte));
             (fits && (!at_start || start == 0)).then_some(bytes.len())
@@ -53,6 +68,12 @@ impl Around {
         let places = froms.flat_map(move |from| self.after.iter().map(move |after| (from, end.saturating_sub(*after))));
         places.filter(|(from, to)| from <= to)
     }
+}
+
+/// What of a window is bytes.
+fn bytes_of(window: &Window) -> &[Symbols] {
+    let none = window.first().is_some_and(|symbols| symbols.start || symbols.border);
+    window.get(usize::from(none)..).unwrap_or(&[])
 }
 
 /// How many bytes stand before and behind the group.

@@ -15,9 +15,6 @@ from tailgate.kernel import load
 
 LIMIT = 0.05
 """Seconds of CPU for a text of 1 MiB."""
-FULL = {"numbers: a word and a number": 0.1, "numbers: all words again and again": 0.1, "mixed: all kinds": 0.1}
-"""Limits of texts that are full of what is looked for: thousands of values are found and replaced, by some twenty rules
-one after the other."""
 TRIES = 10
 NOMINAL = 0.04
 """Seconds that `fixed_work` takes on the machine for which `LIMIT` is meant; a quiet server core takes less."""
@@ -41,8 +38,6 @@ def fixed_work() -> None:
 class Cost:
     """What a text costs: the best of the tries so far."""
 
-    allowed: float
-    """Seconds, on the machine that limits are meant for."""
     first: float = 0.0
     """Seconds of the first try, which is the one that builds what is not there yet."""
     best: float = float("inf")
@@ -53,13 +48,13 @@ class Cost:
     @property
     def limit(self) -> float:
         """The limit in seconds for this machine, never below that of the one it is meant for."""
-        return self.allowed * max(1.0, self.machine / NOMINAL)
+        return LIMIT * max(1.0, self.machine / NOMINAL)
 
 
 def tries(name: str, scrubber: Scrubber) -> Iterator[Cost]:
     """Yield what is known of a text's cost after each try; the fixed work comes before each."""
     body = planting.planted("span", text_of(name)).SerializeToString()
-    cost = Cost(FULL.get(name, LIMIT))
+    cost = Cost()
     for number in range(TRIES):
         cost.machine = min(cost.machine, seconds(fixed_work))
         taken = seconds(partial(scrubber.run, body))

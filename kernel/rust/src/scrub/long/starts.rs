@@ -8,7 +8,7 @@ use crate::scrub::characters::{foreign, single};
 use crate::scrub::symbols::{probability, Symbols, Window};
 
 /// So many bytes of a match are told.
-pub const HEAD: usize = 8;
+pub const HEAD: usize = 7;
 /// What stands before them is not longer.
 pub const BEFORE: usize = 8;
 /// So many sequences may stand before them.

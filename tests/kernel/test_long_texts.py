@@ -41,7 +41,36 @@ MANY = [rule(f"!{mark}", redact(mark)) for mark in MARKS]
 FOUND = "".join(f"!{mark} " for mark in MARKS)
 LUHN = {"digits": "luhn"}
 NEAR_ID = {"pattern": " id", "within": 5}
+NUMBERS = "".join(f" {'id ' if at % 7 == 0 else ''}{at * 829_357_351 % 10 ** (8 + at % 4)}" for at in range(12_000))
+"""So many places that each is looked at before it is walked from: numbers of 8 to 11 digits, some near a word."""
+NINE = "(?:^|[^0-9A-Z])(?:[0-9]{9}[0-9A-Z]|([0-9]{9}))"
 KEPT = [
+    ("numbers of other lengths", [rule(NINE, group=1, check=LUHN), rule("[0-9]{10}", check=LUHN)], NUMBERS),
+    (
+        "numbers of other lengths near a word",
+        [
+            rule(NINE, group=1, check=LUHN, near=NEAR_ID),
+            rule(" [0-9]{8}(?:[0-9]{2}x?)?$", near=NEAR_ID),
+            rule(r"\b[1-9][0-9]{10}"),
+        ],
+        NUMBERS,
+    ),
+    (
+        "many begin alike and some of them are there",
+        [
+            rule("tok_[0-9]+!+"),
+            rule("tok_[0-9]+[?]+;*"),
+            rule("#", redact("?")),
+            rule("tok_[0-9]+[?]+"),
+            rule("tok_[0-9]*!"),
+        ],
+        "tok_1# tok_23 " * 6000 + "tok_4! tok_" + "5" * 2000,
+    ),
+    (
+        "long words of a kind come and go",
+        [rule("(?:^|[^a-z])(?:[a-z ]{40}x|([a-z]{40}))", group=1), rule("#+", redact("ab")), rule("[a-z]+c?[a-z]{30}")],
+        ("a" * 18 + "##" + "b" * 18 + " short ") * 2000,
+    ),
     (
         "matches without their group spend patience also where nothing is near",
         [rule("#([0-9]{20})|#{20}", group=1, near=NEAR_ID, check=LUHN)],

@@ -14,8 +14,8 @@ const LONGEST: usize = 16;
 /// What stands in a match before the group, then how many bytes more do, and how many behind it.
 pub struct Around {
     before: Vec<Window>,
-    /// By the first byte of a match: those that may stand there; the last ones where there is none.
-    first: Vec<Vec<usize>>,
+    /// By the first byte of a match, the last where there is none: a bit for each that may stand there.
+    first: Vec<u64>,
     more: Vec<usize>,
     after: Vec<usize>,
 }
@@ -41,8 +41,7 @@ impl Around {
             bytes_of(window).first().is_none_or(|symbols| byte.is_some_and(|byte| symbols.has(byte)))
         };
         let with = |byte: Option<u8>| {
-            let all = before.iter().enumerate().filter(|(_, window)| may(window, byte));
-            all.map(|(index, _)| index).collect()
+            before.iter().enumerate().fold(0, |all, (index, window)| all | u64::from(may(window, byte)) << index)
         };
         let first = (0..=u8::MAX).map(Some).chain([None]).map(with).collect();
         Around { before, first, more, after }
@@ -56,8 +55,9 @@ impl Around {
     ) -> impl Iterator<Item = (usize, usize)> + 'a {
         let stands = text.get(start..end).unwrap_or(&[]);
         let first = self.first.get(stands.first().map_or(usize::from(u8::MAX) + 1, |&byte| usize::from(byte)));
-        let windows = first.map_or(&[][..], Vec::as_slice).iter().filter_map(|&one| self.before.get(one));
-        let sizes = windows.filter_map(move |before| {
+        let may = first.copied().unwrap_or_default();
+        let windows = self.before.iter().enumerate().filter(move |(index, _)| may >> index & 1 == 1);
+        let sizes = windows.filter_map(move |(_, before)| {
             let at_start = before.first().is_some_and(|symbols| symbols.start);
             let bytes = bytes_of(before);
             let fits =

@@ -48,7 +48,7 @@ impl<'a> Matches<'a> {
         Matches { of, longest, places, next: 0, steps: times * size + 4096, near, passed: 0, shapes }
     }
 
-    /// The first match at or after `from`, some of those left out that are near nothing; an error says from where on others must
+    /// The first match at or after `from`, some of those left out that come to nothing; an error says from where on others must
     /// look for it.
     pub fn next(&mut self, text: &[u8], mut from: usize) -> Result<Option<(usize, usize)>, usize> {
         loop {

@@ -169,6 +169,11 @@ impl Long {
 }
 
 impl Parts {
+    /// Without this thing the rule finds nothing.
+    fn first(&self) -> usize {
+        self.near.unwrap_or(self.own)
+    }
+
     fn shapes(&self, thing: &Thing) -> Option<&Shapes> {
         self.shapes.get_or_init(|| Shapes::of(&thing.walker, self.groups.as_ref())).as_ref()
     }

@@ -9,6 +9,7 @@ use regex_automata::Anchored;
 
 use super::groups::Groups;
 use super::walker::{marks_behind, Walker};
+use crate::scrub::symbols::Symbols;
 
 /// Longer runs of digits are not told apart.
 const RUN: usize = 24;
@@ -18,9 +19,6 @@ const PATHS: usize = 64;
 const WORD: usize = 8;
 
 const ASCII: usize = 128;
-
-/// A set of bytes.
-type Bytes = [u64; 4];
 
 /// Of one pattern, and one group of it.
 pub struct Shapes {
@@ -36,9 +34,9 @@ pub struct Shapes {
 #[derive(Clone, Copy)]
 struct Run {
     /// What may stand behind it.
-    behind: Bytes,
+    behind: Symbols,
     /// Of those, behind which there is a match, and ends with the run, whatever the digits are.
-    ends: Bytes,
+    ends: Symbols,
 }
 
 /// What is told of a place.
@@ -79,20 +77,11 @@ impl Shapes {
         let known = row.and_then(|row| self.table.get(usize::from(*row) * (RUN + 1) + run));
         match known.zip(rest.get(run)) {
             None => Fit::Maybe,
-            Some((known, &byte)) if !has(&known.behind, byte) => Fit::No,
-            Some((known, &byte)) if has(&known.ends, byte) => Fit::To(place + 1 + run),
+            Some((known, &byte)) if !known.behind.has(byte) => Fit::No,
+            Some((known, &byte)) if known.ends.has(byte) => Fit::To(place + 1 + run),
             Some(_) => Fit::Maybe,
         }
     }
-}
-
-#[inline(always)]
-fn has(bytes: &Bytes, byte: u8) -> bool {
-    bytes[usize::from(byte) / 64] >> (byte % 64) & 1 == 1
-}
-
-fn add(bytes: &mut Bytes, more: &Bytes) {
-    bytes.iter_mut().zip(more).for_each(|(all, more)| *all |= more);
 }
 
 /// How many digits a text begins with; those behind many are not all counted.
@@ -146,18 +135,18 @@ struct Paths<'a> {
     cache: dfa::Cache,
     marked: Option<(&'a dfa::DFA, dfa::Cache)>,
     /// Digits, and other bytes, each with all that are like it.
-    digits: Vec<(u8, Bytes)>,
-    others: Vec<(u8, Bytes)>,
+    digits: Vec<(u8, Symbols)>,
+    others: Vec<(u8, Symbols)>,
 }
 
 impl<'a> Paths<'a> {
     fn new(whole: &'a dfa::DFA, marked: Option<&'a dfa::DFA>) -> Paths<'a> {
         let of = |all: &mut dyn Iterator<Item = u8>| {
-            let mut alike: BTreeMap<(u8, Option<u8>), (u8, Bytes)> = BTreeMap::new();
+            let mut alike: BTreeMap<(u8, Option<u8>), (u8, Symbols)> = BTreeMap::new();
             for byte in all {
                 let class = (whole.byte_classes().get(byte), marked.map(|marked| marked.byte_classes().get(byte)));
-                let (_, bytes) = alike.entry(class).or_insert((byte, Bytes::default()));
-                bytes[usize::from(byte) / 64] |= 1 << (byte % 64);
+                let (_, bytes) = alike.entry(class).or_insert((byte, Symbols::default()));
+                *bytes = bytes.or(Symbols::of(byte));
             }
             alike.into_values().collect()
         };
@@ -210,15 +199,17 @@ impl<'a> Paths<'a> {
 
     /// What may stand behind digits so that there may be a match in which the group takes part.
     fn run(&mut self, level: &Level) -> Option<Run> {
-        let mut run = Run { behind: Bytes::default(), ends: Bytes::default() };
+        let mut run = Run { behind: Symbols::default(), ends: Symbols::default() };
         for (byte, alike) in self.others.clone() {
             let paths = self.behind(level, byte)?;
-            if paths.iter().any(|path| path.told == Told::Any || !self.is_over(path.whole)) {
-                add(&mut run.behind, &alike);
-                // That there is a match is told one byte later.
-                if paths.iter().all(|path| path.whole.is_match() && self.is_over(path.whole)) {
-                    add(&mut run.ends, &alike);
-                }
+            let over = paths.iter().all(|path| self.is_over(path.whole));
+            if over && paths.iter().all(|path| path.told != Told::Any) {
+                continue;
+            }
+            run.behind = run.behind.or(alike);
+            // That there is a match is told one byte later.
+            if over && paths.iter().all(|path| path.whole.is_match()) {
+                run.ends = run.ends.or(alike);
             }
         }
         Some(run)

@@ -47,7 +47,7 @@ impl<'a> Way<'a> {
         cache.families.resize_with(long.families.len(), || None);
         let told = vec![None; long.families.len()];
         let mut way = Way { long, cache, lists, moves: Moves::default(), told };
-        let first = |parts: &Parts| long.list(parts.near.unwrap_or(parts.own));
+        let first = |parts: &Parts| long.list(parts.first());
         way.search(text, long.rules.iter().filter_map(first).collect());
         way
     }
@@ -89,7 +89,7 @@ impl<'a> Way<'a> {
     /// Whether the rule may find something.
     pub fn may_find(&mut self, rule: usize, text: &[u8]) -> bool {
         let long = self.long;
-        let may = |parts: &Parts| self.may_be(parts.near.unwrap_or(parts.own));
+        let may = |parts: &Parts| self.may_be(parts.first());
         let Some(parts) = long.rules.get(rule).filter(|parts| may(parts)) else { return false };
         if parts.stretch.is_some_and(|stretch| !stretch.stands_in(text)) {
             return false;
@@ -111,7 +111,7 @@ impl<'a> Way<'a> {
         };
         let mut later = long.rules.iter().skip(rule + 1);
         let known = last.is_some_and(|(at, _)| *at == version);
-        if known || !later.any(|parts| found_nothing(parts) && self.may_be(parts.near.unwrap_or(parts.own))) {
+        if known || !later.any(|parts| found_nothing(parts) && self.may_be(parts.first())) {
             return;
         }
         let Way { long, cache, lists, moves, told } = self;
